@@ -1,0 +1,9 @@
+/** Prometheus' chunk encodings: the byte before a chunk's payload on disk. */
+export const ChunkEncoding = {
+  none: 0,
+  xor: 1,
+  histogram: 2,
+  floatHistogram: 3,
+} as const;
+
+export type ChunkEncoding = (typeof ChunkEncoding)[keyof typeof ChunkEncoding];

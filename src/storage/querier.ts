@@ -1,0 +1,75 @@
+import type { Exemplar } from '../model/exemplar.ts';
+import type { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { SeriesBatch } from './series-batch.ts';
+
+/** Carried by every read: cancellation with its deadline. The tenant was decided before a querier was made. */
+export interface ReadContext {
+  readonly signal: AbortSignal;
+}
+
+/** What the query engine tells a source about why it reads; a source may ignore all of it. */
+export interface SelectHints {
+  /** The function or aggregation closest to the selector, e.g. `rate`, `sum`. */
+  readonly func?: string;
+  readonly stepMs?: number;
+  readonly rangeMs?: number;
+  /** No samples wanted, only label sets: the chunk columns come empty. */
+  readonly labelsOnly?: boolean;
+  /** At most this many series are of interest. */
+  readonly limit?: number;
+}
+
+export interface SelectRequest {
+  /** At least one matcher. A series is selected when all match. */
+  readonly matchers: readonly Matcher[];
+  /** ms, both inclusive. */
+  readonly mint: number;
+  readonly maxt: number;
+  /** Whether series must come ordered by `compareLabels` over the whole answer. Merging needs it; aggregations do not. */
+  readonly sorted: boolean;
+  readonly hints?: SelectHints;
+}
+
+export interface ExemplarSeries {
+  readonly labels: Labels;
+  /** Ordered by time. */
+  readonly exemplars: readonly Exemplar[];
+}
+
+export interface LabelRequest {
+  /** None selects everything. */
+  readonly matchers: readonly Matcher[];
+  readonly mint: number;
+  readonly maxt: number;
+  /** 0: no limit. */
+  readonly limit: number;
+}
+
+/**
+ * One consistent view of one tenant's data. Made per query, closed after it; everything it reads stays
+ * readable until then. Errors are `VeronaError`; a missing part of the answer is a warning, never silence.
+ */
+export interface Querier {
+  /** Each series appears once. Batches hold at least one series, and are bounded in series and bytes by the source. */
+  select(ctx: ReadContext, request: SelectRequest): AsyncIterable<SeriesBatch>;
+  /** Sorted, unique. */
+  labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]>;
+  /** Sorted, unique. */
+  labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]>;
+  /** Series with exemplars in range that match any of the matcher sets. */
+  exemplars(
+    ctx: ReadContext,
+    matcherSets: readonly (readonly Matcher[])[],
+    mint: number,
+    maxt: number,
+  ): Promise<readonly ExemplarSeries[]>;
+  /** What the answers so far may lack, in plain sentences. */
+  readonly warnings: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface Queryable {
+  /** A view that covers mint … maxt (ms, inclusive). */
+  querier(mint: number, maxt: number): Promise<Querier>;
+}
