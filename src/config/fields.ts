@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { parseDuration } from '../model/duration.ts';
+import { parseSize } from './units.ts';
+
+/** The kinds of settings. Each takes its default as a user would write it, and one sentence for the reference. */
+
+export function duration(defaultText: string, description: string) {
+  return z
+    .string()
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms !== undefined) return ms;
+      context.addIssue({
+        code: 'custom',
+        message: `not a duration: ${JSON.stringify(text)}; write for example 15s, 5m or 2h`,
+      });
+      return z.NEVER;
+    })
+    .prefault(defaultText)
+    .meta({ description, kind: 'duration' });
+}
+
+export function size(defaultText: string, description: string) {
+  return z
+    .union([z.string(), z.number().transform(String)])
+    .transform((text, context) => {
+      const bytes = parseSize(text);
+      if (bytes !== undefined) return bytes;
+      context.addIssue({
+        code: 'custom',
+        message: `not a size: ${JSON.stringify(text)}; write for example 512KiB, 128MiB or 2GiB`,
+      });
+      return z.NEVER;
+    })
+    .prefault(defaultText)
+    .meta({ description, kind: 'size' });
+}
+
+export function integer(defaultValue: number, min: number, description: string) {
+  return z.number().int().min(min).prefault(defaultValue).meta({ description, kind: 'integer' });
+}
+
+export function text(defaultValue: string, description: string) {
+  return z.string().prefault(defaultValue).meta({ description, kind: 'text' });
+}
+
+export function flag(defaultValue: boolean, description: string) {
+  return z.boolean().prefault(defaultValue).meta({ description, kind: 'boolean' });
+}
+
+export function choice<const T extends readonly [string, ...string[]]>(
+  options: T,
+  defaultValue: T[number],
+  description: string,
+) {
+  return z
+    .enum(options)
+    .prefault(defaultValue)
+    .meta({ description, kind: `one of ${options.join(', ')}` });
+}
+
+export function list(description: string) {
+  return z.array(z.string()).prefault([]).meta({ description, kind: 'list of text' });
+}
+
+/** A group of settings; absent means all defaults, an unknown key is an error. */
+export function section<T extends z.core.$ZodLooseShape>(description: string, shape: T) {
+  return z
+    .strictObject(shape)
+    .prefault({} as never)
+    .meta({ description });
+}

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { choice, duration, flag, integer, list, section, size, text } from './fields.ts';
+import { limitShape } from './limits.ts';
+
+const http = section('The HTTP listener: writes, queries, health and metrics.', {
+  listen_address: text(
+    '127.0.0.1:9009',
+    'Host and port to listen on. Beyond loopback everybody who can connect can read and write every tenant.',
+  ),
+  cors_origin: text('.*', 'RE2 expression, anchored, of browser origins that may ask; empty for none.'),
+  request_timeout: duration('2m', 'A client must have sent its whole request within this time.'),
+  max_connections: integer(2048, 1, 'Connections open at once; further ones are refused.'),
+  shutdown_timeout: duration('30s', 'How long a stop waits for requests that are under way.'),
+});
+
+const tsdb = section('The storage engine: write-ahead log, head and local blocks of each tenant.', {
+  block_duration: duration(
+    '2h',
+    'Span of one block; the head becomes a block when it spans half as much again.',
+  ),
+  retention_time: duration(
+    '24h',
+    'Local blocks older than this leave the disk, after they are in the bucket when there is one.',
+  ),
+  retention_size: size(
+    '0',
+    'Oldest local blocks leave the disk beyond this size per tenant; 0 for no limit.',
+  ),
+  wal_segment_size: size('128MiB', 'Size of one segment of the write-ahead log.'),
+  wal_fsync: choice(
+    ['never', 'interval', 'always'],
+    'never',
+    'When the log is forced to stable storage: with each segment only, as Prometheus does; at an interval; before every answer.',
+  ),
+  wal_fsync_interval: duration('1s', 'The interval for `wal_fsync: interval`.'),
+  wal_compression: flag(true, 'Compress records of the write-ahead log with snappy.'),
+  out_of_order_time_window: duration(
+    '0s',
+    'How far behind the newest sample of the tenant a late sample may be.',
+  ),
+  max_exemplars: integer(100_000, 0, 'Exemplars kept in memory per tenant; 0 for none.'),
+  max_tenants: integer(1000, 1, 'Tenants with a head in this process; a write for a further one is refused.'),
+});
+
+const query = section('Queries: how they are evaluated and how much they may use.', {
+  threads: integer(0, 0, 'Threads that evaluate queries; 0 for one per processor.'),
+  max_concurrency: integer(20, 1, 'Queries evaluated at once; further ones wait.'),
+  max_queued: integer(200, 0, 'Queries that may wait; further ones are refused with 503.'),
+  timeout: duration('2m', 'A query that takes longer is ended.'),
+  lookback_delta: duration('5m', 'How far back an instant selector looks for the newest sample.'),
+  max_samples: integer(50_000_000, 1, 'Samples one query may hold in memory.'),
+  enable_feature: list('Experimental features of PromQL by the names Prometheus gives them.'),
+});
+
+const objstore = section("The bucket that keeps the blocks, in Thanos' form (`type`, `config`, `prefix`).", {
+  enabled: flag(true, 'Upload blocks and read them from there. Without it blocks stay on this disk only.'),
+  config: text(
+    '',
+    "YAML text of the bucket's configuration. Empty with an empty `config_file`: a folder `bucket` in the data folder.",
+  ),
+  config_file: text('', 'A file with that YAML, instead of `config`.'),
+  sync_interval: duration(
+    '1m',
+    'How often finished blocks are looked for and uploaded, and the bucket is listed.',
+  ),
+  ignore_deletion_marks_delay: duration('6h', 'Blocks marked for deletion are read for this long.'),
+});
+
+const selfMetrics = section("Verona's own metrics, kept in Verona.", {
+  enabled: flag(true, 'Store them.'),
+  interval: duration('15s', 'How often.'),
+  tenant: text('anonymous', 'The tenant that gets them.'),
+});
+
+const otlp = section('OTLP metrics: how their names become Prometheus names.', {
+  translation_strategy: choice(
+    [
+      'UnderscoreEscapingWithSuffixes',
+      'UnderscoreEscapingWithoutSuffixes',
+      'NoUTF8EscapingWithSuffixes',
+      'NoTranslation',
+    ],
+    'UnderscoreEscapingWithSuffixes',
+    "Prometheus' `otlp.translation_strategy`.",
+  ),
+  promote_resource_attributes: list('Resource attributes that become labels of every series.'),
+});
+
+/** Every setting. Keys of the YAML file are these names; a flag is the path with dots and dashes. */
+export const configSchema = z.strictObject({
+  data: section('Where everything on this disk lies.', {
+    dir: text('./data', 'The data folder. Made when absent.'),
+    read_only: flag(false, 'Never write: serve what is there, refuse writes.'),
+  }),
+  http,
+  log: section('What is said on standard error.', {
+    level: choice(['debug', 'info', 'warn', 'error'], 'info', 'Lines below this level are not written.'),
+    format: choice(['text', 'json'], 'text', 'Lines for people or for programs.'),
+  }),
+  tenant: section('Whose data it is.', {
+    default: text('anonymous', 'The tenant of a request that names none.'),
+  }),
+  tsdb,
+  query,
+  objstore,
+  self_metrics: selfMetrics,
+  otlp,
+  limits: section('What each tenant may do.', limitShape()),
+  overrides: z
+    .record(z.string(), z.strictObject(limitShape()).partial())
+    .prefault({})
+    .meta({ description: 'Limits of single tenants, by tenant.' }),
+});
+
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,33 @@
+/** One request, read whole. Handlers in every room take this and return `HttpResponse`; only `server/` knows sockets. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Named parts of the path, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Checked at the edge. */
+  readonly tenant: string;
+  /** As sent, `content-encoding` not undone. */
+  readonly body: Uint8Array;
+  /** Aborts when the client hangs up. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export interface Route {
+  readonly methods: readonly HttpMethod[];
+  /** `/api/v1/label/:name/values` */
+  readonly path: string;
+  /** Larger bodies are refused with 413. 0 for routes that take none. */
+  readonly bodyMax: number;
+  handle(request: HttpRequest): Promise<HttpResponse> | HttpResponse;
+}
