@@ -47,8 +47,12 @@ export interface Disk {
   /** Makes a folder and its parents; present ones are fine. */
   makeDir(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** Gives a file a second name; fails with EEXIST when `to` is there. */
+  link(from: string, to: string): Promise<void>;
   /** Removes a file or a whole folder; absent is fine. */
   remove(path: string): Promise<void>;
+  /** Removes a folder if it is empty; false when it is not, or absent. */
+  removeEmptyDir(path: string): Promise<boolean>;
   /** Makes names created, renamed or removed in a folder durable. */
   syncDir(path: string): Promise<void>;
   /** Takes an exclusive lock by file; fails with an error naming the holder when another process has it. */
