@@ -1,0 +1,79 @@
+import { Agent, request } from 'node:http';
+
+export interface SendStats {
+  requests: number;
+  samples: number;
+  failures: number;
+  /** The slowest request, ms. */
+  slowestMs: number;
+  wallSeconds: number;
+}
+
+/** Posts remote write bodies over a few keep-alive connections and counts what was acknowledged. */
+export class Sender {
+  readonly #agent: Agent;
+  readonly #url: URL;
+  readonly #connections: number;
+  readonly stats: SendStats = { requests: 0, samples: 0, failures: 0, slowestMs: 0, wallSeconds: 0 };
+
+  constructor(url: string, connections: number) {
+    this.#url = new URL(url);
+    this.#connections = connections;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+  }
+
+  /** Sends every body, `connections` at a time, asking for the next only when one is free. A refused body is tried again up to 5 times. */
+  async send(bodies: Iterable<{ body: Uint8Array; samples: number }>): Promise<void> {
+    const iterator = bodies[Symbol.iterator]();
+    const lane = async () => {
+      for (let next = iterator.next(); !next.done; next = iterator.next()) await this.#deliver(next.value.body, next.value.samples);
+    };
+    const begin = performance.now();
+    await Promise.all(Array.from({ length: this.#connections }, lane));
+    this.stats.wallSeconds += (performance.now() - begin) / 1000;
+  }
+
+  async #deliver(body: Uint8Array, samples: number): Promise<void> {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const begin = performance.now();
+      const status = await this.#post(body).catch(() => 0);
+      this.stats.requests++;
+      this.stats.slowestMs = Math.max(this.stats.slowestMs, performance.now() - begin);
+      if (status >= 200 && status < 300) {
+        this.stats.samples += samples;
+        return;
+      }
+      this.stats.failures++;
+      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt));
+    }
+  }
+
+  #post(body: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        this.#url,
+        {
+          method: 'POST',
+          agent: this.#agent,
+          headers: {
+            'content-type': 'application/x-protobuf',
+            'content-encoding': 'snappy',
+            'x-prometheus-remote-write-version': '0.1.0',
+            'content-length': body.length,
+          },
+        },
+        (response) => {
+          response.resume();
+          response.once('end', () => resolve(response.statusCode ?? 0));
+          response.once('error', reject);
+        },
+      );
+      outgoing.once('error', reject);
+      outgoing.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}

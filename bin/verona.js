@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// Runs under any Node, so that a wrong one gets a sentence instead of a syntax error.
+const major = Number(process.versions.node.split('.')[0]);
+if (major < 24) {
+  process.stderr.write(
+    `verona needs Node 24 or newer, this is ${process.versions.node}.\n` +
+      'In a checkout, `npm install` brings Node 24 along on Linux: use `npm start -- <flags>` or `npx verona <command>`.\n' +
+      'Elsewhere install Node 24 from your system or nodejs.org, then try again.\n',
+  );
+  process.exit(78);
+}
+await import('../src/cmd/main.ts');

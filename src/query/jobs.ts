@@ -1,0 +1,35 @@
+import type { MatchType } from '../model/matcher.ts';
+
+/** A matcher as plain data, to travel between threads. */
+export interface PlainMatcher {
+  readonly type: MatchType;
+  readonly name: string;
+  readonly value: string;
+}
+
+interface QueryOptions {
+  readonly query: string;
+  /** 0: the engine's default. */
+  readonly lookbackDeltaMs: number;
+  /** Most series in the answer; 0 for all. */
+  readonly limit: number;
+  readonly stats: 'none' | 'some' | 'all';
+}
+
+interface LabelOptions {
+  readonly matcherSets: readonly (readonly PlainMatcher[])[];
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly limit: number;
+}
+
+/** What a read request asks for, as plain data: made from HTTP on one thread, answered on another. Times in ms. */
+export type QueryJob =
+  | ({ readonly kind: 'instant'; readonly timeMs: number } & QueryOptions)
+  | ({ readonly kind: 'range'; readonly startMs: number; readonly endMs: number; readonly stepMs: number } & QueryOptions)
+  | ({ readonly kind: 'labelNames' } & LabelOptions)
+  | ({ readonly kind: 'labelValues'; readonly name: string } & LabelOptions)
+  | ({ readonly kind: 'series' } & LabelOptions)
+  | { readonly kind: 'exemplars'; readonly query: string; readonly startMs: number; readonly endMs: number }
+  | { readonly kind: 'federate'; readonly matcherSets: readonly (readonly PlainMatcher[])[]; readonly timeMs: number }
+  | { readonly kind: 'remoteRead'; readonly body: Uint8Array };

@@ -1,0 +1,60 @@
+import type { Clock } from '../platform/clock.ts';
+
+/** A word of memory that both threads see; not zero means cancelled. */
+export type CancelFlag = Int32Array<SharedArrayBuffer>;
+
+export function makeCancelFlag(): CancelFlag {
+  return new Int32Array(new SharedArrayBuffer(4));
+}
+
+export function raiseCancelFlag(flag: CancelFlag): void {
+  Atomics.store(flag, 0, 1);
+}
+
+/**
+ * An AbortSignal that a loop can trust without yielding: `aborted` looks at a flag in shared memory and at the
+ * clock, so a query ends within one check even when its thread never gets to read messages. `notify` wakes
+ * those who wait for the `abort` event.
+ */
+export class SharedSignal extends EventTarget implements AbortSignal {
+  readonly #flag: CancelFlag;
+  readonly #clock: Clock;
+  readonly #deadline: number;
+  readonly #timeoutReason: Error;
+  readonly #cancelReason: Error;
+  onabort: AbortSignal['onabort'] = null;
+  #notified = false;
+
+  /** `deadline` is on the clock's monotonic time, ms. */
+  constructor(flag: CancelFlag, clock: Clock, deadline: number, reasons: { canceled: Error; timeout: Error }) {
+    super();
+    this.#flag = flag;
+    this.#clock = clock;
+    this.#deadline = deadline;
+    this.#cancelReason = reasons.canceled;
+    this.#timeoutReason = reasons.timeout;
+  }
+
+  get aborted(): boolean {
+    return this.reason !== undefined;
+  }
+
+  get reason(): Error | undefined {
+    if (Atomics.load(this.#flag, 0) !== 0) return this.#cancelReason;
+    return this.#clock.monotonic() > this.#deadline ? this.#timeoutReason : undefined;
+  }
+
+  throwIfAborted(): void {
+    const { reason } = this;
+    if (reason) throw reason;
+  }
+
+  /** Tells listeners, once, when the signal is aborted by now. */
+  notify(): void {
+    if (this.#notified || !this.aborted) return;
+    this.#notified = true;
+    const event = new Event('abort');
+    this.onabort?.call(this, event);
+    this.dispatchEvent(event);
+  }
+}

@@ -1,0 +1,243 @@
+import { type ErrorCode, VeronaError } from '../model/errors.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { HttpResponse } from '../platform/http.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Counter, Gauge, Metrics } from '../platform/metrics.ts';
+import type { Thread } from '../platform/threads.ts';
+import { FairQueue } from './fair-queue.ts';
+import type { QueryJob } from './jobs.ts';
+import { type CancelFlag, makeCancelFlag, raiseCancelFlag } from './shared-signal.ts';
+import type { Answer, FromThread, ToThread } from './thread-protocol.ts';
+
+/** One consistent view of a tenant's data, pinned while a query reads it. */
+export interface PinnedView {
+  /** Plain data that tells a query thread where to read. */
+  readonly description: unknown;
+  /** Answers what a query thread asks of this thread (the head's memory is here). Plain data, and memory to move. */
+  serve(request: unknown): Promise<{ reply: unknown; transfer: readonly ArrayBuffer[] }>;
+  release(): void;
+}
+
+export interface ThreadPoolOptions {
+  readonly threads: number;
+  /** Over all threads; further queries wait. */
+  readonly concurrencyMax: number;
+  readonly queuedMax: number;
+  readonly timeoutMs: number;
+}
+
+interface Task {
+  readonly id: number;
+  readonly tenant: string;
+  readonly job: QueryJob;
+  readonly view: () => Promise<PinnedView>;
+  readonly enqueuedAt: number;
+  readonly timeoutMs: number;
+  readonly cancel: CancelFlag;
+  readonly resolve: (response: HttpResponse) => void;
+  readonly reject: (error: Error) => void;
+  pinned?: PinnedView;
+  settled: boolean;
+}
+
+interface Seat {
+  thread: Thread;
+  readonly running: Map<number, Task>;
+}
+
+/** Runs queries on threads of their own, so that evaluation never holds up ingest. Tenants take turns when all are busy. */
+export class ThreadPool {
+  readonly #options: ThreadPoolOptions;
+  readonly #start: () => Thread;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #seats: Seat[] = [];
+  readonly #queue: FairQueue<Task>;
+  readonly #inFlight: Gauge;
+  readonly #refused: Counter<'reason'>;
+  #nextId = 1;
+  #running = 0;
+  #closed = false;
+
+  constructor(options: ThreadPoolOptions, start: () => Thread, clock: Clock, log: Logger, metrics: Metrics) {
+    this.#options = options;
+    this.#start = start;
+    this.#clock = clock;
+    this.#log = log;
+    this.#queue = new FairQueue(options.queuedMax);
+    this.#inFlight = metrics.gauge('verona_query_in_flight', 'Queries being evaluated.');
+    this.#refused = metrics.counter('verona_query_refused_total', 'Queries ended before an answer.', ['reason']);
+    for (let i = 0; i < options.threads; i++) this.#seats.push(this.#seat());
+  }
+
+  /**
+   * Resolves with the answer. Rejects with `unavailable` when too many wait, `timeout`, or `canceled` when the signal
+   * aborts. `view` is called when the query's turn comes.
+   */
+  run(
+    tenant: string,
+    job: QueryJob,
+    view: () => Promise<PinnedView>,
+    signal: AbortSignal,
+    timeoutMs = this.#options.timeoutMs,
+  ): Promise<HttpResponse> {
+    return new Promise((resolve, reject) => {
+      const task: Task = {
+        id: this.#nextId++,
+        tenant,
+        job,
+        view,
+        enqueuedAt: this.#clock.monotonic(),
+        timeoutMs: Math.min(timeoutMs, this.#options.timeoutMs),
+        cancel: makeCancelFlag(),
+        resolve,
+        reject,
+        settled: false,
+      };
+      if (signal.aborted) return reject(canceled());
+      signal.addEventListener('abort', () => this.#cancel(task), { once: true });
+      if (this.#closed) return reject(new VeronaError('unavailable', 'the server is stopping'));
+      if (!this.#queue.push(tenant, task)) {
+        this.#refused.inc({ reason: 'queue_full' });
+        return reject(
+          new VeronaError('unavailable', `too many queries wait (query.max_queued is ${this.#options.queuedMax}); try again later`),
+        );
+      }
+      this.#dispatch();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (let task = this.#queue.shift(); task; task = this.#queue.shift())
+      this.#settle(task, undefined, new VeronaError('unavailable', 'the server is stopping'));
+    await Promise.all(this.#seats.map((seat) => seat.thread.stop()));
+  }
+
+  #dispatch(): void {
+    while (this.#running < this.#options.concurrencyMax && this.#queue.length > 0) {
+      const task = this.#queue.shift() as Task;
+      const seat = this.#seats.reduce((best, other) => (other.running.size < best.running.size ? other : best));
+      this.#running++;
+      this.#inFlight.set(this.#running);
+      seat.running.set(task.id, task);
+      this.#begin(seat, task).catch((error: Error) => this.#finish(seat, task, undefined, error));
+    }
+  }
+
+  async #begin(seat: Seat, task: Task): Promise<void> {
+    const waited = this.#clock.monotonic() - task.enqueuedAt;
+    if (waited > task.timeoutMs) throw new VeronaError('timeout', 'query timed out in query queue');
+    task.pinned = await task.view();
+    if (task.settled) {
+      this.#finish(seat, task, undefined, canceled());
+      return;
+    }
+    this.#post(seat, {
+      type: 'run',
+      id: task.id,
+      job: task.job,
+      tenant: task.tenant,
+      view: task.pinned.description,
+      timeoutMs: task.timeoutMs - waited,
+      cancel: task.cancel,
+    });
+  }
+
+  #seat(): Seat {
+    const seat: Seat = { thread: this.#start(), running: new Map() };
+    this.#listen(seat);
+    return seat;
+  }
+
+  #listen(seat: Seat): void {
+    seat.thread.onMessage((message) => this.#receive(seat, message as FromThread));
+    seat.thread.onExit((error) => this.#replace(seat, error));
+  }
+
+  /** A thread that died (out of memory, say) takes its queries with it, and only those. */
+  #replace(seat: Seat, error: Error | undefined): void {
+    if (this.#closed) return;
+    this.#log.error('a query thread ended and is replaced', { error: error?.message, queries: seat.running.size });
+    const reason = new VeronaError('execution', `the query's thread ended: ${error?.message ?? 'unknown reason'}`);
+    seat.thread = this.#start();
+    this.#listen(seat);
+    for (const task of [...seat.running.values()]) this.#finish(seat, task, undefined, reason);
+  }
+
+  #receive(seat: Seat, message: FromThread): void {
+    const task = seat.running.get(message.id);
+    if (message.type === 'ask') {
+      this.#serve(seat, task, message.call, message.request);
+      return;
+    }
+    if (!task) return;
+    if (message.type === 'answer') this.#finish(seat, task, message.answer, undefined);
+    else {
+      const { code, message: text } = message.error;
+      this.#finish(seat, task, undefined, new VeronaError(code as ErrorCode, text));
+    }
+  }
+
+  #serve(seat: Seat, task: Task | undefined, call: number, request: unknown): void {
+    const fail = (error: unknown) =>
+      this.#post(seat, {
+        type: 'reply',
+        call,
+        reply: undefined,
+        error: {
+          code: error instanceof VeronaError ? error.code : 'internal',
+          message: error instanceof Error ? error.message : String(error),
+        },
+      });
+    if (!task?.pinned || task.settled) {
+      fail(canceled());
+      return;
+    }
+    task.pinned
+      .serve(request)
+      .then(({ reply, transfer }) => this.#post(seat, { type: 'reply', call, reply }, transfer), fail);
+  }
+
+  #post(seat: Seat, message: ToThread, transfer?: readonly ArrayBuffer[]): void {
+    seat.thread.post(message, transfer);
+  }
+
+  #cancel(task: Task): void {
+    if (task.settled) return;
+    raiseCancelFlag(task.cancel);
+    this.#refused.inc({ reason: 'canceled' });
+    if (this.#queue.remove(task.tenant, task)) this.#settle(task, undefined, canceled());
+    else {
+      for (const seat of this.#seats) if (seat.running.has(task.id)) this.#post(seat, { type: 'cancel', id: task.id });
+      this.#settle(task, undefined, canceled());
+    }
+  }
+
+  /** The query has left its thread: its place and its view are free again. */
+  #finish(seat: Seat, task: Task, answer: Answer | undefined, error: Error | undefined): void {
+    if (!seat.running.delete(task.id)) return;
+    this.#running--;
+    this.#inFlight.set(this.#running);
+    task.pinned?.release();
+    this.#settle(task, answer, error);
+    this.#dispatch();
+  }
+
+  #settle(task: Task, answer: Answer | undefined, error: Error | undefined): void {
+    if (task.settled) return;
+    task.settled = true;
+    if (answer) task.resolve(toResponse(answer));
+    else task.reject(error ?? canceled());
+  }
+}
+
+function toResponse(answer: Answer): HttpResponse {
+  const { parts } = answer;
+  const body = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  return { status: answer.status, headers: answer.headers, body };
+}
+
+function canceled(): VeronaError {
+  return new VeronaError('canceled', 'query was canceled');
+}

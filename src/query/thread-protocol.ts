@@ -1,0 +1,34 @@
+import type { QueryJob } from './jobs.ts';
+import type { CancelFlag } from './shared-signal.ts';
+
+/** What the main thread sends to a query thread. `view` and `reply` are plain data that the wiring understands. */
+export type ToThread =
+  | {
+      readonly type: 'run';
+      readonly id: number;
+      readonly job: QueryJob;
+      readonly tenant: string;
+      readonly view: unknown;
+      readonly timeoutMs: number;
+      readonly cancel: CancelFlag;
+    }
+  | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'reply'; readonly call: number; readonly reply: unknown; readonly error?: PlainError };
+
+/** What a query thread sends back. */
+export type FromThread =
+  | { readonly type: 'answer'; readonly id: number; readonly answer: Answer }
+  | { readonly type: 'failure'; readonly id: number; readonly error: PlainError }
+  | { readonly type: 'ask'; readonly id: number; readonly call: number; readonly request: unknown };
+
+/** An HTTP answer as it travels: the parts of the body are moved, not copied. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly parts: readonly Uint8Array[];
+}
+
+export interface PlainError {
+  readonly code: string;
+  readonly message: string;
+}
