@@ -29,7 +29,21 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 console.log(
-  formatTable(['store', 'M samples', 'CPU s/M samples', 'wall s', 'M samples/s', 'slowest ms', 'RSS MB', 'anon MB', 'B/series', 'failed'], rows),
+  formatTable(
+    [
+      'store',
+      'M samples',
+      'CPU s/M samples',
+      'wall s',
+      'M samples/s',
+      'slowest ms',
+      'RSS MB',
+      'anon MB',
+      'B/series',
+      'failed',
+    ],
+    rows,
+  ),
 );
 
 async function measure(name: string): Promise<string[]> {

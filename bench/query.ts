@@ -72,7 +72,8 @@ async function time(peer: Peer, query: string): Promise<Figure> {
 async function ask(url: string): Promise<number> {
   const response = await fetch(url);
   const body = await response.arrayBuffer();
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${Buffer.from(body).toString().slice(0, 300)}`);
+  if (!response.ok)
+    throw new Error(`${url}: ${response.status} ${Buffer.from(body).toString().slice(0, 300)}`);
   return body.byteLength;
 }
 
@@ -82,13 +83,18 @@ function urlOf(peer: Peer, query: string): string {
   const [verb, rest] = [query.split(' ')[0], query.slice(query.indexOf(' ') + 1)];
   if (verb === 'label_values') return `${peer.url}/api/v1/label/${rest}/values?start=${start}&end=${end}`;
   if (verb === 'label_names') return `${peer.url}/api/v1/labels?start=${start}&end=${end}`;
-  if (verb === 'series') return `${peer.url}/api/v1/series?start=${start}&end=${end}&match[]=${encodeURIComponent(rest)}`;
+  if (verb === 'series')
+    return `${peer.url}/api/v1/series?start=${start}&end=${end}&match[]=${encodeURIComponent(rest)}`;
   return `${peer.url}/api/v1/query_range?query=${encodeURIComponent(query)}&start=${start}&end=${end}&step=${STEP_S}`;
 }
 
 function print(): void {
   const stores = [...results.keys()];
-  const head = ['query', ...stores.flatMap((store) => [`${store} ms`, 'CPU ms']), ...stores.slice(1).map((store) => `/ ${store}`)];
+  const head = [
+    'query',
+    ...stores.flatMap((store) => [`${store} ms`, 'CPU ms']),
+    ...stores.slice(1).map((store) => `/ ${store}`),
+  ];
   const rows = queries.map(([title]) => {
     const figures = stores.map((store) => results.get(store)!.get(title)!);
     return [
@@ -98,7 +104,9 @@ function print(): void {
     ];
   });
   const means = stores.slice(1).map((store) => {
-    const logs = queries.map(([title]) => Math.log(results.get(stores[0])!.get(title)!.wallMs / results.get(store)!.get(title)!.wallMs));
+    const logs = queries.map(([title]) =>
+      Math.log(results.get(stores[0])!.get(title)!.wallMs / results.get(store)!.get(title)!.wallMs),
+    );
     return Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length).toFixed(2);
   });
   rows.push(['geometric mean', ...stores.flatMap(() => ['', '']), ...means]);

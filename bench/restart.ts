@@ -29,7 +29,11 @@ async function measure(name: string): Promise<string[]> {
       ? startVerona(join(folder, name), ['--self-metrics.enabled=false', '--log.level=warn'])
       : startPrometheus(join(folder, name));
   const first = await start();
-  const load = await runLoad([`--url=${first.writeUrl}`, `--series=${flags.series}`, `--scrapes=${flags.scrapes}`]);
+  const load = await runLoad([
+    `--url=${first.writeUrl}`,
+    `--series=${flags.series}`,
+    `--scrapes=${flags.scrapes}`,
+  ]);
   await first.process.stop('SIGKILL');
   const begin = performance.now();
   const second = await start();
@@ -38,5 +42,12 @@ async function measure(name: string): Promise<string[]> {
   const { resident } = second.process.memory();
   await second.process.stop('SIGKILL');
   const millions = load.samples / 1e6;
-  return [name, millions.toFixed(1), seconds.toFixed(1), (millions / seconds).toFixed(2), cpu.toFixed(1), (resident / 1e6).toFixed(0)];
+  return [
+    name,
+    millions.toFixed(1),
+    seconds.toFixed(1),
+    (millions / seconds).toFixed(2),
+    cpu.toFixed(1),
+    (resident / 1e6).toFixed(0),
+  ];
 }

@@ -12,8 +12,12 @@ export interface LoadResult extends SendStats {
 
 /** Runs the load generator as a process of its own and returns its figures. */
 export async function runLoad(flags: readonly string[]): Promise<LoadResult> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'load/load.ts'), ...flags], {
-    maxBuffer: 1 << 20,
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(import.meta.dirname, 'load/load.ts'), ...flags],
+    {
+      maxBuffer: 1 << 20,
+    },
+  );
   return JSON.parse(stdout) as LoadResult;
 }

@@ -13,7 +13,10 @@ export class RealProcess {
 
   constructor(name: string, command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     this.name = name;
-    this.child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(command, args, {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const keep = (data: Buffer) => {
       this.#output = (this.#output + data).slice(-OUTPUT_KEPT_BYTES);
     };

@@ -48,7 +48,8 @@ sender.close();
 console.log(JSON.stringify({ ...sender.stats, series: total, scrapes, startMs, endMs }));
 
 function* bodies(t: number): Generator<{ body: Uint8Array; samples: number }> {
-  for (const template of templates) yield { body: template.body(values.current, t), samples: template.samples };
+  for (const template of templates)
+    yield { body: template.body(values.current, t), samples: template.samples };
 }
 
 async function pace(scrapesDone: number): Promise<void> {
@@ -64,10 +65,16 @@ async function pace(scrapesDone: number): Promise<void> {
 function buildTemplates(scrape: number): RequestTemplate[] {
   const order: number[] = [];
   if (!flags.mixed) for (let i = 0; i < total; i++) order.push(i);
-  else for (const instance of shuffled(instances, scrape)) for (let i = 0; i < SERIES_PER_INSTANCE; i++) order.push(instance * SERIES_PER_INSTANCE + i);
+  else
+    for (const instance of shuffled(instances, scrape))
+      for (let i = 0; i < SERIES_PER_INSTANCE; i++) order.push(instance * SERIES_PER_INSTANCE + i);
   const result: RequestTemplate[] = [];
   for (let from = 0; from < order.length; from += batch)
-    result.push(new RequestTemplate(order.slice(from, from + batch), (index) => labelBytes(index, generationOf(index, scrape))));
+    result.push(
+      new RequestTemplate(order.slice(from, from + batch), (index) =>
+        labelBytes(index, generationOf(index, scrape)),
+      ),
+    );
   return result;
 }
 

@@ -42,7 +42,8 @@ export class RequestTemplate {
   /** The compressed body with these values at time `t` (ms). */
   body(values: Float64Array, t: number): Uint8Array {
     const time = new Uint8Array(6);
-    for (let i = 0, rest = t; i < 6; i++, rest = Math.floor(rest / 128)) time[i] = (rest % 128) | (i < 5 ? 128 : 0);
+    for (let i = 0, rest = t; i < 6; i++, rest = Math.floor(rest / 128))
+      time[i] = (rest % 128) | (i < 5 ? 128 : 0);
     for (let i = 0; i < this.#series.length; i++) {
       const at = this.#samplesAt[i];
       this.#view.setFloat64(at + 3, values[this.#series[i]], true);

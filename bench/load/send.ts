@@ -26,7 +26,8 @@ export class Sender {
   async send(bodies: Iterable<{ body: Uint8Array; samples: number }>): Promise<void> {
     const iterator = bodies[Symbol.iterator]();
     const lane = async () => {
-      for (let next = iterator.next(); !next.done; next = iterator.next()) await this.#deliver(next.value.body, next.value.samples);
+      for (let next = iterator.next(); !next.done; next = iterator.next())
+        await this.#deliver(next.value.body, next.value.samples);
     };
     const begin = performance.now();
     await Promise.all(Array.from({ length: this.#connections }, lane));

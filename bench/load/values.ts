@@ -19,7 +19,8 @@ export class Values {
     for (let metric = 0; metric < 10; metric++) {
       const kind = seriesKind(metric * perMetric, this.#total);
       for (let i = metric * perMetric; i < (metric + 1) * perMetric; i++) {
-        if (kind === 'counter') current[i] = this.#chance(100_000) ? 0 : current[i] + this.#below(1 + (i % 997));
+        if (kind === 'counter')
+          current[i] = this.#chance(100_000) ? 0 : current[i] + this.#below(1 + (i % 997));
         else if (kind === 'bucket') current[i] = this.#bucket(i);
         else current[i] = Math.round((current[i] + (this.#below(2001) - 1000) / 100) * 100) / 100;
       }
@@ -28,7 +29,11 @@ export class Values {
 
   #start(i: number): number {
     const kind = seriesKind(i, this.#total);
-    return kind === 'bucket' ? 0 : kind === 'counter' ? this.#below(1_000_000) : 50 + this.#below(10_000) / 100;
+    return kind === 'bucket'
+      ? 0
+      : kind === 'counter'
+        ? this.#below(1_000_000)
+        : 50 + this.#below(10_000) / 100;
   }
 
   /** Buckets are cumulative: each adds to the one below it in the same histogram. */

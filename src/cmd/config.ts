@@ -5,7 +5,9 @@ import { configReference } from '../config/reference.ts';
 
 /** `verona config …`: look at a configuration without starting anything. */
 export function addConfigCommand(program: Command): void {
-  const config = program.command('config').description('check a configuration, or print the reference of all settings');
+  const config = program
+    .command('config')
+    .description('check a configuration, or print the reference of all settings');
   config
     .command('check')
     .description('read a configuration file as a start would, and say what is wrong with it')

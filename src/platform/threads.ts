@@ -16,7 +16,10 @@ export interface Thread extends Port {
 
 /** Starts `file` (a URL of a TypeScript module) on a thread of its own with `data`. It does not keep the process alive. */
 export function startThread(file: URL, data: unknown, heapMaxMiB?: number): Thread {
-  const worker = new Worker(file, { workerData: data, resourceLimits: { maxOldGenerationSizeMb: heapMaxMiB } });
+  const worker = new Worker(file, {
+    workerData: data,
+    resourceLimits: { maxOldGenerationSizeMb: heapMaxMiB },
+  });
   worker.unref();
   let failure: Error | undefined;
   worker.on('error', (error) => {

@@ -26,10 +26,19 @@ interface LabelOptions {
 /** What a read request asks for, as plain data: made from HTTP on one thread, answered on another. Times in ms. */
 export type QueryJob =
   | ({ readonly kind: 'instant'; readonly timeMs: number } & QueryOptions)
-  | ({ readonly kind: 'range'; readonly startMs: number; readonly endMs: number; readonly stepMs: number } & QueryOptions)
+  | ({
+      readonly kind: 'range';
+      readonly startMs: number;
+      readonly endMs: number;
+      readonly stepMs: number;
+    } & QueryOptions)
   | ({ readonly kind: 'labelNames' } & LabelOptions)
   | ({ readonly kind: 'labelValues'; readonly name: string } & LabelOptions)
   | ({ readonly kind: 'series' } & LabelOptions)
   | { readonly kind: 'exemplars'; readonly query: string; readonly startMs: number; readonly endMs: number }
-  | { readonly kind: 'federate'; readonly matcherSets: readonly (readonly PlainMatcher[])[]; readonly timeMs: number }
+  | {
+      readonly kind: 'federate';
+      readonly matcherSets: readonly (readonly PlainMatcher[])[];
+      readonly timeMs: number;
+    }
   | { readonly kind: 'remoteRead'; readonly body: Uint8Array };

@@ -26,7 +26,12 @@ export class SharedSignal extends EventTarget implements AbortSignal {
   #notified = false;
 
   /** `deadline` is on the clock's monotonic time, ms. */
-  constructor(flag: CancelFlag, clock: Clock, deadline: number, reasons: { canceled: Error; timeout: Error }) {
+  constructor(
+    flag: CancelFlag,
+    clock: Clock,
+    deadline: number,
+    reasons: { canceled: Error; timeout: Error },
+  ) {
     super();
     this.#flag = flag;
     this.#clock = clock;

@@ -43,7 +43,8 @@ export class ThreadHost {
       case 'reply': {
         const call = this.#calls.get(message.call);
         this.#calls.delete(message.call);
-        if (message.error) call?.reject(new VeronaError(message.error.code as ErrorCode, message.error.message));
+        if (message.error)
+          call?.reject(new VeronaError(message.error.code as ErrorCode, message.error.message));
         else call?.resolve(message.reply);
       }
     }
@@ -59,7 +60,11 @@ export class ThreadHost {
     const stopTimer = clock.after(run.timeoutMs + 1, () => signal.notify());
     this.#signals.set(run.id, signal);
     try {
-      const result = await answer(run.job, open(run.tenant, run.view, (request) => this.#ask(run.id, request)), signal);
+      const result = await answer(
+        run.job,
+        open(run.tenant, run.view, (request) => this.#ask(run.id, request)),
+        signal,
+      );
       this.#post({ type: 'answer', id: run.id, answer: result }, movable(result));
     } finally {
       this.#signals.delete(run.id);
@@ -87,5 +92,8 @@ function movable(answer: Answer): ArrayBuffer[] {
 
 function toPlainError(error: unknown): PlainError {
   if (error instanceof VeronaError) return { code: error.code, message: error.message };
-  return { code: 'internal', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  return {
+    code: 'internal',
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
 }

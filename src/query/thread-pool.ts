@@ -66,7 +66,9 @@ export class ThreadPool {
     this.#log = log;
     this.#queue = new FairQueue(options.queuedMax);
     this.#inFlight = metrics.gauge('verona_query_in_flight', 'Queries being evaluated.');
-    this.#refused = metrics.counter('verona_query_refused_total', 'Queries ended before an answer.', ['reason']);
+    this.#refused = metrics.counter('verona_query_refused_total', 'Queries ended before an answer.', [
+      'reason',
+    ]);
     for (let i = 0; i < options.threads; i++) this.#seats.push(this.#seat());
   }
 
@@ -100,7 +102,10 @@ export class ThreadPool {
       if (!this.#queue.push(tenant, task)) {
         this.#refused.inc({ reason: 'queue_full' });
         return reject(
-          new VeronaError('unavailable', `too many queries wait (query.max_queued is ${this.#options.queuedMax}); try again later`),
+          new VeronaError(
+            'unavailable',
+            `too many queries wait (query.max_queued is ${this.#options.queuedMax}); try again later`,
+          ),
         );
       }
       this.#dispatch();
@@ -117,7 +122,9 @@ export class ThreadPool {
   #dispatch(): void {
     while (this.#running < this.#options.concurrencyMax && this.#queue.length > 0) {
       const task = this.#queue.shift() as Task;
-      const seat = this.#seats.reduce((best, other) => (other.running.size < best.running.size ? other : best));
+      const seat = this.#seats.reduce((best, other) =>
+        other.running.size < best.running.size ? other : best,
+      );
       this.#running++;
       this.#inFlight.set(this.#running);
       seat.running.set(task.id, task);
@@ -158,8 +165,14 @@ export class ThreadPool {
   /** A thread that died (out of memory, say) takes its queries with it, and only those. */
   #replace(seat: Seat, error: Error | undefined): void {
     if (this.#closed) return;
-    this.#log.error('a query thread ended and is replaced', { error: error?.message, queries: seat.running.size });
-    const reason = new VeronaError('execution', `the query's thread ended: ${error?.message ?? 'unknown reason'}`);
+    this.#log.error('a query thread ended and is replaced', {
+      error: error?.message,
+      queries: seat.running.size,
+    });
+    const reason = new VeronaError(
+      'execution',
+      `the query's thread ended: ${error?.message ?? 'unknown reason'}`,
+    );
     seat.thread = this.#start();
     this.#listen(seat);
     for (const task of [...seat.running.values()]) this.#finish(seat, task, undefined, reason);
@@ -209,7 +222,8 @@ export class ThreadPool {
     this.#refused.inc({ reason: 'canceled' });
     if (this.#queue.remove(task.tenant, task)) this.#settle(task, undefined, canceled());
     else {
-      for (const seat of this.#seats) if (seat.running.has(task.id)) this.#post(seat, { type: 'cancel', id: task.id });
+      for (const seat of this.#seats)
+        if (seat.running.has(task.id)) this.#post(seat, { type: 'cancel', id: task.id });
       this.#settle(task, undefined, canceled());
     }
   }
