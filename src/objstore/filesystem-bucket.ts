@@ -1,0 +1,292 @@
+import { VeronaError } from '../model/errors.ts';
+import { compareStrings } from '../model/labels.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Disk, DiskFile } from '../platform/disk.ts';
+import type { Random } from '../platform/random.ts';
+import {
+  assertKey,
+  assertNotAborted,
+  assertPrefix,
+  assertRange,
+  type Bucket,
+  type BucketContext,
+  GET_SIZE_BYTES_MAX,
+  type ListEntry,
+  type ListOptions,
+  type ObjectAttributes,
+  tooLarge,
+  type UploadBody,
+} from './bucket.ts';
+import { diskError, writeError } from './disk-error.ts';
+
+/** Unfinished uploads lie in this folder of the bucket; nothing in it is an object. */
+const UPLOADS = '.uploads';
+/** An upload older than this belongs to a process that died. */
+const UPLOAD_AGE_MS_MAX = 24 * 3_600_000;
+/** A deletion may take an empty folder away between its making and the rename into it; then it is made again. */
+const PLACE_ATTEMPTS_MAX = 5;
+const LIST_DEPTH_MAX = 64;
+
+export interface FilesystemDeps {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * A bucket in a folder: the key is the path. An object appears by rename and is on stable storage when `upload`
+ * resolves. As in any folder, `a` and `a/b` cannot both be objects (`conflict`). Several processes may share it.
+ */
+export class FilesystemBucket implements Bucket {
+  readonly name: string;
+  readonly #root: string;
+  readonly #deps: FilesystemDeps;
+  #swept: Promise<void> | undefined;
+
+  constructor(root: string, deps: FilesystemDeps) {
+    this.#root = root;
+    this.#deps = deps;
+    this.name = `filesystem:${root}`;
+  }
+
+  async get(ctx: BucketContext, key: string, sizeBytesMax = GET_SIZE_BYTES_MAX): Promise<Uint8Array> {
+    return this.#read(ctx, key, async (file) => {
+      const sizeBytes = await file.size();
+      if (sizeBytes > sizeBytesMax) throw tooLarge(`read ${key}`, sizeBytes, sizeBytesMax);
+      return readUpTo(file, 0, sizeBytes);
+    });
+  }
+
+  async getRange(ctx: BucketContext, key: string, offset: number, length: number): Promise<Uint8Array> {
+    assertRange(key, offset, length);
+    return this.#read(ctx, key, async (file) => {
+      const available = Math.max(0, (await file.size()) - offset);
+      return readUpTo(file, offset, Math.min(length, available));
+    });
+  }
+
+  async upload(ctx: BucketContext, key: string, body: UploadBody): Promise<void> {
+    await this.#store(ctx, `upload ${key}`, key, body, (from, to) => this.#deps.disk.rename(from, to));
+  }
+
+  async create(ctx: BucketContext, key: string, body: Uint8Array): Promise<void> {
+    await this.#store(ctx, `create ${key}`, key, body, (from, to) => this.#deps.disk.link(from, to));
+  }
+
+  async exists(ctx: BucketContext, key: string): Promise<boolean> {
+    return (await this.#stat(ctx, `look for ${key}`, key)) !== undefined;
+  }
+
+  async attributes(ctx: BucketContext, key: string): Promise<ObjectAttributes> {
+    const found = await this.#stat(ctx, `look at ${key}`, key);
+    if (!found) throw new VeronaError('not_found', `look at ${key}: no such object`);
+    return found;
+  }
+
+  async delete(ctx: BucketContext, key: string): Promise<void> {
+    if (!(await this.#stat(ctx, `delete ${key}`, key))) return;
+    await this.#guard(`delete ${key}`, async () => {
+      await this.#deps.disk.remove(this.#path(key));
+      await this.#removeEmptyFolders(parentOf(key));
+    });
+  }
+
+  async *list(ctx: BucketContext, prefix: string, options: ListOptions = {}): AsyncGenerator<ListEntry> {
+    assertPrefix(prefix);
+    const after = options.startAfter ?? '';
+    const entries = options.recursive ? this.#walk(ctx, prefix, after, 0) : this.#level(ctx, prefix);
+    for await (const entry of entries) if (after === '' || compareStrings(entry.key, after) > 0) yield entry;
+  }
+
+  async close(): Promise<void> {}
+
+  /** Objects of a folder and below, depth first, which is the order of keys when folders sort with their `/`. */
+  async *#walk(ctx: BucketContext, prefix: string, after: string, depth: number): AsyncGenerator<ListEntry> {
+    if (depth > LIST_DEPTH_MAX)
+      throw new VeronaError('internal', `list ${prefix}: more than ${LIST_DEPTH_MAX} folders deep`);
+    for (const key of await this.#names(ctx, prefix)) {
+      if (!key.endsWith('/')) yield* this.#object(ctx, key);
+      else if (after.startsWith(key) || compareStrings(key, after) > 0)
+        yield* this.#walk(ctx, key, after, depth + 1);
+    }
+  }
+
+  async *#level(ctx: BucketContext, prefix: string): AsyncGenerator<ListEntry> {
+    for (const key of await this.#names(ctx, prefix)) {
+      if (!key.endsWith('/')) yield* this.#object(ctx, key);
+      else if (await this.#holdsObject(ctx, key)) yield { kind: 'folder', key };
+    }
+  }
+
+  async *#object(ctx: BucketContext, key: string): AsyncGenerator<ListEntry> {
+    const found = await this.#stat(ctx, `list ${key}`, key);
+    if (found) yield { kind: 'object', key, ...found };
+  }
+
+  async #holdsObject(ctx: BucketContext, folder: string): Promise<boolean> {
+    const { done } = await this.#walk(ctx, folder, '', 0).next();
+    return !done;
+  }
+
+  /** Keys of a folder's entries, folders with `/`, in the order of keys; files that no key names are left out. */
+  async #names(ctx: BucketContext, prefix: string): Promise<string[]> {
+    assertNotAborted(ctx, `list ${prefix}`);
+    const entries = await this.#guard(`list ${prefix}`, () =>
+      this.#deps.disk.list(prefix === '' ? this.#root : this.#path(prefix.slice(0, -1))),
+    );
+    return entries
+      .map(({ name, isDirectory }) => `${prefix}${name}${isDirectory ? '/' : ''}`)
+      .filter((key) => key !== `${UPLOADS}/`)
+      .sort(compareStrings);
+  }
+
+  async #stat(ctx: BucketContext, what: string, key: string): Promise<ObjectAttributes | undefined> {
+    this.#assertUsable(key);
+    assertNotAborted(ctx, what);
+    const found = await this.#guard(what, async () => {
+      try {
+        return await this.#deps.disk.stat(this.#path(key));
+      } catch (error) {
+        if (diskError(what, error).code === 'not_found') return undefined;
+        throw error;
+      }
+    });
+    return found && !found.isDirectory
+      ? { sizeBytes: found.sizeBytes, modifiedMs: found.modifiedMs }
+      : undefined;
+  }
+
+  async #read(
+    ctx: BucketContext,
+    key: string,
+    read: (file: DiskFile) => Promise<Uint8Array>,
+  ): Promise<Uint8Array> {
+    this.#assertUsable(key);
+    assertNotAborted(ctx, `read ${key}`);
+    return this.#guard(`read ${key}`, async () => {
+      const file = await this.#deps.disk.open(this.#path(key), 'read');
+      try {
+        const data = await read(file);
+        assertNotAborted(ctx, `read ${key}`);
+        return data;
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  async #store(
+    ctx: BucketContext,
+    what: string,
+    key: string,
+    body: UploadBody,
+    place: (from: string, to: string) => Promise<void>,
+  ): Promise<void> {
+    this.#assertUsable(key);
+    assertNotAborted(ctx, what);
+    const { disk, random } = this.#deps;
+    const temporary = `${this.#root}/${UPLOADS}/${Buffer.from(random.bytes(12)).toString('hex')}`;
+    try {
+      await this.#sweepOnce();
+      await disk.makeDir(`${this.#root}/${UPLOADS}`);
+      await this.#write(ctx, what, temporary, body);
+      await this.#place(key, (to) => place(temporary, to));
+    } catch (error) {
+      throw writeError(what, error);
+    } finally {
+      await disk.remove(temporary);
+    }
+  }
+
+  async #write(ctx: BucketContext, what: string, path: string, body: UploadBody): Promise<void> {
+    const file = await this.#deps.disk.open(path, 'create');
+    try {
+      let offset = 0;
+      for await (const piece of body instanceof Uint8Array ? [body] : body) {
+        assertNotAborted(ctx, what);
+        await file.writeAt([piece], offset);
+        offset += piece.length;
+      }
+      await file.sync();
+      assertNotAborted(ctx, what);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #place(key: string, place: (to: string) => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const made = await this.#makeFolders(parentOf(key));
+      try {
+        await place(this.#path(key));
+        for (const folder of made) await this.#deps.disk.syncDir(folder);
+        return;
+      } catch (error) {
+        const vanished = (error as NodeJS.ErrnoException).code === 'ENOENT';
+        if (!vanished || attempt === PLACE_ATTEMPTS_MAX) throw error;
+      }
+    }
+  }
+
+  /** Makes the folders of a key; returns those whose names must be made durable, innermost first. */
+  async #makeFolders(folder: string): Promise<string[]> {
+    const { disk } = this.#deps;
+    const changed = [this.#path(folder)];
+    for (let path = folder; path !== '' && !(await disk.stat(this.#path(path))); path = parentOf(path))
+      changed.push(this.#path(parentOf(path)));
+    await disk.makeDir(this.#path(folder));
+    return changed;
+  }
+
+  async #removeEmptyFolders(folder: string): Promise<void> {
+    for (let path = folder; path !== ''; path = parentOf(path))
+      if (!(await this.#deps.disk.removeEmptyDir(this.#path(path)))) return;
+  }
+
+  async #sweepOnce(): Promise<void> {
+    this.#swept ??= this.#sweep();
+    try {
+      await this.#swept;
+    } catch (error) {
+      this.#swept = undefined;
+      throw error;
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { disk, clock } = this.#deps;
+    const folder = `${this.#root}/${UPLOADS}`;
+    for (const { name } of await disk.list(folder)) {
+      const found = await disk.stat(`${folder}/${name}`);
+      if (found && clock.now() - found.modifiedMs > UPLOAD_AGE_MS_MAX) await disk.remove(`${folder}/${name}`);
+    }
+  }
+
+  #path(key: string): string {
+    return key === '' ? this.#root : `${this.#root}/${key}`;
+  }
+
+  #assertUsable(key: string): void {
+    assertKey(key);
+    if (key === UPLOADS || key.startsWith(`${UPLOADS}/`))
+      throw new VeronaError('bad_data', `object key ${JSON.stringify(key)} is reserved`);
+  }
+
+  async #guard<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      throw diskError(what, error);
+    }
+  }
+}
+
+async function readUpTo(file: DiskFile, offset: number, length: number): Promise<Uint8Array> {
+  const data = new Uint8Array(length);
+  const count = await file.readAt(data, offset);
+  return count === length ? data : data.subarray(0, count);
+}
+
+function parentOf(key: string): string {
+  return key.slice(0, Math.max(0, key.lastIndexOf('/')));
+}

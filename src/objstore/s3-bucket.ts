@@ -1,0 +1,341 @@
+import type { S3Client } from '@aws-sdk/client-s3';
+import { VeronaError } from '../model/errors.ts';
+import { compareStrings } from '../model/labels.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import type { Disk } from '../platform/disk.ts';
+import type { Random } from '../platform/random.ts';
+import {
+  abortError,
+  assertKey,
+  assertNotAborted,
+  assertPrefix,
+  assertRange,
+  type Bucket,
+  type BucketContext,
+  GET_SIZE_BYTES_MAX,
+  type ListEntry,
+  type ListOptions,
+  type ObjectAttributes,
+  tooLarge,
+  type UploadBody,
+} from './bucket.ts';
+import { Gate } from './gate.ts';
+import { type OpenS3, openS3Client } from './s3-client.ts';
+import { s3Error } from './s3-error.ts';
+import { uploadParts } from './s3-multipart.ts';
+import type { S3Options } from './s3-options.ts';
+import { isRetryable, type S3Retry, statusOf } from './s3-retry.ts';
+
+const LIST_PAGE_SIZE = 1000;
+
+export interface S3Deps {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * A bucket in Amazon S3 or a store that speaks like it. Requests are bounded in number, in time and in retries;
+ * large uploads go in parts, which a failed or cancelled upload takes back.
+ */
+export class S3Bucket implements Bucket {
+  readonly name: string;
+  readonly #client: S3Client;
+  readonly #sdk: OpenS3['sdk'];
+  readonly #settings: OpenS3['settings'];
+  readonly #putParams: OpenS3['putParams'];
+  readonly #retry: S3Retry;
+  readonly #clock: Clock;
+  readonly #gate: Gate;
+
+  private constructor(opened: OpenS3, clock: Clock) {
+    this.#client = opened.client;
+    this.#sdk = opened.sdk;
+    this.#settings = opened.settings;
+    this.#putParams = opened.putParams;
+    this.#retry = opened.retry;
+    this.#clock = clock;
+    this.#gate = new Gate(opened.settings.concurrencyMax);
+    this.name = `s3:${opened.settings.endpoint}/${opened.settings.bucket}`;
+  }
+
+  /** Loads the client library on first use; asks nothing of the store. Throws `bad_data` for settings that cannot be. */
+  static async open(options: S3Options, deps: S3Deps): Promise<S3Bucket> {
+    return new S3Bucket(await openS3Client(options, deps), deps.clock);
+  }
+
+  async get(ctx: BucketContext, key: string, sizeBytesMax = GET_SIZE_BYTES_MAX): Promise<Uint8Array> {
+    assertKey(key);
+    return this.#fetch(ctx, key, undefined, sizeBytesMax);
+  }
+
+  async getRange(ctx: BucketContext, key: string, offset: number, length: number): Promise<Uint8Array> {
+    assertKey(key);
+    assertRange(key, offset, length);
+    try {
+      return await this.#fetch(ctx, key, `bytes=${offset}-${offset + length - 1}`, length);
+    } catch (error) {
+      // 416: the object ends before the range begins.
+      if (statusOf((error as Error).cause) === 416) return new Uint8Array(0);
+      throw error;
+    }
+  }
+
+  async upload(ctx: BucketContext, key: string, body: UploadBody): Promise<void> {
+    assertKey(key);
+    const { partSizeBytes } = this.#settings;
+    if (body instanceof Uint8Array && body.length <= partSizeBytes)
+      return this.#put(ctx, `upload ${key}`, key, body);
+    const stored = await uploadParts(ctx, body instanceof Uint8Array ? slices(body, partSizeBytes) : body, {
+      partSizeBytes,
+      put: (whole) => this.#put(ctx, `upload ${key}`, key, whole),
+      begin: () => this.#beginParts(ctx, key),
+      putPart: (uploadId, number, part, signal) => this.#putPart(signal, key, uploadId, number, part),
+      complete: (uploadId, etags) => this.#completeParts(ctx, key, uploadId, etags),
+      abort: (uploadId) => this.#abortParts(key, uploadId),
+    });
+    return stored;
+  }
+
+  async create(ctx: BucketContext, key: string, body: Uint8Array): Promise<void> {
+    assertKey(key);
+    return this.#put(ctx, `create ${key}`, key, body, '*');
+  }
+
+  async exists(ctx: BucketContext, key: string): Promise<boolean> {
+    try {
+      await this.attributes(ctx, key);
+      return true;
+    } catch (error) {
+      if (error instanceof VeronaError && error.code === 'not_found') return false;
+      throw error;
+    }
+  }
+
+  async attributes(ctx: BucketContext, key: string): Promise<ObjectAttributes> {
+    assertKey(key);
+    const { HeadObjectCommand } = this.#sdk;
+    return this.#send(ctx, `look at ${key}`, async (abortSignal) => {
+      const head = await this.#client.send(new HeadObjectCommand(this.#target(key)), { abortSignal });
+      return { sizeBytes: head.ContentLength ?? 0, modifiedMs: head.LastModified?.getTime() ?? 0 };
+    });
+  }
+
+  async delete(ctx: BucketContext, key: string): Promise<void> {
+    assertKey(key);
+    const { DeleteObjectCommand } = this.#sdk;
+    await this.#send(ctx, `delete ${key}`, async (abortSignal) => {
+      try {
+        await this.#client.send(new DeleteObjectCommand(this.#target(key)), { abortSignal });
+      } catch (error) {
+        // Some stores say so when there was nothing; a missing bucket is something else.
+        if ((error as Error).name !== 'NoSuchKey') throw error;
+      }
+    });
+  }
+
+  async *list(ctx: BucketContext, prefix: string, options: ListOptions = {}): AsyncGenerator<ListEntry> {
+    assertPrefix(prefix);
+    let token: string | undefined;
+    do {
+      const page = await this.#page(ctx, prefix, options, token);
+      for (const entry of page.entries) {
+        assertNotAborted(ctx, `list ${prefix}`);
+        // A folder may come again although an entry in it was named as the start.
+        if (options.startAfter === undefined || compareStrings(entry.key, options.startAfter) > 0)
+          yield entry;
+      }
+      token = page.next;
+    } while (token !== undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#client.destroy();
+  }
+
+  async #page(
+    ctx: BucketContext,
+    prefix: string,
+    options: ListOptions,
+    token: string | undefined,
+  ): Promise<{ entries: ListEntry[]; next: string | undefined }> {
+    const { ListObjectsV2Command } = this.#sdk;
+    const command = {
+      Bucket: this.#settings.bucket,
+      Prefix: prefix === '' ? undefined : prefix,
+      Delimiter: options.recursive ? undefined : '/',
+      StartAfter: options.startAfter,
+      ContinuationToken: token,
+      MaxKeys: LIST_PAGE_SIZE,
+    };
+    return this.#send(ctx, `list ${prefix}`, async (abortSignal) => {
+      const page = await this.#client.send(new ListObjectsV2Command(command), { abortSignal });
+      const folders = (page.CommonPrefixes ?? []).map(
+        (folder): ListEntry => ({ kind: 'folder', key: folder.Prefix ?? '' }),
+      );
+      const objects = (page.Contents ?? []).map(
+        (object): ListEntry => ({
+          kind: 'object',
+          key: object.Key ?? '',
+          sizeBytes: object.Size ?? 0,
+          modifiedMs: object.LastModified?.getTime() ?? 0,
+        }),
+      );
+      // Consoles make objects whose key ends in `/` to show a folder; they hold nothing.
+      const entries = [...folders, ...objects.filter(({ key }) => !key.endsWith('/'))];
+      return {
+        entries: entries.sort((a, b) => compareStrings(a.key, b.key)),
+        next: page.IsTruncated ? page.NextContinuationToken : undefined,
+      };
+    });
+  }
+
+  /** A body that breaks off is fetched anew, as often as a request is; the client library retries only until the head. */
+  async #fetch(
+    ctx: BucketContext,
+    key: string,
+    range: string | undefined,
+    sizeBytesMax: number,
+  ): Promise<Uint8Array> {
+    for (let count = 1; ; count++) {
+      try {
+        return await this.#send(ctx, `read ${key}`, (signal) =>
+          this.#fetchOnce(signal, key, range, sizeBytesMax),
+        );
+      } catch (error) {
+        const cause = (error as Error).cause;
+        const broken = cause instanceof BrokenBody && isRetryable(cause.cause);
+        if (!broken || count > this.#settings.retriesMax) throw error;
+        await sleep(this.#clock, this.#retry.delayMs(count), ctx.signal).catch(() => {});
+        assertNotAborted(ctx, `read ${key}`);
+      }
+    }
+  }
+
+  async #fetchOnce(
+    abortSignal: AbortSignal,
+    key: string,
+    Range: string | undefined,
+    sizeBytesMax: number,
+  ): Promise<Uint8Array> {
+    const { GetObjectCommand } = this.#sdk;
+    const command = new GetObjectCommand({ ...this.#target(key), Range });
+    const answer = await this.#client.send(command, { abortSignal });
+    const body = answer.Body as unknown as AsyncIterable<Uint8Array> & { destroy(): void };
+    const announced = answer.ContentLength ?? 0;
+    if (announced > sizeBytesMax) {
+      body.destroy();
+      throw tooLarge(`read ${key}`, announced, sizeBytesMax);
+    }
+    return readBody(body, announced, abortSignal);
+  }
+
+  async #put(
+    ctx: BucketContext,
+    what: string,
+    key: string,
+    body: Uint8Array,
+    IfNoneMatch?: string,
+  ): Promise<void> {
+    const { PutObjectCommand } = this.#sdk;
+    const command = { ...this.#putParams, ...this.#target(key), Body: body, IfNoneMatch };
+    await this.#send(ctx, what, async (abortSignal) => {
+      await this.#client.send(new PutObjectCommand(command), { abortSignal });
+    });
+  }
+
+  async #beginParts(ctx: BucketContext, key: string): Promise<string> {
+    const { CreateMultipartUploadCommand } = this.#sdk;
+    return this.#send(ctx, `upload ${key}`, async (abortSignal) => {
+      const command = new CreateMultipartUploadCommand({ ...this.#putParams, ...this.#target(key) });
+      const { UploadId } = await this.#client.send(command, { abortSignal });
+      if (!UploadId) throw new VeronaError('internal', `upload ${key}: the store gave no upload id`);
+      return UploadId;
+    });
+  }
+
+  async #putPart(
+    signal: AbortSignal,
+    key: string,
+    UploadId: string,
+    PartNumber: number,
+    Body: Uint8Array,
+  ): Promise<string> {
+    const { UploadPartCommand } = this.#sdk;
+    return this.#send({ signal }, `upload ${key}: part ${PartNumber}`, async (abortSignal) => {
+      const command = new UploadPartCommand({ ...this.#target(key), UploadId, PartNumber, Body });
+      const { ETag } = await this.#client.send(command, { abortSignal });
+      return ETag ?? '';
+    });
+  }
+
+  async #completeParts(
+    ctx: BucketContext,
+    key: string,
+    UploadId: string,
+    etags: readonly string[],
+  ): Promise<void> {
+    const { CompleteMultipartUploadCommand } = this.#sdk;
+    const Parts = etags.map((ETag, i) => ({ ETag, PartNumber: i + 1 }));
+    await this.#send(ctx, `upload ${key}: complete`, async (abortSignal) => {
+      const command = { ...this.#target(key), UploadId, MultipartUpload: { Parts } };
+      await this.#client.send(new CompleteMultipartUploadCommand(command), { abortSignal });
+    });
+  }
+
+  /** Runs also after the caller gave up, so under its own deadline. */
+  async #abortParts(key: string, UploadId: string): Promise<void> {
+    const { AbortMultipartUploadCommand } = this.#sdk;
+    const signal = AbortSignal.timeout(this.#settings.responseTimeoutMs);
+    await this.#send({ signal }, `upload ${key}: take back`, async (abortSignal) => {
+      await this.#client.send(new AbortMultipartUploadCommand({ ...this.#target(key), UploadId }), {
+        abortSignal,
+      });
+    });
+  }
+
+  #target(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#settings.bucket, Key: key };
+  }
+
+  async #send<T>(ctx: BucketContext, what: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    assertNotAborted(ctx, what);
+    return this.#gate.run(ctx.signal, what, async () => {
+      try {
+        return await run(ctx.signal);
+      } catch (error) {
+        throw ctx.signal.aborted ? abortError(ctx.signal, what) : s3Error(what, error);
+      }
+    });
+  }
+}
+
+class BrokenBody extends Error {}
+
+async function readBody(
+  body: AsyncIterable<Uint8Array> & { destroy(): void },
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const data = new Uint8Array(sizeBytes);
+  const stop = () => body.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    let at = 0;
+    for await (const piece of body) {
+      data.set(piece, at);
+      at += piece.length;
+    }
+    if (at < sizeBytes)
+      throw Object.assign(new Error(`body ended at ${at} of ${sizeBytes} bytes`), { code: 'ECONNRESET' });
+    return data;
+  } catch (cause) {
+    throw new BrokenBody((cause as Error).message, { cause });
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+async function* slices(body: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < body.length; at += length) yield body.subarray(at, at + length);
+}

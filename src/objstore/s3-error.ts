@@ -1,0 +1,31 @@
+import { type ErrorCode, VeronaError } from '../model/errors.ts';
+import { isNetworkError, statusOf } from './s3-retry.ts';
+
+const MESSAGE_LENGTH_MAX = 300;
+
+/** The bucket's error for one of the S3 client: by the answer's status, or by what the network did. */
+export function s3Error(what: string, error: unknown): VeronaError {
+  if (error instanceof VeronaError) return error;
+  const { name, message } = (error ?? {}) as Error;
+  const cause = error instanceof Error && error.cause ? error.cause : error;
+  const text = name === 'NotFound' || name === 'NoSuchKey' ? 'no such object' : `${name}: ${short(message)}`;
+  return new VeronaError(codeOf(error, cause), `${what}: ${text}`, { cause: error });
+}
+
+function codeOf(error: unknown, cause: unknown): ErrorCode {
+  const name = (error as Error | undefined)?.name;
+  const status = statusOf(error);
+  if (name === 'TimeoutError') return 'timeout';
+  if (status === undefined)
+    return isNetworkError(error) || isNetworkError(cause) ? 'unavailable' : 'internal';
+  if (status >= 500) return 'unavailable';
+  // Without the bucket nothing will be found, now or later; with it this key may be.
+  if (status === 404) return name === 'NoSuchBucket' ? 'internal' : 'not_found';
+  if (status === 409 || status === 412) return 'conflict';
+  if (status === 429) return 'unavailable';
+  return 'internal';
+}
+
+function short(message: string | undefined): string {
+  return (message ?? '').slice(0, MESSAGE_LENGTH_MAX);
+}
