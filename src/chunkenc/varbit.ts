@@ -41,9 +41,9 @@ export function readVarbitInt(from: BitReader): number {
   }
   const high = from.read(size - 32);
   const low = from.read(32);
-  if (size === 64) return (high | 0) * TWO_32 + low;
-  const value = high * TWO_32 + low;
-  return high >= 2 ** 23 && !(high === 2 ** 23 && low === 0) ? value - 2 ** 56 : value;
+  // The sign first: high·2³² of a small negative number would not be exact.
+  const isNegative = size === 64 ? high >= 2 ** 31 : high > 2 ** 23 || (high === 2 ** 23 && low > 0);
+  return (isNegative ? high - 2 ** (size - 32) : high) * TWO_32 + low;
 }
 
 export function readVarbitUint(from: BitReader): number {

@@ -1,0 +1,42 @@
+import { VeronaError } from '../model/errors.ts';
+import { ChunkEncoding } from './encoding.ts';
+import { decodeHistogramChunk, type HistogramColumns } from './histogram-chunk.ts';
+import { decodeXor, type FloatColumns } from './xor.ts';
+
+/** A chunk being written; `append` differs by kind (`XorAppender`, `HistogramAppender`). */
+export interface ChunkAppender {
+  readonly encoding: ChunkEncoding;
+  readonly count: number;
+  readonly byteLength: number;
+  /** Time of the newest sample, ms; only with `count` > 0. */
+  readonly lastTime: number;
+  /** The payload after the encoding byte. A view, valid until the next append. */
+  bytes(): Uint8Array;
+}
+
+export type DecodedChunk =
+  | ({ readonly kind: 'float' } & FloatColumns)
+  | ({ readonly kind: 'histogram' } & HistogramColumns);
+
+/** The samples of the chunk at bytes[start … start + length). Throws `corrupt` with the offset inside the chunk. */
+export function decodeChunk(
+  encoding: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): DecodedChunk {
+  switch (encoding) {
+    case ChunkEncoding.xor:
+      return { kind: 'float', ...decodeXor(bytes, start, length) };
+    case ChunkEncoding.histogram:
+    case ChunkEncoding.floatHistogram:
+      return { kind: 'histogram', ...decodeHistogramChunk(encoding, bytes, start, length) };
+    default:
+      throw new VeronaError('corrupt', `unknown chunk encoding ${encoding}`);
+  }
+}
+
+/** How many samples a chunk says it has, without decoding it. */
+export function chunkSampleCount(bytes: Uint8Array, start: number): number {
+  return (bytes[start] << 8) | bytes[start + 1];
+}
