@@ -1,0 +1,179 @@
+import { visitLabels } from '../../encoding/label-bytes.ts';
+import { compareStrings, type Labels } from '../../model/labels.ts';
+import { PostingsLists } from './postings-lists.ts';
+import { SLICE_WORK, type Sliced } from './slices.ts';
+import type { SlotSet } from './slot-set.ts';
+
+/** Where the index finds the label bytes of a slot; `HeadMemory` is one. */
+export interface LabelSource {
+  labelBytesOf(slot: number): Uint8Array;
+}
+
+/**
+ * The values of one label name and who has them: a slot (> 0) when one series does, else the negated id of a
+ * postings list. Most values of a label like `pod` or `instance` belong to few series, so the number is the list.
+ */
+export type ValuePostings = Map<string, number>;
+
+/** Called when a label gets a value it did not have; selections keep their results up to date with it. */
+export type OnNewValue = (name: string, value: string) => void;
+
+/**
+ * The inverted index of the head: label name → value → slots, in memory only (it is rebuilt from the log). Lists
+ * are in the order of `add`. A value's string is kept once, as the key of its map.
+ *
+ * Slots must be removed from here before they are given to another series.
+ */
+export class HeadIndex {
+  readonly #names = new Map<string, ValuePostings>();
+  readonly #lists = new PostingsLists();
+  readonly #source: LabelSource;
+  readonly #onNewValue: OnNewValue;
+  #all = new Uint32Array(1024);
+  #seriesCount = 0;
+  #slotMax = 0;
+
+  constructor(source: LabelSource, onNewValue: OnNewValue = () => {}) {
+    this.#source = source;
+    this.#onNewValue = onNewValue;
+  }
+
+  get seriesCount(): number {
+    return this.#seriesCount;
+  }
+
+  /** The largest slot ever added. */
+  get slotMax(): number {
+    return this.#slotMax;
+  }
+
+  add(slot: number, labels: Labels): void {
+    const { flat } = labels;
+    for (let i = 0; i < flat.length; i += 2) this.#addPair(flat[i], flat[i + 1], slot);
+    if (this.#seriesCount === this.#all.length) {
+      const all = new Uint32Array(this.#seriesCount + (this.#seriesCount >> 2));
+      all.set(this.#all);
+      this.#all = all;
+    }
+    this.#all[this.#seriesCount++] = slot;
+    if (slot > this.#slotMax) this.#slotMax = slot;
+  }
+
+  /** Every slot; a view, valid until the next change. */
+  all(): Uint32Array {
+    return this.#all.subarray(0, this.#seriesCount);
+  }
+
+  /** The values of a label with their postings; undefined when no series has it. Not to be changed. */
+  values(name: string): ReadonlyMap<string, number> | undefined {
+    return this.#names.get(name);
+  }
+
+  names(): IterableIterator<string> {
+    return this.#names.keys();
+  }
+
+  /** How many series one entry of `values` means. */
+  countOf(postings: number): number {
+    return postings > 0 ? 1 : this.#lists.lengthOf(-postings);
+  }
+
+  /** Writes the slots of one entry of `values` to `out` from `at`; returns the end. */
+  copyPostings(postings: number, out: Uint32Array, at: number): number {
+    if (postings > 0) {
+      out[at] = postings;
+      return at + 1;
+    }
+    const slots = this.#lists.view(-postings);
+    out.set(slots, at);
+    return at + slots.length;
+  }
+
+  labelBytesOf(slot: number): Uint8Array {
+    return this.#source.labelBytesOf(slot);
+  }
+
+  /**
+   * Takes series out of every list; their label bytes must still be there. Sliced: each list is walked once, in
+   * one piece, and a list is right before and after it was walked.
+   */
+  *removeAll(slots: Uint32Array, gone: SlotSet): Sliced<void> {
+    let work = 0;
+    const touched = new Map<string, Set<string>>();
+    for (const slot of slots) {
+      this.#notePairs(slot, touched);
+      if ((work += 8) >= SLICE_WORK) {
+        work = 0;
+        yield;
+      }
+    }
+    for (const [name, values] of touched)
+      for (const value of values) {
+        work += this.#removeFrom(name, value, gone);
+        if (work >= SLICE_WORK) {
+          work = 0;
+          yield;
+        }
+      }
+    this.#removeFromAll(gone);
+  }
+
+  /** Bytes of the postings lists; the strings and maps of values come on top. */
+  get postingsBytes(): number {
+    return this.#lists.sizeBytes + this.#all.byteLength;
+  }
+
+  #addPair(name: string, value: string, slot: number): void {
+    let values = this.#names.get(name);
+    if (values === undefined) this.#names.set(name, (values = new Map()));
+    const known = values.get(value);
+    if (known === undefined) {
+      values.set(value, slot);
+      this.#onNewValue(name, value);
+    } else if (known > 0) values.set(value, -this.#lists.create(known, slot));
+    else this.#lists.append(-known, slot);
+  }
+
+  #notePairs(slot: number, touched: Map<string, Set<string>>): void {
+    const bytes = this.#source.labelBytesOf(slot);
+    visitLabels(bytes, 0, bytes.length, (nameStart, nameEnd, valueStart, valueEnd) => {
+      const name = utf8(bytes, nameStart, nameEnd);
+      let values = touched.get(name);
+      if (values === undefined) touched.set(name, (values = new Set()));
+      values.add(utf8(bytes, valueStart, valueEnd));
+    });
+  }
+
+  /** Returns how many entries were looked at. */
+  #removeFrom(name: string, value: string, gone: SlotSet): number {
+    const values = this.#names.get(name);
+    const postings = values?.get(value);
+    if (values === undefined || postings === undefined) return 1;
+    const count = this.countOf(postings);
+    if (postings > 0) {
+      if (gone.has(postings)) values.delete(value);
+    } else {
+      const left = this.#lists.retain(-postings, (slot) => !gone.has(slot));
+      if (left === 1) values.set(value, this.#lists.view(-postings)[0]);
+      if (left === 0) values.delete(value);
+      if (left < 2) this.#lists.remove(-postings);
+    }
+    if (values.size === 0) this.#names.delete(name);
+    return count;
+  }
+
+  #removeFromAll(gone: SlotSet): void {
+    let kept = 0;
+    for (let i = 0; i < this.#seriesCount; i++) if (!gone.has(this.#all[i])) this.#all[kept++] = this.#all[i];
+    this.#seriesCount = kept;
+  }
+}
+
+/** Text of bytes that were checked to be UTF-8 when their series was made. */
+export function utf8(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+}
+
+export function sortedStrings(strings: Iterable<string>): string[] {
+  return [...strings].sort(compareStrings);
+}
