@@ -82,9 +82,9 @@ export type AtModifier =
 /** `name{matchers} offset 5m @ start()`, with the range modes `anchored` and `smoothed`. */
 export interface VectorSelector extends Span {
   readonly kind: 'vector';
-  /** The name before the braces or the quoted name inside them; empty when the name is matched otherwise. */
+  /** The name before the braces; empty when there is none, also when the name is matched inside them. */
   readonly name: string;
-  /** All matchers in the order written; the one that `name` stands for is the last. */
+  /** All matchers in the order written; the one that a non-empty `name` stands for is the last. */
   readonly matchers: readonly Matcher[];
   /** Undefined when none was written. Positive looks into the past. */
   readonly offset: Duration | undefined;

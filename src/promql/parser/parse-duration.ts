@@ -1,0 +1,147 @@
+import { parseDuration } from '../../model/duration.ts';
+import type { Duration, DurationFunction, DurationOperation, NumberLiteral, Span } from './ast.ts';
+import type { Cursor } from './cursor.ts';
+import { quote } from './go-text.ts';
+import { parseNumber } from './scan-number.ts';
+import type { Token } from './token.ts';
+
+type Operator = DurationOperation['op'];
+
+const POWERS: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 3 };
+const SIGN_POWER = 2;
+/** What nanoseconds in 64 bits hold, in seconds. */
+export const DURATION_MAX_SECONDS = 2 ** 63 / 1e9;
+
+/** A number or duration literal that is the next token. */
+export function parseNumberLiteral(cursor: Cursor): NumberLiteral {
+  const token = cursor.take();
+  const value = token.type === 'number' ? numberOf(cursor, token) : secondsOf(cursor, token);
+  return cursor.node({
+    kind: 'number',
+    value,
+    isDuration: token.type === 'duration',
+    start: token.start,
+    end: token.end,
+  });
+}
+
+function numberOf(cursor: Cursor, token: Token): number {
+  const value = parseNumber(token.text);
+  if (typeof value === 'number') return value;
+  cursor.problems.add(cursor.peek(), value.problem);
+  return 0;
+}
+
+function secondsOf(cursor: Cursor, token: Token): number {
+  const ms = parseDuration(token.text);
+  if (ms === undefined) cursor.problems.add(token, `not a valid duration string: ${quote(token.text)}`);
+  else if (ms > DURATION_MAX_SECONDS * 1000) cursor.problems.add(token, 'duration out of range');
+  return (ms ?? 0) / 1000;
+}
+
+/** The length in `[…]`, before and behind the colon. A literal must be positive; the rest is known only when evaluated. */
+export function parsePositiveDuration(cursor: Cursor): Duration {
+  const duration = parseDurationExpr(cursor, 0);
+  if (duration.kind === 'number' && !(duration.value > 0))
+    cursor.problems.add(duration, 'duration must be greater than 0');
+  return duration;
+}
+
+/**
+ * The length behind `offset`. What is not in parentheses ends after one operand, so that `foo offset 2 ^ 2` is
+ * `(foo offset 2) ^ 2`; a parenthesis without sign goes on, as in Prometheus' grammar: `offset (1m) * 2`.
+ */
+export function parseOffsetDuration(cursor: Cursor): Duration {
+  if (cursor.at('(')) return parseDurationExpr(cursor, 0);
+  if (!cursor.at('+', '-')) return parseOperand(cursor);
+  const sign = cursor.take();
+  return signed(cursor, sign, parseOperand(cursor));
+}
+
+function parseDurationExpr(cursor: Cursor, minPower: number): Duration {
+  return cursor.nested(() => {
+    let left = parseSigned(cursor);
+    for (;;) {
+      const operator = cursor.peek();
+      const power = POWERS[operator.type] ?? 0;
+      if (power <= minPower) return left;
+      cursor.take();
+      const right = parseDurationExpr(cursor, operator.type === '^' ? power - 1 : power);
+      left = operation(cursor, operator, left, right);
+    }
+  });
+}
+
+function parseSigned(cursor: Cursor): Duration {
+  if (!cursor.at('+', '-')) return parseOperand(cursor);
+  const sign = cursor.take();
+  return signed(cursor, sign, parseDurationExpr(cursor, SIGN_POWER));
+}
+
+function parseOperand(cursor: Cursor): Duration {
+  if (cursor.at('number', 'duration')) return inRange(cursor, parseNumberLiteral(cursor));
+  if (cursor.at('(')) return parseParenthesis(cursor);
+  if (cursor.at('step', 'range')) return parseFunction(cursor, 0);
+  if (cursor.at('min_of', 'max_of')) return parseFunction(cursor, 2);
+  return cursor.unexpected();
+}
+
+function parseParenthesis(cursor: Cursor): Duration {
+  const { start } = cursor.take();
+  const inner = parseDurationExpr(cursor, 0);
+  cursor.expect(')');
+  requireFeature(cursor, inner);
+  if (inner.kind !== 'number') return { ...inner, wrapped: true };
+  const span = { start, end: cursor.end };
+  return { kind: 'duration-operation', op: '+', left: undefined, right: inner, wrapped: true, ...span };
+}
+
+function parseFunction(cursor: Cursor, argsCount: 0 | 2): DurationFunction {
+  const word = cursor.take();
+  cursor.expect('(');
+  const args: Duration[] = [];
+  if (argsCount === 2) {
+    args.push(parseDurationExpr(cursor, 0));
+    cursor.expect(',');
+    args.push(parseDurationExpr(cursor, 0));
+  }
+  cursor.expect(')');
+  const name = word.type as DurationFunction['name'];
+  const span = { start: word.start, end: cursor.end };
+  requireFeature(cursor, span);
+  cursor.count(span);
+  return { kind: 'duration-function', name, args, wrapped: false, ...span };
+}
+
+function operation(cursor: Cursor, operator: Token, left: Duration, right: Duration): Duration {
+  requireFeature(cursor, left);
+  cursor.count(operator);
+  if (right.kind === 'number' && right.value === 0) {
+    if (operator.type === '/') cursor.problems.add(operator, 'division by zero');
+    if (operator.type === '%') cursor.problems.add(operator, 'modulo by zero');
+  }
+  const span = { start: left.start, end: right.end };
+  return { kind: 'duration-operation', op: operator.type as Operator, left, right, wrapped: false, ...span };
+}
+
+/** A literal takes its sign into itself; a plus before anything else vanishes. */
+function signed(cursor: Cursor, sign: Token, operand: Duration): Duration {
+  if (operand.kind === 'number') {
+    const value = sign.type === '-' ? -operand.value : operand.value;
+    return cursor.node({ ...operand, value, start: sign.start });
+  }
+  if (sign.type === '+') return operand;
+  cursor.count(sign);
+  const span = { start: sign.start, end: operand.end };
+  return { kind: 'duration-operation', op: '-', left: undefined, right: operand, wrapped: false, ...span };
+}
+
+function inRange(cursor: Cursor, literal: NumberLiteral): NumberLiteral {
+  if (Math.abs(literal.value) > DURATION_MAX_SECONDS) cursor.problems.add(literal, 'duration out of range');
+  return literal;
+}
+
+function requireFeature(cursor: Cursor, span: Span): void {
+  if (cursor.features['promql-duration-expr'] === false)
+    cursor.problems.add(span, 'experimental duration expression is not enabled');
+}

@@ -1,0 +1,58 @@
+import { VeronaError } from '../../model/errors.ts';
+import type { Span } from './ast.ts';
+import { positionText } from './position.ts';
+
+/** One thing wrong with a query, where it is. */
+export interface Problem extends Span {
+  readonly message: string;
+}
+
+/** Problems after this many are not kept; the first is what the caller is told. */
+const PROBLEMS_MAX = 100;
+
+/** Collects what is wrong with one query text while parsing goes on. */
+export class Problems {
+  readonly text: string;
+  readonly #found: Problem[] = [];
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get found(): readonly Problem[] {
+    return this.#found;
+  }
+
+  add(span: Span, message: string): void {
+    if (this.#found.length < PROBLEMS_MAX) this.#found.push({ start: span.start, end: span.end, message });
+  }
+
+  /** Notes a problem after which parsing cannot go on, and leaves the parser. */
+  stop(span: Span, message: string): never {
+    this.add(span, message);
+    throw new Stopped();
+  }
+
+  /** Runs a parser; `undefined` when it was left by `stop`. */
+  attempt<T>(parse: () => T): T | undefined {
+    try {
+      return parse();
+    } catch (error) {
+      if (error instanceof Stopped) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Unwinds the parser; never leaves this folder. */
+class Stopped extends Error {}
+
+/** A problem as Prometheus words it: `1:5: parse error: unexpected …`. */
+export function problemText(text: string, problem: Problem): string {
+  return `${positionText(text, problem.start)}: parse error: ${problem.message}`;
+}
+
+/** The first problem as an error with code `bad_data`. */
+export function parseError(text: string, problems: readonly Problem[]): VeronaError {
+  return new VeronaError('bad_data', problemText(text, problems[0]));
+}
