@@ -215,16 +215,25 @@ export class FilesystemBucket implements Bucket {
   }
 
   async #place(key: string, place: (to: string) => Promise<void>): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const made = await this.#makeFolders(parentOf(key));
+    let changed: readonly string[] = [];
+    for (let attempt = 1; changed.length === 0; attempt++) {
       try {
+        const folders = await this.#makeFolders(parentOf(key));
         await place(this.#path(key));
-        for (const folder of made) await this.#deps.disk.syncDir(folder);
-        return;
+        changed = folders;
       } catch (error) {
-        const vanished = (error as NodeJS.ErrnoException).code === 'ENOENT';
-        if (!vanished || attempt === PLACE_ATTEMPTS_MAX) throw error;
+        if (!isAbsent(error) || attempt === PLACE_ATTEMPTS_MAX) throw error;
       }
+    }
+    for (const folder of changed) await this.#syncFolder(folder);
+  }
+
+  /** A folder that is gone by now has nothing left to make durable. */
+  async #syncFolder(path: string): Promise<void> {
+    try {
+      await this.#deps.disk.syncDir(path);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
     }
   }
 
@@ -285,6 +294,10 @@ async function readUpTo(file: DiskFile, offset: number, length: number): Promise
   const data = new Uint8Array(length);
   const count = await file.readAt(data, offset);
   return count === length ? data : data.subarray(0, count);
+}
+
+function isAbsent(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 function parentOf(key: string): string {

@@ -1,0 +1,74 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { SystemClock } from '../platform/clock.ts';
+import { NodeDisk } from '../platform/node-disk.ts';
+import { SystemRandom } from '../platform/random.ts';
+import { acceptBucket, CALM, collect } from './acceptance.ts';
+import { FilesystemBucket } from './filesystem-bucket.ts';
+
+const dirs: string[] = [];
+const deps = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
+
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+function newDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'verona-bucket-'));
+  dirs.push(dir);
+  return dir;
+}
+
+acceptBucket('FilesystemBucket', async () => new FilesystemBucket(join(newDir(), 'made/when/needed'), deps));
+
+test('nothing but the objects stays in the folder', async () => {
+  const dir = newDir();
+  const bucket = new FilesystemBucket(dir, deps);
+  await bucket.upload(CALM, 'a/b/c', new Uint8Array(1));
+  await expect(bucket.create(CALM, 'a/b/c', new Uint8Array(1))).rejects.toMatchObject({ code: 'conflict' });
+  expect(readdirSync(join(dir, '.uploads'))).toEqual([]);
+  await bucket.delete(CALM, 'a/b/c');
+  expect(readdirSync(dir)).toEqual(['.uploads']);
+});
+
+test('an upload that a dead process left is swept after a day, a younger one is not', async () => {
+  const dir = newDir();
+  await new FilesystemBucket(dir, deps).upload(CALM, 'first', new Uint8Array(1));
+  for (const name of ['old', 'young']) writeFileSync(join(dir, '.uploads', name), 'half');
+  const old = Date.now() / 1000 - 25 * 3600;
+  utimesSync(join(dir, '.uploads', 'old'), old, old);
+  await new FilesystemBucket(dir, deps).upload(CALM, 'second', new Uint8Array(1));
+  expect(readdirSync(join(dir, '.uploads'))).toEqual(['young']);
+});
+
+test('a key in the way of another one is a conflict', async () => {
+  const bucket = new FilesystemBucket(newDir(), deps);
+  await bucket.upload(CALM, 'a', new Uint8Array(1));
+  await expect(bucket.upload(CALM, 'a/b', new Uint8Array(1))).rejects.toMatchObject({ code: 'conflict' });
+  await bucket.upload(CALM, 'c/d', new Uint8Array(1));
+  await expect(bucket.upload(CALM, 'c', new Uint8Array(1))).rejects.toMatchObject({ code: 'conflict' });
+  expect(await bucket.exists(CALM, 'c/d')).toBe(true);
+});
+
+test('the folder of unfinished uploads cannot be used as a key', async () => {
+  const bucket = new FilesystemBucket(newDir(), deps);
+  await expect(bucket.upload(CALM, '.uploads/x', new Uint8Array(1))).rejects.toMatchObject({
+    code: 'bad_data',
+  });
+});
+
+test('uploads into a folder that deletions empty all the time succeed', async () => {
+  const dir = newDir();
+  const bucket = new FilesystemBucket(dir, deps);
+  const busy = async (key: string) => {
+    for (let i = 0; i < 40; i++) {
+      await bucket.upload(CALM, key, new Uint8Array(1));
+      await bucket.delete(CALM, key);
+    }
+  };
+  await Promise.all([busy('x/y/1'), busy('x/y/2'), busy('x/3')]);
+  expect(await collect(bucket.list(CALM, ''))).toEqual([]);
+  expect(statSync(dir).isDirectory()).toBe(true);
+});
