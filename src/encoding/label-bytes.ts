@@ -21,7 +21,12 @@ export function encodeLabels(labels: Labels): Uint8Array {
   let size = 0;
   const inner: number[] = [];
   for (let i = 0; i < parts.length; i += 2) {
-    const n = 2 + varintSize(parts[i].length) + parts[i].length + varintSize(parts[i + 1].length) + parts[i + 1].length;
+    const n =
+      2 +
+      varintSize(parts[i].length) +
+      parts[i].length +
+      varintSize(parts[i + 1].length) +
+      parts[i + 1].length;
     inner.push(n);
     size += 1 + varintSize(n) + n;
   }
@@ -46,7 +51,10 @@ export function encodeLabels(labels: Labels): Uint8Array {
 export function decodeLabels(bytes: Uint8Array, start = 0, end = bytes.length): Labels {
   const flat: string[] = [];
   visitLabels(bytes, start, end, (nameStart, nameEnd, valueStart, valueEnd) => {
-    flat.push(decoder.decode(bytes.subarray(nameStart, nameEnd)), decoder.decode(bytes.subarray(valueStart, valueEnd)));
+    flat.push(
+      decoder.decode(bytes.subarray(nameStart, nameEnd)),
+      decoder.decode(bytes.subarray(valueStart, valueEnd)),
+    );
   });
   return Labels.fromSorted(flat);
 }
