@@ -12,7 +12,7 @@ const ESCAPES: ReadonlyMap<number, string> = new Map([
 ]);
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
 
-/** A string in double quotes with Go's escapes, `%q`. */
+/** A string in double quotes with Go's escapes, `%q`. Lone surrogates stand for bytes, see `unquote`. */
 export function quote(text: string): string {
   let quoted = '"';
   for (const char of text) quoted += escapeChar(char, '"');
@@ -38,6 +38,7 @@ function escapeChar(char: string, delimiter: string): string {
   if (known !== undefined) return known;
   if (code >= 0x20 && code < 0x7f) return char;
   if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
   if (PRINTABLE.test(char)) return char;
   return code < 0x10000
     ? `\\u${code.toString(16).padStart(4, '0')}`

@@ -113,7 +113,10 @@ export class Lexer {
 
   #symbol(char: string): Token {
     if (char === '(') this.#parenDepth++;
-    if (char === ')' && this.#parenDepth-- === 0) return this.#fail("unexpected right parenthesis ')'");
+    if (char === ')' && this.#parenDepth-- === 0) {
+      this.#at++;
+      return this.#fail("unexpected right parenthesis ')'");
+    }
     if (char === ':') this.#sawColon = true;
     if (char === ']') this.#inBrackets = false;
     return this.#token(char, 1);

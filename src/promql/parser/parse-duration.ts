@@ -8,6 +8,7 @@ import type { Token } from './token.ts';
 type Operator = DurationOperation['op'];
 
 const POWERS: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 3 };
+const UNITS: ReadonlySet<string> = new Set(['y', 'w', 'd', 'h', 'm', 's', 'ms']);
 const SIGN_POWER = 2;
 /** What nanoseconds in 64 bits hold, in seconds. */
 export const DURATION_MAX_SECONDS = 2 ** 63 / 1e9;
@@ -28,15 +29,21 @@ export function parseNumberLiteral(cursor: Cursor): NumberLiteral {
 function numberOf(cursor: Cursor, token: Token): number {
   const value = parseNumber(token.text);
   if (typeof value === 'number') return value;
-  cursor.problems.add(cursor.peek(), value.problem);
+  cursor.problems.add(token, value.problem);
   return 0;
 }
 
 function secondsOf(cursor: Cursor, token: Token): number {
   const ms = parseDuration(token.text);
-  if (ms === undefined) cursor.problems.add(token, `not a valid duration string: ${quote(token.text)}`);
+  if (ms === undefined) cursor.problems.add(token, durationProblem(token.text));
   else if (ms > DURATION_MAX_SECONDS * 1000) cursor.problems.add(token, 'duration out of range');
   return (ms ?? 0) / 1000;
+}
+
+function durationProblem(text: string): string {
+  for (const [, unit] of text.matchAll(/\d+(\D+)/g))
+    if (!UNITS.has(unit)) return `unknown unit ${quote(unit)} in duration ${quote(text)}`;
+  return `not a valid duration string: ${quote(text)}`;
 }
 
 /** The length in `[…]`, before and behind the colon. A literal must be positive; the rest is known only when evaluated. */

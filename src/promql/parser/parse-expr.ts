@@ -116,10 +116,17 @@ function parseArguments(cursor: Cursor): Expr[] {
   args.push(parseExpression(cursor));
   while (!cursor.accept(')')) {
     const comma = cursor.expect(',');
-    if (cursor.at(')', ',')) cursor.problems.add(comma, 'trailing commas not allowed in function call args');
+    if (!startsExpression(cursor.peek()))
+      cursor.problems.add(comma, 'trailing commas not allowed in function call args');
     else args.push(parseExpression(cursor));
   }
   return args;
+}
+
+const STARTERS: ReadonlySet<string> = new Set(['number', 'duration', 'string', '(', '{', '+', '-']);
+
+function startsExpression(token: Token): boolean {
+  return STARTERS.has(token.type) || isMetricName(token);
 }
 
 const PARAMETERLESS: ReadonlySet<string> = new Set([

@@ -70,11 +70,11 @@ function charAt(text: string, index: number): string | undefined {
 }
 
 const ENCODER = new TextEncoder();
-const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
+const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * The value of a scanned string token. `\xNN` and octal escapes are bytes, as in Go; bytes that are no UTF-8
- * become the replacement character, since a string here holds Unicode only.
+ * The value of a scanned string token. `\xNN` and octal escapes are bytes, as in Go. Bytes that are no UTF-8 become
+ * lone surrogates U+DC80 … U+DCFF: such a string equals no label, and `isWellFormed()` tells it from a good one.
  */
 export function unquote(token: string): string {
   const body = token.slice(1, -1);
@@ -89,7 +89,7 @@ export function unquote(token: string): string {
     if (backslash === -1) break;
     at = appendEscape(body, backslash + 1, parts);
   }
-  return DECODER.decode(Buffer.concat(parts));
+  return decodeBytes(Buffer.concat(parts));
 }
 
 /** Appends the bytes of the escape whose letter stands at `at`, and returns the index behind it. */
@@ -107,4 +107,31 @@ function appendEscape(body: string, at: number, parts: Uint8Array[]): number {
   }
   parts.push(Uint8Array.of(SIMPLE.get(char) ?? char.charCodeAt(0)));
   return at + 1;
+}
+
+function decodeBytes(bytes: Uint8Array): string {
+  const whole = tryDecode(bytes);
+  if (whole !== undefined) return whole;
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const length = sequenceLength(bytes[at]);
+    const char = at + length <= bytes.length ? tryDecode(bytes.subarray(at, at + length)) : undefined;
+    text += char ?? String.fromCharCode(0xdc00 + bytes[at]);
+    at += char === undefined ? 1 : length;
+  }
+  return text;
+}
+
+function tryDecode(bytes: Uint8Array): string | undefined {
+  try {
+    return DECODER.decode(bytes);
+  } catch {
+    return undefined; // Not UTF-8 is an answer here, not an error.
+  }
+}
+
+/** How long the UTF-8 sequence is that starts with this byte. */
+function sequenceLength(lead: number): number {
+  if (lead < 0xc0) return 1;
+  return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
