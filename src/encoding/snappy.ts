@@ -12,7 +12,7 @@ import { type ByteCursor, putUvarint, readUvarint } from './varint.ts';
  *   10 copy     length 1…64, offset two bytes
  *   11 copy     length 1…64, offset four bytes
  */
-export function snappyDecode(body: Uint8Array, sizeMax: number): Uint8Array {
+export function snappyDecompress(body: Uint8Array, sizeMax: number): Uint8Array {
   const cursor: ByteCursor = { bytes: body, at: 0, end: body.length };
   const size = decodedSize(cursor, sizeMax);
   const out = new Uint8Array(size);
@@ -83,7 +83,7 @@ const HASH_BITS = 14;
 const BLOCK_SIZE = 65536;
 
 /** The block form of `bytes`: matches of four bytes and more found through a hash table, per 64 KiB. */
-export function snappyEncode(bytes: Uint8Array): Uint8Array {
+export function snappyCompress(bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(32 + bytes.length + Math.floor(bytes.length / 6));
   let at = putUvarint(out, 0, bytes.length);
   for (let start = 0; start < bytes.length; start += BLOCK_SIZE)
