@@ -1,4 +1,4 @@
-import { childrenOf, type Expr, type Span, type ValueType } from './ast.ts';
+import { childrenOf, type Duration, type Expr, type Span, type ValueType } from './ast.ts';
 import { Lexer } from './lexer.ts';
 import type { Features, ParseLimits } from './options.ts';
 import { Problems } from './problems.ts';
@@ -17,7 +17,7 @@ export class Cursor {
   readonly #limits: ParseLimits;
   readonly #lexer: Lexer;
   readonly #contexts: Context[] = [];
-  readonly #heights = new Map<Expr, number>();
+  readonly #heights = new Map<Span, number>();
   #ahead: Token | undefined;
   #depth = 0;
   #nodes = 0;
@@ -87,9 +87,20 @@ export class Cursor {
 
   /** Takes note of a new node, so that neither the count of nodes nor the height of the tree grows without bound. */
   node<T extends Expr>(node: T): T {
+    return this.#grown(node, childrenOf(node));
+  }
+
+  /** The same for a part of a duration expression. */
+  duration<T extends Duration>(node: T): T {
+    if (node.kind === 'duration-function') return this.#grown(node, node.args);
+    if (node.kind === 'number') return this.#grown(node, []);
+    return this.#grown(node, node.left === undefined ? [node.right] : [node.left, node.right]);
+  }
+
+  #grown<T extends Span>(node: T, children: readonly Span[]): T {
     this.count(node);
     let height = 0;
-    for (const child of childrenOf(node)) height = Math.max(height, this.#heights.get(child) ?? 0);
+    for (const child of children) height = Math.max(height, this.#heights.get(child) ?? 0);
     if (++height > this.#limits.depthMax) this.#tooDeep(node);
     this.#heights.set(node, height);
     return node;

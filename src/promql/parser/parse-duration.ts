@@ -5,6 +5,7 @@ import { quote } from './go-text.ts';
 import { parseNumber } from './scan-number.ts';
 import type { Token } from './token.ts';
 
+type Built = DurationOperation | DurationFunction;
 type Operator = DurationOperation['op'];
 
 const POWERS: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 3 };
@@ -98,12 +99,19 @@ function parseParenthesis(cursor: Cursor): Duration {
   const inner = parseDurationExpr(cursor, 0);
   cursor.expect(')');
   requireFeature(cursor, inner);
-  if (inner.kind !== 'number') return { ...inner, wrapped: true };
+  if (inner.kind !== 'number') return cursor.duration({ ...inner, wrapped: true });
   const span = { start, end: cursor.end };
-  return { kind: 'duration-operation', op: '+', left: undefined, right: inner, wrapped: true, ...span };
+  return cursor.duration<Built>({
+    kind: 'duration-operation',
+    op: '+',
+    left: undefined,
+    right: inner,
+    wrapped: true,
+    ...span,
+  });
 }
 
-function parseFunction(cursor: Cursor, argsCount: 0 | 2): DurationFunction {
+function parseFunction(cursor: Cursor, argsCount: 0 | 2): Duration {
   const word = cursor.take();
   cursor.expect('(');
   const args: Duration[] = [];
@@ -116,19 +124,24 @@ function parseFunction(cursor: Cursor, argsCount: 0 | 2): DurationFunction {
   const name = word.type as DurationFunction['name'];
   const span = { start: word.start, end: cursor.end };
   requireFeature(cursor, span);
-  cursor.count(span);
-  return { kind: 'duration-function', name, args, wrapped: false, ...span };
+  return cursor.duration<Built>({ kind: 'duration-function', name, args, wrapped: false, ...span });
 }
 
 function operation(cursor: Cursor, operator: Token, left: Duration, right: Duration): Duration {
   requireFeature(cursor, left);
-  cursor.count(operator);
   if (right.kind === 'number' && right.value === 0) {
     if (operator.type === '/') cursor.problems.add(operator, 'division by zero');
     if (operator.type === '%') cursor.problems.add(operator, 'modulo by zero');
   }
   const span = { start: left.start, end: right.end };
-  return { kind: 'duration-operation', op: operator.type as Operator, left, right, wrapped: false, ...span };
+  return cursor.duration<Built>({
+    kind: 'duration-operation',
+    op: operator.type as Operator,
+    left,
+    right,
+    wrapped: false,
+    ...span,
+  });
 }
 
 /** A literal takes its sign into itself; a plus before anything else vanishes. */
@@ -138,9 +151,15 @@ function signed(cursor: Cursor, sign: Token, operand: Duration): Duration {
     return cursor.node({ ...operand, value, start: sign.start });
   }
   if (sign.type === '+') return operand;
-  cursor.count(sign);
   const span = { start: sign.start, end: operand.end };
-  return { kind: 'duration-operation', op: '-', left: undefined, right: operand, wrapped: false, ...span };
+  return cursor.duration<Built>({
+    kind: 'duration-operation',
+    op: '-',
+    left: undefined,
+    right: operand,
+    wrapped: false,
+    ...span,
+  });
 }
 
 function inRange(cursor: Cursor, literal: NumberLiteral): NumberLiteral {
