@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type Ask = 'instant' | 'range' | 'error';
+
+export interface AskedQuery {
+  readonly how: Ask;
+  readonly query: string;
+}
+
+export interface Moment {
+  /** Unix seconds, with a fraction that no scrape has. */
+  readonly time: number;
+  readonly rangeSeconds: number;
+  readonly stepSeconds: number;
+}
+
+interface ApiAnswer {
+  status: string;
+  errorType?: string;
+  error?: string;
+  data?: { resultType: string; result: unknown };
+}
+
+const RELATIVE_TOLERANCE = 1e-12;
+
+/** The queries of `testdata/queries.txt`. */
+export function readQueries(file = 'queries.txt'): AskedQuery[] {
+  return readFileSync(join(import.meta.dirname, 'testdata', file), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [how, query] = [line.slice(0, 8).trim(), line.slice(8).trim()];
+      return { how: how as Ask, query };
+    });
+}
+
+/** Asks both the same; returns what differs in a sentence, or undefined. */
+export async function difference(
+  expectedUrl: string,
+  actualUrl: string,
+  asked: AskedQuery,
+  moment: Moment,
+): Promise<string | undefined> {
+  const [expected, actual] = await Promise.all([ask(expectedUrl, asked, moment), ask(actualUrl, asked, moment)]);
+  const what = asked.how === 'error' ? differentError(expected, actual) : differentResult(expected, actual, /^sort/.test(asked.query));
+  return what && `${asked.how} ${asked.query}\n    ${what}`;
+}
+
+export async function ask(url: string, { how, query }: AskedQuery, moment: Moment): Promise<ApiAnswer> {
+  const params = new URLSearchParams({ query });
+  if (how === 'range') {
+    params.set('start', String(moment.time - moment.rangeSeconds));
+    params.set('end', String(moment.time));
+    params.set('step', String(moment.stepSeconds));
+  } else params.set('time', String(moment.time));
+  const response = await fetch(`${url}/api/v1/${how === 'range' ? 'query_range' : 'query'}?${params}`);
+  const text = await response.text();
+  try {
+    return JSON.parse(text) as ApiAnswer;
+  } catch {
+    return { status: 'error', errorType: 'no JSON', error: `${response.status} ${text.slice(0, 200)}` };
+  }
+}
+
+function differentError(expected: ApiAnswer, actual: ApiAnswer): string | undefined {
+  if (expected.status !== 'error') return `the first gives an answer: ${JSON.stringify(expected).slice(0, 200)}`;
+  if (actual.status !== 'error') return `no error, but ${JSON.stringify(actual).slice(0, 200)}`;
+  if (expected.errorType !== actual.errorType || expected.error !== actual.error)
+    return `expected ${expected.errorType}: ${expected.error}\n    got      ${actual.errorType}: ${actual.error}`;
+  return undefined;
+}
+
+function differentResult(expected: ApiAnswer, actual: ApiAnswer, ordered: boolean): string | undefined {
+  if (expected.status !== 'success') return `the first fails: ${expected.error}`;
+  if (actual.status !== 'success') return `fails: ${actual.errorType}: ${actual.error}`;
+  const { data: a } = expected;
+  const { data: b } = actual;
+  if (a?.resultType !== b?.resultType) return `result type ${b?.resultType} instead of ${a?.resultType}`;
+  if (a?.resultType === 'scalar' || a?.resultType === 'string') return differentPoint(a.result as Point, b?.result as Point);
+  return differentSeries(a?.result as Series[], b?.result as Series[], ordered);
+}
+
+type Point = [number, string];
+
+interface Series {
+  metric: Record<string, string>;
+  value?: Point;
+  values?: Point[];
+}
+
+function differentSeries(expected: Series[], actual: Series[], ordered: boolean): string | undefined {
+  const sorted = (series: Series[]) => (ordered ? series : [...series].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)));
+  const [a, b] = [sorted(expected), sorted(actual)];
+  const [aKeys, bKeys] = [a.map(keyOf), b.map(keyOf)];
+  const missing = aKeys.filter((key) => !bKeys.includes(key));
+  const extra = bKeys.filter((key) => !aKeys.includes(key));
+  if (missing.length > 0 || extra.length > 0)
+    return `${missing.length} series missing (${missing[0]}), ${extra.length} too many (${extra[0]})`;
+  if (aKeys.join() !== bKeys.join()) return 'series in another order';
+  for (const [i, series] of a.entries()) {
+    const what = differentPoints(pointsOf(series), pointsOf(b[i]));
+    if (what) return `${aKeys[i]}: ${what}`;
+  }
+  return undefined;
+}
+
+function differentPoints(expected: Point[], actual: Point[]): string | undefined {
+  if (expected.length !== actual.length) return `${actual.length} points instead of ${expected.length}`;
+  for (const [i, point] of expected.entries()) {
+    const what = differentPoint(point, actual[i]);
+    if (what) return what;
+  }
+  return undefined;
+}
+
+function differentPoint(expected: Point, actual: Point): string | undefined {
+  if (expected[0] !== actual?.[0]) return `time ${actual?.[0]} instead of ${expected[0]}`;
+  if (expected[1] === actual[1]) return undefined;
+  const [a, b] = [Number(expected[1]), Number(actual[1])];
+  const close = Math.abs(a - b) <= RELATIVE_TOLERANCE * Math.max(Math.abs(a), Math.abs(b));
+  return close ? undefined : `value ${actual[1]} instead of ${expected[1]} at ${expected[0]}`;
+}
+
+function keyOf(series: Series): string {
+  return JSON.stringify(Object.entries(series.metric).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function pointsOf(series: Series): Point[] {
+  return series.values ?? (series.value ? [series.value] : []);
+}

@@ -1,0 +1,29 @@
+import { type Command, Option } from 'commander';
+import type { FlagValues } from '../config/load.ts';
+import { settingGroups } from '../config/settings.ts';
+
+/** Adds a flag for every setting, in groups, and `--config.file`. */
+export function addSettingFlags(command: Command): void {
+  command.addOption(new Option('--config.file <path>', 'YAML file with settings; flags win over it'));
+  for (const group of settingGroups())
+    for (const setting of group.settings) {
+      const value =
+        setting.kind === 'boolean' ? '[true|false]' : `<${setting.kind.replace(/^one of .*/, 'word')}>`;
+      const shown = setting.defaultText === '' ? '' : ` (default ${setting.defaultText})`;
+      const option = new Option(`${setting.flag} ${value}`, `${setting.description}${shown}`);
+      command.addOption(option.helpGroup(`${group.name}: ${group.description}`));
+    }
+}
+
+/** The flags that were given, by their long name. */
+export function givenFlags(command: Command): { configFile: string | undefined; flags: FlagValues } {
+  const flags: Record<string, string | boolean> = {};
+  let configFile: string | undefined;
+  for (const option of command.options) {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    if (value === undefined) continue;
+    if (option.long === '--config.file') configFile = String(value);
+    else flags[option.long as string] = value as string | boolean;
+  }
+  return { configFile, flags };
+}

@@ -1,0 +1,210 @@
+import { VeronaError } from '../model/errors.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
+import { exprToJson } from '../promql/parser/json.ts';
+import type { ParseOptions } from '../promql/parser/options.ts';
+import { parseExpr } from '../promql/parser/parse.ts';
+import { prettyExpr } from '../promql/parser/pretty.ts';
+import type { PlainMatcher, QueryJob } from './jobs.ts';
+import { invalid, MAX_TIME_MS, MIN_TIME_MS, Params } from './params.ts';
+
+/** Where the API is mounted: Prometheus' own paths, and Cortex' prefixes. */
+const PREFIXES = ['', '/prometheus', '/api/prom'];
+const FORM_BYTES_MAX = 10 * 1024 * 1024;
+const READ_BYTES_MAX = 10 * 1024 * 1024;
+const STEPS_MAX = 11_000;
+
+export interface QueryApiOptions {
+  readonly clock: Clock;
+  readonly parse: ParseOptions;
+  /** Answers a job for a tenant; `timeoutMs` undefined is the server's. */
+  readonly run: (
+    tenant: string,
+    job: QueryJob,
+    signal: AbortSignal,
+    timeoutMs: number | undefined,
+  ) => Promise<HttpResponse>;
+}
+
+/** Prometheus' HTTP API for reading: requests checked and turned into jobs. */
+export function queryRoutes(options: QueryApiOptions): Route[] {
+  const { clock, run, parse } = options;
+  const job = (make: (request: HttpRequest, params: Params) => QueryJob) => (request: HttpRequest) => {
+    const params = new Params(request);
+    const timeoutMs = params.text('timeout') === undefined ? undefined : params.duration('timeout');
+    return run(request.tenant, make(request, params), request.signal, timeoutMs);
+  };
+  const both = ['GET', 'POST'] as const;
+  const api: Route[] = [
+    {
+      path: '/api/v1/query',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: job((_, params) => instant(params, clock.now())),
+    },
+    {
+      path: '/api/v1/query_range',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: job((_, params) => range(params)),
+    },
+    {
+      path: '/api/v1/query_exemplars',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: job((_, params) => exemplars(params)),
+    },
+    {
+      path: '/api/v1/labels',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: job((_, params) => ({ kind: 'labelNames', ...labels(params) })),
+    },
+    {
+      path: '/api/v1/label/:name/values',
+      methods: ['GET'],
+      bodyMax: 0,
+      handle: job((request, params) => ({
+        kind: 'labelValues',
+        name: labelName(request.params.name),
+        ...labels(params),
+      })),
+    },
+    {
+      path: '/api/v1/series',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: job((_, params) => series(params)),
+    },
+    {
+      path: '/api/v1/read',
+      methods: ['POST'],
+      bodyMax: READ_BYTES_MAX,
+      handle: (request) =>
+        run(request.tenant, { kind: 'remoteRead', body: request.body }, request.signal, undefined),
+    },
+    {
+      path: '/federate',
+      methods: ['GET'],
+      bodyMax: 0,
+      handle: job((_, params) => federate(params, clock.now())),
+    },
+    {
+      path: '/api/v1/format_query',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: (request) => formatted(request, parse),
+    },
+    {
+      path: '/api/v1/parse_query',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: (request) => parsed(request, parse),
+    },
+  ];
+  return PREFIXES.flatMap((prefix) => api.map((route) => ({ ...route, path: prefix + route.path })));
+}
+
+function instant(params: Params, now: number): QueryJob {
+  return { kind: 'instant', timeMs: params.time('time', now), ...evaluation(params) };
+}
+
+function range(params: Params): QueryJob {
+  const startMs = params.time('start');
+  const endMs = params.time('end');
+  if (endMs < startMs) throw invalid('end', 'end timestamp must not be before start time');
+  const stepMs = params.duration('step');
+  if (stepMs <= 0)
+    throw invalid(
+      'step',
+      'zero or negative query resolution step widths are not accepted. Try a positive integer',
+    );
+  if ((endMs - startMs) / stepMs > STEPS_MAX)
+    throw new VeronaError(
+      'bad_data',
+      'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
+    );
+  return { kind: 'range', startMs, endMs, stepMs, ...evaluation(params) };
+}
+
+function evaluation(params: Params) {
+  const lookbackDeltaMs = params.text('lookback_delta') === undefined ? 0 : params.duration('lookback_delta');
+  const stats = params.text('stats');
+  return {
+    query: params.text('query') ?? '',
+    limit: params.limit(),
+    lookbackDeltaMs,
+    stats: stats === undefined ? ('none' as const) : stats === 'all' ? ('all' as const) : ('some' as const),
+  };
+}
+
+function exemplars(params: Params): QueryJob {
+  const startMs = params.time('start');
+  const endMs = params.time('end');
+  if (endMs < startMs) throw invalid('end', 'end timestamp must not be before start timestamp');
+  return { kind: 'exemplars', query: params.text('query') ?? '', startMs, endMs };
+}
+
+function labels(params: Params) {
+  const startMs = params.time('start', MIN_TIME_MS);
+  const endMs = params.time('end', MAX_TIME_MS);
+  return { matcherSets: params.matcherSets().map(selecting), startMs, endMs, limit: params.limit() };
+}
+
+function series(params: Params): QueryJob {
+  if (params.all('match[]').length === 0) throw new VeronaError('bad_data', 'no match[] parameter provided');
+  return { kind: 'series', ...labels(params) };
+}
+
+function federate(params: Params, now: number): QueryJob {
+  if (params.all('match[]').length === 0) throw new VeronaError('bad_data', 'no match[] parameter provided');
+  return { kind: 'federate', matcherSets: params.matcherSets().map(selecting), timeMs: now };
+}
+
+/** Prometheus refuses selectors that every series would match. */
+function selecting(matchers: readonly Matcher[]): PlainMatcher[] {
+  if (matchers.every((matcher) => matcher.matchesEmpty))
+    throw new VeronaError('bad_data', 'match[] must contain at least one non-empty matcher');
+  return matchers.map(({ type, name, value }) => ({ type, name, value }));
+}
+
+/** A label name as it stands in a path; names that are no identifiers come escaped with `U__`. */
+function labelName(text: string): string {
+  const name = text.startsWith('U__') ? unescapeName(text) : text;
+  if (name === '') throw new VeronaError('bad_data', `invalid label name: ${JSON.stringify(text)}`);
+  return name;
+}
+
+/** Prometheus' values escaping: `_` twice is `_`, `_hex_` is the code point. */
+function unescapeName(text: string): string {
+  return text.slice(3).replace(/__|_([0-9a-fA-F]{1,6})_/g, (whole, hex?: string) => {
+    if (hex === undefined) return '_';
+    const point = Number.parseInt(hex, 16);
+    return point <= 0x10ffff ? String.fromCodePoint(point) : whole;
+  });
+}
+
+function formatted(request: HttpRequest, options: ParseOptions): HttpResponse {
+  return success(prettyExpr(parseQuery(request, options)));
+}
+
+function parsed(request: HttpRequest, options: ParseOptions): HttpResponse {
+  return success(exprToJson(parseQuery(request, options)));
+}
+
+function parseQuery(request: HttpRequest, options: ParseOptions) {
+  try {
+    return parseExpr(new Params(request).text('query') ?? '', options);
+  } catch (cause) {
+    throw invalid('query', (cause as Error).message);
+  }
+}
+
+function success(data: unknown): HttpResponse {
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ status: 'success', data }),
+  };
+}
