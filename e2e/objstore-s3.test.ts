@@ -1,0 +1,87 @@
+import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { acceptBucket, CALM, collect } from '../src/objstore/acceptance.ts';
+import type { Bucket } from '../src/objstore/bucket.ts';
+import { openBucket } from '../src/objstore/open-bucket.ts';
+import type { S3Options } from '../src/objstore/s3-options.ts';
+import { SystemClock } from '../src/platform/clock.ts';
+import { NodeDisk } from '../src/platform/node-disk.ts';
+import { SystemRandom } from '../src/platform/random.ts';
+import { type Radosgw, startRadosgw } from './radosgw.ts';
+
+const START_TIMEOUT_MS = 400_000;
+let server: Radosgw;
+let client: S3Client;
+let buckets = 0;
+
+beforeAll(async () => {
+  server = await startRadosgw();
+  client = new S3Client({
+    endpoint: server.endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
+  });
+}, START_TIMEOUT_MS);
+
+afterAll(async () => {
+  client?.destroy();
+  await server?.stop();
+});
+
+async function newBucketName(): Promise<string> {
+  const Bucket = `verona-${++buckets}`;
+  await client.send(new CreateBucketCommand({ Bucket }));
+  return Bucket;
+}
+
+function open(bucket: string, more: Partial<S3Options> = {}, prefix?: string): Promise<Bucket> {
+  const config: S3Options = {
+    bucket,
+    endpoint: server.endpoint,
+    access_key: server.accessKey,
+    secret_key: server.secretKey,
+    part_size: 5 * 1024 * 1024,
+    ...more,
+  };
+  const deps = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
+  return openBucket({ type: 'S3', config, prefix }, deps);
+}
+
+acceptBucket("S3Bucket on Ceph's gateway", async () => open(await newBucketName()));
+acceptBucket("S3Bucket below a prefix on Ceph's gateway", async () =>
+  open(await newBucketName(), {}, 'a/prefix'),
+);
+
+test('a listing goes on beyond one page', async () => {
+  const bucket = await open(await newBucketName());
+  const keys = Array.from({ length: 1205 }, (_, i) => `t/${String(i).padStart(5, '0')}`);
+  await Promise.all(keys.map((key) => bucket.upload(CALM, key, new Uint8Array(1))));
+  expect((await collect(bucket.list(CALM, 't/', { recursive: true }))).map(({ key }) => key)).toEqual(keys);
+  expect(await collect(bucket.list(CALM, ''))).toEqual([{ kind: 'folder', key: 't/' }]);
+  await bucket.close();
+});
+
+test('a failed upload in parts leaves no parts behind', async () => {
+  const name = await newBucketName();
+  const bucket = await open(name);
+  const broken = async function* () {
+    for (let i = 0; i < 4; i++) yield new Uint8Array(4 * 1024 * 1024);
+    throw new Error('the source broke');
+  };
+  await expect(bucket.upload(CALM, 'large', broken())).rejects.toThrow('the source broke');
+  const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket: name }));
+  expect(Uploads ?? []).toEqual([]);
+  await bucket.close();
+});
+
+test('refused credentials and a missing bucket are told apart from a missing object, without secrets', async () => {
+  const wrong = await open(await newBucketName(), { secret_key: 'not-the-secret' });
+  const refused = await wrong.get(CALM, 'a').catch((error: Error) => error);
+  expect(refused).toMatchObject({ code: 'internal' });
+  expect(String(refused)).not.toContain('not-the-secret');
+  const missing = await open('verona-missing');
+  await expect(missing.get(CALM, 'a')).rejects.toMatchObject({ code: 'internal' });
+  await expect(missing.upload(CALM, 'a', new Uint8Array(1))).rejects.toMatchObject({ code: 'internal' });
+  await Promise.all([wrong.close(), missing.close()]);
+});
