@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Peer, startPrometheus, startVerona, startVictoriaMetrics } from '../e2e/peers.ts';
+import { queryUrl, readQuerySet } from './query-set.ts';
 import { runLoad } from './run-load.ts';
 import { formatTable, median } from './table.ts';
 
@@ -21,13 +21,9 @@ interface Figure {
   bytes: number;
 }
 
-const STEP_S = 15;
 const folder = await mkdtemp(join(import.meta.dirname, '../.cache/bench-'));
 const endMs = Math.floor(Date.now() / 15_000) * 15_000;
-const queries = readFileSync(join(import.meta.dirname, 'queries'), 'utf8')
-  .split('\n')
-  .filter((line) => line !== '' && !line.startsWith('#'))
-  .map((line) => line.split(' | ').map((part) => part.trim()));
+const queries = readQuerySet();
 const results = new Map<string, Map<string, Figure>>();
 try {
   for (const name of flags.only.split(',')) results.set(name, await measure(name));
@@ -54,7 +50,7 @@ function start(name: string): Promise<Peer> {
 }
 
 async function time(peer: Peer, query: string): Promise<Figure> {
-  const url = urlOf(peer, query);
+  const url = queryUrl(peer.url, query, endMs);
   const walls: number[] = [];
   let bytes = 0;
   await ask(url);
@@ -75,17 +71,6 @@ async function ask(url: string): Promise<number> {
   if (!response.ok)
     throw new Error(`${url}: ${response.status} ${Buffer.from(body).toString().slice(0, 300)}`);
   return body.byteLength;
-}
-
-function urlOf(peer: Peer, query: string): string {
-  const start = endMs / 1000 - 3600;
-  const end = endMs / 1000;
-  const [verb, rest] = [query.split(' ')[0], query.slice(query.indexOf(' ') + 1)];
-  if (verb === 'label_values') return `${peer.url}/api/v1/label/${rest}/values?start=${start}&end=${end}`;
-  if (verb === 'label_names') return `${peer.url}/api/v1/labels?start=${start}&end=${end}`;
-  if (verb === 'series')
-    return `${peer.url}/api/v1/series?start=${start}&end=${end}&match[]=${encodeURIComponent(rest)}`;
-  return `${peer.url}/api/v1/query_range?query=${encodeURIComponent(query)}&start=${start}&end=${end}&step=${STEP_S}`;
 }
 
 function print(): void {
