@@ -6,6 +6,7 @@ import {
   readBigUvarint,
   unzigzag,
   uvarintSize,
+  VARINT_SIZE_MAX,
   zigzag,
 } from './varint.ts';
 
@@ -109,7 +110,7 @@ export class WireReader {
     try {
       return readBigUvarint(cursor);
     } catch {
-      const reason = this.end - start < 10 ? 'field cut off' : 'varint too long';
+      const reason = cursor.end - start < VARINT_SIZE_MAX ? 'field cut off' : 'varint too long';
       throw new WireError(reason, this.tagStart);
     }
   }
@@ -205,13 +206,7 @@ export class WireReader {
     if (this.wireType === WireType.varint) return void out.push(this.uint64());
     this.expect(WireType.bytes);
     const cursor: ByteCursor = { bytes: this.bytes, at: this.valueStart, end: this.valueEnd };
-    while (cursor.at < cursor.end) {
-      try {
-        out.push(readBigUvarint(cursor));
-      } catch {
-        throw new WireError('varint cut off', this.tagStart);
-      }
-    }
+    while (cursor.at < cursor.end) out.push(this.#varintAt(cursor));
   }
 
   /** Adds the elements of a repeated uint32 or uint64; beyond 2⁵³ the nearest number. */

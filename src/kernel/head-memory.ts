@@ -11,16 +11,26 @@
 export interface HeadMemory {
   readonly seriesCount: number;
   /** Bytes of memory held, by purpose; `total` is all of it. */
-  memoryUse(): { total: number; labels: number; records: number; table: number; openChunks: number; closedLists: number };
+  memoryUse(): {
+    total: number;
+    labels: number;
+    records: number;
+    table: number;
+    openChunks: number;
+    closedLists: number;
+  };
 
   // ── series ────────────────────────────────────────────────────────────────
   /** The slot of the series with these canonical label bytes; 0 when unknown. */
   find(labelBytes: Uint8Array): number;
-  /** Makes a series. The bytes are canonical (`encoding/label-bytes.ts`) and unknown so far. */
+  /**
+   * Makes a series. The bytes are canonical (`encoding/label-bytes.ts`) and unknown so far. Throws `limit` beyond
+   * `LABEL_BYTES_MAX`.
+   */
   create(labelBytes: Uint8Array, walRef: number): number;
   labelBytesOf(slot: number): Uint8Array;
   walRefOf(slot: number): number;
-  /** Time of the newest float sample; -Infinity when there is none. */
+  /** Time of the newest float sample ever known, forgotten ones included; -Infinity when there was none. */
   lastTimeOf(slot: number): number;
   /** Orders slots in place by label set, as `compareLabels`. */
   sortByLabels(slots: Uint32Array): void;
@@ -37,6 +47,7 @@ export interface HeadMemory {
   /**
    * Appends one float sample in order and adds it to the samples record. Chunks are cut by Prometheus' rules:
    * never across a multiple of the chunk range, at most 240 samples, the end planned at a quarter of 120.
+   * Throws `unavailable` when memory is full; nothing is changed then.
    */
   append(slot: number, t: number, v: number): SampleOutcome;
 
@@ -45,20 +56,27 @@ export interface HeadMemory {
    * Throws `bad_data` (malformed snappy, with the offset) or `too_large` (decodes to more than `decodedMax` bytes).
    */
   beginWrite(body: Uint8Array, decodedMax: number): void;
-  /** The same for a remote write 2.0 request (labels through its symbol table). */
+  /**
+   * The same for a remote write 2.0 request (labels through its symbol table). Metadata of a TimeSeries is pointed at
+   * by `newSeries` only (`metadataStart`, `metadataEnd`); for a known series it is passed over.
+   */
   beginWriteV2(body: Uint8Array, decodedMax: number): void;
   /**
    * Appends samples of known series until something needs a decision, and says what. Call again after deciding;
-   * `done` ends the request. What was appended before an event stays appended.
+   * `done` ends the request. What was appended before an event stays appended. A TimeSeries without samples,
+   * histograms and exemplars is passed over. Throws `unavailable` when memory is full: the request ends there.
    */
   resume(): IngestEvent;
   /** Particulars of the last event; which fields are set is said at `IngestEvent`. One object, reused. */
   readonly event: IngestEventDetail;
-  /** After `newSeries`: this slot's samples follow (the new one, or that of the canonical form). 0 skips the TimeSeries. */
+  /**
+   * After `newSeries`: this slot's samples follow (the new one, or that of the canonical form). 0, or no call, skips
+   * the TimeSeries; a rare slot makes a `rareSeries` of it.
+   */
   adopt(slot: number): void;
   /** The decoded request; `event.seriesStart … seriesEnd` are offsets into it. For 2.0 the symbols are in here too. */
   decoded(): Uint8Array;
-  /** Samples of this request stored, and how many of these were known already (same time and value). */
+  /** Samples of this request accepted, and how many of these were known already (same time and value). */
   readonly writeSamples: number;
   readonly writeDuplicates: number;
 
@@ -74,8 +92,9 @@ export interface HeadMemory {
   /** Forgets the map when replay is over. */
   endReplay(): void;
   /**
-   * Applies a samples record without logging it. Unknown refs and samples at or before the newest closed chunk
-   * of their series are counted, not applied. Throws `corrupt` with the offset in the record.
+   * Applies a samples record without logging it. Counted, not applied: samples of unknown refs, of rare series, before
+   * `minValidTime`, and at or before the newest sample (or closed chunk) of their series. Throws `corrupt` with the
+   * offset in the record; what stands before it is applied. Chunks that fill up are closed: their bytes are to be taken.
    */
   replaySamples(record: Uint8Array): ReplayCounts;
 
@@ -89,22 +108,38 @@ export interface HeadMemory {
    */
   takeClosedChunks(): Uint8Array;
   readonly closedBytesPending: number;
-  /** Records a chunk known to be in `chunks_head/` (replay, or written by TypeScript), newest last. */
+  /**
+   * Records a chunk known to be in `chunks_head/` (replay, or written by TypeScript), newest last. Samples of a series
+   * that is not rare then have to be later than `maxt`; one at `maxt` counts as duplicate, its value being unknown.
+   */
   addClosedChunk(slot: number, chunkRef: number, mint: number, maxt: number): void;
   /** Closes the open chunk of a slot; false when it is empty. */
   closeOpenChunk(slot: number): boolean;
-  /** The chunks of `slots` that touch mint … maxt, as columns; open chunks with their bytes, closed ones by ref. */
+  /**
+   * The chunks of `slots` that touch mint … maxt, as columns; open chunks with their bytes, closed ones by ref and with
+   * encoding 0 (it is read with them). One entry per slot in the order given, also for those without chunks.
+   */
   gather(slots: Uint32Array, mint: number, maxt: number): GatheredSeries;
-  /** Smallest and largest sample time present; mint > maxt when empty. Exact after replay and truncate. */
+  /** Smallest and largest sample time present; mint > maxt (Infinity, -Infinity) when empty. Exact after replay and truncate. */
   timeRange(): { mint: number; maxt: number };
   /**
    * Forgets closed chunks that end before `mint` and open chunks whose newest sample is before it. Returns the slots
    * left without any sample, except rare ones; they stay until `collect`.
    */
   truncate(mint: number): Uint32Array;
-  /** Frees a series and its slot. Its walRef stays used. */
+  /** Frees a series and its slot. Its walRef stays used. Not for the series of a request under way, nor during replay. */
   collect(slot: number): void;
 }
+
+/** A label set of more bytes is refused: nothing legitimate comes near it. */
+export const LABEL_BYTES_MAX = 65_000;
+
+export interface HeadMemoryOptions {
+  /** Chunks never reach across a multiple of this many ms; 1 … 2³¹-1. Two hours unless said otherwise. */
+  chunkRangeMs?: number;
+}
+
+export const CHUNK_RANGE_MS = 7_200_000;
 
 export const SampleOutcome = {
   ok: 0,
@@ -120,7 +155,7 @@ export type SampleOutcome = (typeof SampleOutcome)[keyof typeof SampleOutcome];
 
 export const IngestEvent = {
   done: 0,
-  /** Labels seen for the first time, or not canonical: `labels`, `labelsCanonical`, `seriesStart`, `seriesEnd`. Decide with `adopt`. */
+  /** Labels seen for the first time, or not canonical: `labels`, `labelsCanonical`, `seriesStart`, `seriesEnd`, `metadataStart`, `metadataEnd`. Decide with `adopt`. */
   newSeries: 1,
   /** A TimeSeries with exemplars or histograms, or of a rare series: `slot` (0 if new), `labels`, `labelsCanonical`, `seriesStart`, `seriesEnd`. It is skipped here, whole. */
   rareSeries: 2,
@@ -128,7 +163,7 @@ export const IngestEvent = {
   refusedSample: 3,
   /** The request does not parse at `offset` of the decoded body: nothing after it can be read. `reason`. */
   malformed: 4,
-  /** A field other than TimeSeries at top level (1.0: metadata): `seriesStart`, `seriesEnd` bound the message, `fieldNumber`. */
+  /** A field other than TimeSeries (and symbols) at top level (1.0: metadata): `seriesStart`, `seriesEnd` bound its value, `fieldNumber`. */
   otherField: 5,
 } as const;
 export type IngestEvent = (typeof IngestEvent)[keyof typeof IngestEvent];
@@ -140,6 +175,9 @@ export interface IngestEventDetail {
   labelsCanonical: boolean;
   seriesStart: number;
   seriesEnd: number;
+  /** The metadata message of a 2.0 TimeSeries, without its tag and size; both 0 when there is none. */
+  metadataStart: number;
+  metadataEnd: number;
   fieldNumber: number;
   t: number;
   v: number;
@@ -152,7 +190,9 @@ export interface ReplayCounts {
   /** Applied. */
   samples: number;
   unknownRefs: number;
-  /** Already in closed chunks, or not newer than the newest sample. */
+  /** Of rare series: TypeScript decodes the record for them. */
+  rare: number;
+  /** Already in closed chunks, or not newer than the newest sample, or before `minValidTime`. */
   skipped: number;
 }
 
