@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { VeronaError } from '../model/errors.ts';
+import { parseDeletionMark, parseMeta, withThanosSection } from './meta.ts';
+
+const ULID = '01HQ0000000000000000000001';
+const encoder = new TextEncoder();
+const encode = (value: unknown) => encoder.encode(typeof value === 'string' ? value : JSON.stringify(value));
+
+const meta = {
+  ulid: ULID,
+  minTime: 1000,
+  maxTime: 2000,
+  stats: { numSamples: 5, numSeries: 2, numChunks: 3, numTombstones: 0 },
+  compaction: { level: 1, sources: [ULID], parents: null },
+  version: 1,
+  thanos: {
+    labels: { __org_id__: 'acme' },
+    downsample: { resolution: 300_000 },
+    source: 'receive',
+    files: [{ rel_path: 'index', size_bytes: 7 }, { rel_path: 'meta.json' }],
+  },
+};
+
+test('a meta.json of Thanos or Cortex is understood', () => {
+  expect(parseMeta(encode(meta), 'm', ULID)).toEqual({
+    ulid: ULID,
+    mint: 1000,
+    maxt: 2000,
+    level: 1,
+    sources: [ULID],
+    seriesCount: 2,
+    chunkCount: 3,
+    labels: { __org_id__: 'acme' },
+    resolutionMs: 300_000,
+    files: [
+      { relPath: 'index', sizeBytes: 7 },
+      { relPath: 'meta.json', sizeBytes: 0 },
+    ],
+  });
+});
+
+test('a meta.json of Prometheus alone has no labels and no files', () => {
+  const { thanos: _, ...plain } = meta;
+  expect(parseMeta(encode(plain), 'm', ULID)).toMatchObject({ labels: {}, files: [], resolutionMs: 0 });
+});
+
+test.each([
+  ['', 'not JSON'],
+  ['[]', 'no object'],
+  ['null', 'no object'],
+  [{ ...meta, version: 2 }, 'version is 2'],
+  [{ ...meta, ulid: '01HQ0000000000000000000002' }, 'in the folder of'],
+  [{ ...meta, ulid: '../../etc' }, 'in the folder of'],
+  [{ ...meta, minTime: '1' }, 'minTime'],
+  [{ ...meta, minTime: 3000 }, 'before minTime'],
+  [{ ...meta, maxTime: 1e300 }, 'maxTime'],
+  [{ ...meta, stats: 7 }, 'stats is no object'],
+  [{ ...meta, thanos: { labels: { a: 1 } } }, 'thanos.labels.a'],
+  [{ ...meta, thanos: { files: [{ rel_path: 'x', size_bytes: -1 }] } }, 'size_bytes is -1'],
+])('%j is corrupt: %s', (value, message) => {
+  const attempt = () => parseMeta(encode(value), 'tenant/block/meta.json', ULID);
+  expect(attempt).toThrow(expect.objectContaining({ code: 'corrupt' }));
+  expect(attempt).toThrow(/^tenant\/block\/meta\.json: /);
+  expect(attempt).toThrow(message);
+});
+
+test('a deletion mark tells when', () => {
+  const mark = { id: ULID, version: 1, details: 'x', deletion_time: 1_700_000_000 };
+  expect(parseDeletionMark(encode(mark), 'm')).toEqual({ ulid: ULID, deletedMs: 1_700_000_000_000 });
+  expect(() => parseDeletionMark(encode({ ...mark, version: 3 }), 'm')).toThrow('version is 3');
+});
+
+test('the section is added and everything else kept', () => {
+  const local = { ...meta, thanos: undefined, future: { kept: [1, 2] } };
+  const section = { labels: { __org_id__: 'acme' }, files: [{ relPath: 'index', sizeBytes: 9 }] };
+  const out = withThanosSection(encode(local), 'm', section);
+  expect(JSON.parse(new TextDecoder().decode(out))).toMatchObject({
+    future: { kept: [1, 2] },
+    minTime: 1000,
+  });
+  expect(parseMeta(out, 'm', ULID)).toMatchObject({ labels: { __org_id__: 'acme' }, level: 1 });
+});
+
+test('mutated bytes and other JSON decode or are corrupt', () => {
+  const decodes = (data: Uint8Array) => {
+    for (const parse of [() => parseMeta(data, 'm', ULID), () => parseDeletionMark(data, 'm')])
+      try {
+        parse();
+      } catch (error) {
+        expect(error).toBeInstanceOf(VeronaError);
+        expect(error).toMatchObject({ code: 'corrupt' });
+      }
+  };
+  const bytes = encode(meta);
+  fc.assert(
+    fc.property(fc.nat(bytes.length - 1), fc.nat(255), fc.nat(bytes.length), (at, byte, end) => {
+      const mutated = bytes.slice(0, Math.max(1, end));
+      mutated[at % mutated.length] = byte;
+      decodes(mutated);
+    }),
+    { numRuns: 500 },
+  );
+  fc.assert(fc.property(fc.json(), (json) => decodes(encode(json))));
+  const paths = ['ulid', 'minTime', 'stats', 'compaction', 'version', 'thanos'] as const;
+  fc.assert(
+    fc.property(fc.constantFrom(...paths), fc.jsonValue(), (path, value) =>
+      decodes(encode({ ...meta, [path]: value })),
+    ),
+    { numRuns: 500 },
+  );
+});

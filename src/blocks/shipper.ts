@@ -1,0 +1,270 @@
+import { VeronaError } from '../model/errors.ts';
+import { abortError, type Bucket, type BucketContext } from '../objstore/bucket.ts';
+import { Gate } from '../objstore/gate.ts';
+import { assertNever } from '../platform/assert.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import type { Disk } from '../platform/disk.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Counter, Metrics } from '../platform/metrics.ts';
+import type { Random } from '../platform/random.ts';
+import { blockKey, META_FILE } from './layout.ts';
+import { type LocalBlock, listBlockFiles, scanLocalBlocks } from './local-blocks.ts';
+import { type BlockFile, META_SIZE_BYTES_MAX, parseMeta, withThanosSection } from './meta.ts';
+import { readShipped, writeShipped } from './ship-file.ts';
+import { initialShipState, type ShipAction, type ShipEvent, type ShipState, stepShip } from './ship-state.ts';
+
+export interface ShipperOptions {
+  readonly tenant: string;
+  /** The tenant's data folder, with its blocks in it. */
+  readonly dir: string;
+  /** Also blocks that a compaction made (level above 1). */
+  readonly uploadCompacted?: boolean;
+  /** External labels besides `__org_id__`. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface ShipperDeps {
+  readonly bucket: Bucket;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Bounds file uploads at once; one for all tenants of a process. */
+  readonly gate?: Gate;
+}
+
+/** What one round did. */
+export interface ShipReport {
+  readonly uploaded: number;
+  /** Blocks that failed too often in this round; the next one tries them again. */
+  readonly failed: readonly string[];
+}
+
+export const TENANT_LABEL = '__org_id__';
+export const SHIP_RULES = { blocksMax: 2, failuresMax: 5 } as const;
+const UPLOADS_AT_ONCE = 4;
+const PIECE_BYTES = 4 * 1024 * 1024;
+const DELAY_MS_FIRST = 500;
+const DELAY_MS_MAX = 30_000;
+
+/**
+ * Brings one tenant's finished blocks into the bucket, each once, its `meta.json` last. A crash at any point is fine:
+ * what is unfinished is finished by the next round, what is finished is recognised. The steps are in `ship-state.ts`.
+ */
+export class Shipper {
+  readonly #options: ShipperOptions;
+  readonly #deps: ShipperDeps;
+  readonly #gate: Gate;
+  readonly #counters: ShipCounters;
+  readonly #locals = new Map<string, LocalBlock>();
+  readonly #files = new Map<string, readonly BlockFile[]>();
+  readonly #running = new Set<Promise<void>>();
+  #state: ShipState;
+  #recorded: Promise<void> = Promise.resolve();
+  #round: Promise<ShipReport> | undefined;
+
+  private constructor(options: ShipperOptions, deps: ShipperDeps, shipped: readonly string[]) {
+    this.#options = options;
+    this.#deps = { ...deps, log: deps.log.child({ tenant: options.tenant }) };
+    this.#gate = deps.gate ?? new Gate(UPLOADS_AT_ONCE);
+    this.#counters = shipCounters(deps.metrics);
+    this.#state = initialShipState(shipped);
+  }
+
+  /** Reads what earlier processes shipped. A state file that cannot be read costs a look into the bucket per block. */
+  static async open(options: ShipperOptions, deps: ShipperDeps): Promise<Shipper> {
+    return new Shipper(options, deps, await readShipped(deps.disk, options.dir, deps.log));
+  }
+
+  /** Whether a block is known to be whole in the bucket, so that the local one may go. */
+  isShipped(ulid: string): boolean {
+    return this.#state.shipped.has(ulid);
+  }
+
+  /** Ships what there is to ship. A round that runs already is joined. Rejects only when cancelled or when the folder cannot be read. */
+  sync(ctx: BucketContext): Promise<ShipReport> {
+    this.#round ??= this.#runRound(ctx).finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  async #runRound(ctx: BucketContext): Promise<ShipReport> {
+    this.#counters.syncs.inc();
+    try {
+      const before = this.#state.shipped;
+      this.#apply(ctx, { kind: 'scanned', ulids: await this.#scan() });
+      while (this.#running.size > 0) await Promise.race(this.#running);
+      if (ctx.signal.aborted) throw abortError(ctx.signal, `ship blocks of ${this.#options.tenant}`);
+      return this.#report(before);
+    } catch (error) {
+      this.#counters.syncFailures.inc();
+      // Nothing runs any more; blocks that were midway begin anew.
+      this.#state = initialShipState([...this.#state.shipped]);
+      throw error;
+    }
+  }
+
+  #report(before: ReadonlySet<string>): ShipReport {
+    const { blocks, shipped } = this.#state;
+    return { uploaded: [...shipped].filter((ulid) => !before.has(ulid)).length, failed: [...blocks.keys()] };
+  }
+
+  async #scan(): Promise<string[]> {
+    const { disk, log } = this.#deps;
+    const { blocks, broken } = await scanLocalBlocks(disk, this.#options.dir);
+    for (const error of broken) log.warn('a block cannot be shipped', { error: error.message });
+    const wanted = blocks.filter(({ meta }) => this.#options.uploadCompacted || meta.level <= 1);
+    this.#locals.clear();
+    for (const block of wanted) this.#locals.set(block.meta.ulid, block);
+    return [...this.#locals.keys()];
+  }
+
+  #apply(ctx: BucketContext, event: ShipEvent): void {
+    const { state, actions } = stepShip(this.#state, event, SHIP_RULES);
+    this.#state = state;
+    for (const action of actions) this.#start(ctx, action);
+  }
+
+  #start(ctx: BucketContext, action: ShipAction): void {
+    const running = this.#perform(ctx, action)
+      .catch((error: unknown) => this.#failed(ctx, action.ulid, error))
+      .then((event) => {
+        if (!ctx.signal.aborted) this.#apply(ctx, event);
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  #failed(ctx: BucketContext, ulid: string, error: unknown): ShipEvent {
+    if (!ctx.signal.aborted) {
+      this.#counters.uploadFailures.inc();
+      this.#deps.log.warn('a block was not shipped', { ulid, error: (error as Error).message });
+    }
+    return { kind: 'failed', ulid };
+  }
+
+  async #perform(ctx: BucketContext, action: ShipAction): Promise<ShipEvent> {
+    const { ulid } = action;
+    switch (action.kind) {
+      case 'check':
+        return this.#check(ctx, ulid);
+      case 'upload_file':
+        await this.#uploadFile(ctx, ulid, action.file);
+        return { kind: 'file_uploaded', ulid };
+      case 'upload_meta':
+        await this.#uploadMeta(ctx, ulid);
+        return { kind: 'meta_uploaded', ulid };
+      case 'record':
+        await this.#record(action.shipped);
+        return { kind: 'recorded', ulid };
+      case 'wait':
+        await sleep(this.#deps.clock, this.#delayMs(action.failures), ctx.signal);
+        return { kind: 'due', ulid };
+      default:
+        return assertNever(action);
+    }
+  }
+
+  async #check(ctx: BucketContext, ulid: string): Promise<ShipEvent> {
+    if (await this.#isComplete(ctx, ulid)) return { kind: 'checked', ulid, complete: true, files: [] };
+    const { bucket, disk } = this.#deps;
+    const files = await listBlockFiles(disk, `${this.#options.dir}/${ulid}`);
+    this.#files.set(ulid, files);
+    const present = new Map<string, number>();
+    const folder = blockKey(this.#options.tenant, ulid, '');
+    for await (const entry of bucket.list(ctx, folder, { recursive: true }))
+      if (entry.kind === 'object') present.set(entry.key.slice(folder.length), entry.sizeBytes);
+    // Blocks never change: a file that an interrupted upload left in full length is the file.
+    const missing = files.filter(({ relPath, sizeBytes }) => present.get(relPath) !== sizeBytes);
+    return { kind: 'checked', ulid, complete: false, files: missing.map(({ relPath }) => relPath) };
+  }
+
+  /** A `meta.json` that does not decode was cut off while it was written; then the block is not there yet. */
+  async #isComplete(ctx: BucketContext, ulid: string): Promise<boolean> {
+    const key = blockKey(this.#options.tenant, ulid, META_FILE);
+    try {
+      parseMeta(await this.#deps.bucket.get(ctx, key, META_SIZE_BYTES_MAX), key, ulid);
+      return true;
+    } catch (error) {
+      if (error instanceof VeronaError && (error.code === 'not_found' || error.code === 'corrupt'))
+        return false;
+      throw error;
+    }
+  }
+
+  async #uploadFile(ctx: BucketContext, ulid: string, file: string): Promise<void> {
+    const path = `${this.#options.dir}/${ulid}/${file}`;
+    const sizeBytes = this.#files.get(ulid)?.find(({ relPath }) => relPath === file)?.sizeBytes ?? 0;
+    const key = blockKey(this.#options.tenant, ulid, file);
+    await this.#gate.run(ctx.signal, `upload ${key}`, () =>
+      this.#deps.bucket.upload(ctx, key, readFile(this.#deps.disk, path, sizeBytes)),
+    );
+    this.#counters.bytes.inc(sizeBytes);
+  }
+
+  async #uploadMeta(ctx: BucketContext, ulid: string): Promise<void> {
+    const { tenant, dir, labels } = this.#options;
+    const local = this.#locals.get(ulid);
+    if (!local) throw new VeronaError('not_found', `ship block ${ulid}: gone from ${dir}`);
+    const section = { labels: { ...labels, [TENANT_LABEL]: tenant }, files: this.#files.get(ulid) ?? [] };
+    const data = withThanosSection(local.metaBytes, `${dir}/${ulid}/${META_FILE}`, section);
+    await this.#deps.bucket.upload(ctx, blockKey(tenant, ulid, META_FILE), data);
+    this.#counters.uploads.inc();
+    this.#deps.log.info('a block is in the bucket', { ulid });
+  }
+
+  /** One write after the other, so that the longer list is written last. */
+  #record(shipped: readonly string[]): Promise<void> {
+    const write = () => writeShipped(this.#deps.disk, this.#options.dir, shipped);
+    const written = this.#recorded.then(write);
+    this.#recorded = written.catch(() => {});
+    return written;
+  }
+
+  #delayMs(failures: number): number {
+    const ceiling = Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** (failures - 1));
+    return ceiling * (0.5 + this.#deps.random.next() / 2);
+  }
+}
+
+/** A file in pieces; one that became shorter than it was is an error, since its size is promised to readers. */
+async function* readFile(disk: Disk, path: string, sizeBytes: number): AsyncGenerator<Uint8Array> {
+  const file = await disk.open(path, 'read');
+  try {
+    for (let offset = 0; offset < sizeBytes; ) {
+      const piece = new Uint8Array(Math.min(PIECE_BYTES, sizeBytes - offset));
+      if ((await file.readAt(piece, offset)) < piece.length)
+        throw new VeronaError(
+          'corrupt',
+          `${path}: ends before ${offset + piece.length} of ${sizeBytes} bytes`,
+        );
+      offset += piece.length;
+      yield piece;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+interface ShipCounters {
+  readonly syncs: Counter;
+  readonly syncFailures: Counter;
+  readonly uploads: Counter;
+  readonly uploadFailures: Counter;
+  readonly bytes: Counter;
+}
+
+function shipCounters(metrics: Metrics): ShipCounters {
+  return {
+    syncs: metrics.counter('verona_shipper_dir_syncs_total', 'Rounds of looking for blocks to ship.'),
+    syncFailures: metrics.counter('verona_shipper_dir_sync_failures_total', 'Rounds that did not end.'),
+    uploads: metrics.counter('verona_shipper_uploads_total', 'Blocks brought into the bucket.'),
+    uploadFailures: metrics.counter(
+      'verona_shipper_upload_failures_total',
+      'Steps of an upload that failed.',
+    ),
+    bytes: metrics.counter('verona_shipper_uploaded_bytes_total', 'Bytes of blocks brought into the bucket.'),
+  };
+}
