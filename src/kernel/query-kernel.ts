@@ -1,0 +1,356 @@
+import { VeronaError } from '../model/errors.ts';
+import { assert } from '../platform/assert.ts';
+import { type GroupKind, GroupRows } from './group-rows.ts';
+import { instantiateQueryKernel, type QueryExports } from './query-module.ts';
+
+/**
+ * Evaluation times: start, start + step, … `steps` of them (ms). For `offset` and `@` the caller moves `start`.
+ * A step of 0 with one step is an instant query.
+ */
+export interface StepGrid {
+  readonly start: number;
+  readonly step: number;
+  readonly steps: number;
+}
+
+/** Functions of a range vector that the kernel evaluates for all steps of a series at once. The number is the kernel's. */
+export const WindowFunction = {
+  rate: 0,
+  increase: 1,
+  delta: 2,
+  irate: 3,
+  idelta: 4,
+  sum_over_time: 5,
+  avg_over_time: 6,
+  min_over_time: 7,
+  max_over_time: 8,
+  count_over_time: 9,
+  last_over_time: 10,
+  first_over_time: 11,
+  present_over_time: 12,
+  stddev_over_time: 13,
+  stdvar_over_time: 14,
+  changes: 15,
+  resets: 16,
+  deriv: 17,
+} as const;
+export type WindowFunction = keyof typeof WindowFunction;
+
+export function isWindowFunction(name: string): name is WindowFunction {
+  return Object.hasOwn(WindowFunction, name);
+}
+
+/** The columns of a `SeriesBatch` that the kernel reads. */
+export interface ChunkColumns {
+  readonly chunkMint: Float64Array;
+  readonly chunkMaxt: Float64Array;
+  readonly chunkDataOffset: Uint32Array;
+  readonly chunkDataLength: Uint32Array;
+  readonly chunkData: Uint8Array;
+}
+
+/** Samples of one series, as views into kernel memory: use them before the next call of the kernel. */
+export interface SampleView {
+  readonly count: number;
+  /** ms, ascending. */
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** Most samples of one series in one query: beyond it the query fails with `limit`. 16 bytes each, and as much again for sums. */
+export const SERIES_SAMPLES_MAX = 16_000_000;
+
+/** Why a chunk does not decode, by the kernel's negative result. */
+const DECODE_ERRORS = [
+  '',
+  'chunk ends early',
+  'times do not ascend',
+  'XOR window beyond 64 bits',
+  'time too large',
+];
+
+/** A piece of kernel memory for one purpose. */
+interface Region {
+  at: number;
+  size: number;
+}
+
+const PAGE = 65536;
+const MEMORY_MAX = 2 ** 32 - PAGE;
+/** Decoders load whole words and may look this far beyond the last byte. */
+const SLACK = 64;
+
+/**
+ * The loops of a query over one WebAssembly memory: decode a series, run a window function over all steps, add the
+ * row to a group, print a row. The unit of work is the *current series* (set by `decode` or `setSamples`) and the
+ * *current row* (set by `windows`, `instant` or `setRow`).
+ *
+ * A row has one float64 per step. A step without a value has the bits of the staleness marker
+ * (`model/sample.ts`; no result can have them): test with `isStaleAt` on a Uint32Array over the same bytes, never
+ * on a number. NaN with other bits is a value.
+ *
+ * Rows and samples are returned as views of kernel memory that are overwritten by, and may detach at, the next call:
+ * copy what must stay (`slice()` keeps the bits). One kernel per query; not shared between threads.
+ */
+export class QueryKernel {
+  readonly #wasm: QueryExports;
+  readonly #memory: WebAssembly.Memory;
+  #top: number;
+  readonly #chunkData: Region = { at: 0, size: 0 };
+  readonly #samples: Region = { at: 0, size: 0 };
+  readonly #scratch: Region = { at: 0, size: 0 };
+  readonly #row: Region = { at: 0, size: 0 };
+  readonly #text: Region = { at: 0, size: 0 };
+  #columns: ChunkColumns | undefined;
+  /** Samples that fit the column region. */
+  #capacity = 0;
+  #count = 0;
+  #steps = 0;
+
+  constructor() {
+    this.#wasm = instantiateQueryKernel();
+    this.#memory = this.#wasm.memory;
+    this.#top = this.#wasm.init();
+  }
+
+  get memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  // ── series ────────────────────────────────────────────────────────────────
+
+  /** Copies the chunk bytes of a batch; the batch before is forgotten. `decode` refers to its chunks by number. */
+  load(columns: ChunkColumns): void {
+    const size = columns.chunkData.length;
+    this.#reserve(this.#chunkData, size + SLACK);
+    new Uint8Array(this.#memory.buffer, this.#chunkData.at, size).set(columns.chunkData);
+    this.#columns = columns;
+  }
+
+  /**
+   * Makes the samples of XOR chunks `from … to` (exclusive) with mint ≤ t ≤ maxt the current series: merged by time, the
+   * later chunk winning ties. With `dropStale`, staleness markers are left out (range vectors); else they are kept
+   * (`instant` needs them). Throws `corrupt` and names chunk and offset, `limit` for too many samples.
+   */
+  decode(from: number, to: number, mint: number, maxt: number, dropStale: boolean): SampleView {
+    const columns = this.#columns;
+    assert(columns !== undefined, 'a batch is loaded');
+    this.#count = 0;
+    for (let chunk = from; chunk < to; chunk++) {
+      if (columns.chunkMaxt[chunk] < mint || columns.chunkMint[chunk] > maxt) continue;
+      this.#decodeChunk(columns, chunk, mint, maxt);
+    }
+    if (dropStale) this.#count = this.#wasm.dropStale(this.#samples.at, this.#valuesAt, this.#count);
+    return this.samples();
+  }
+
+  /** The current series. */
+  samples(): SampleView {
+    const { buffer } = this.#memory;
+    return {
+      count: this.#count,
+      timestamps: new Float64Array(buffer, this.#samples.at, this.#count),
+      values: new Float64Array(buffer, this.#valuesAt, this.#count),
+    };
+  }
+
+  /** Makes other samples the current series (subqueries, series that TypeScript decoded). Ascending times. */
+  setSamples(timestamps: Float64Array, values: Float64Array): void {
+    this.#count = 0;
+    this.#reserveSamples(timestamps.length);
+    new Float64Array(this.#memory.buffer, this.#samples.at, timestamps.length).set(timestamps);
+    new Float64Array(this.#memory.buffer, this.#valuesAt, values.length).set(values);
+    this.#count = timestamps.length;
+  }
+
+  // ── rows ──────────────────────────────────────────────────────────────────
+
+  /**
+   * Evaluates a window function of the current series (without staleness markers) at every step, over the samples in
+   * (t - rangeMs, t], as Prometheus 3 does. Steps with too few samples are absent.
+   */
+  windows(func: WindowFunction, grid: StepGrid, rangeMs: number): Float64Array {
+    this.#beginRow(grid.steps);
+    this.#reserve(this.#scratch, 8 * grid.steps + 24 * (this.#count + 1) + SLACK);
+    this.#wasm.windows(
+      WindowFunction[func],
+      this.#samples.at,
+      this.#valuesAt,
+      this.#count,
+      grid.start,
+      grid.step,
+      grid.steps,
+      rangeMs,
+      this.#scratch.at,
+      this.#row.at,
+    );
+    return this.row();
+  }
+
+  /** The instant vector selector: at every step the newest sample in (t - lookbackMs, t], unless it is a staleness marker. */
+  instant(grid: StepGrid, lookbackMs: number): Float64Array {
+    this.#beginRow(grid.steps);
+    this.#wasm.instant(
+      this.#samples.at,
+      this.#valuesAt,
+      this.#count,
+      grid.start,
+      grid.step,
+      grid.steps,
+      lookbackMs,
+      this.#row.at,
+    );
+    return this.row();
+  }
+
+  /** As `instant`, but gives the times of the samples, in seconds: `timestamp(selector)`. */
+  instantTimes(grid: StepGrid, lookbackMs: number): Float64Array {
+    this.#beginRow(grid.steps);
+    this.#wasm.instantTimes(
+      this.#samples.at,
+      this.#valuesAt,
+      this.#count,
+      grid.start,
+      grid.step,
+      grid.steps,
+      lookbackMs,
+      this.#row.at,
+    );
+    return this.row();
+  }
+
+  /** The current row. */
+  row(): Float64Array {
+    return new Float64Array(this.#memory.buffer, this.#row.at, this.#steps);
+  }
+
+  /** Makes a row computed elsewhere the current one; bits are copied as they are. */
+  setRow(row: Float64Array): void {
+    this.#beginRow(row.length);
+    this.row().set(row);
+  }
+
+  // ── groups ────────────────────────────────────────────────────────────────
+
+  /** Accumulators of an aggregation over `steps` steps. Groups are numbered from 0 by the caller, in any order. */
+  groups(kind: GroupKind, steps: number): GroupRows {
+    return new GroupRows(kind, steps, {
+      wasm: this.#wasm,
+      allocate: (size) => this.#allocate(size),
+      rowAt: () => {
+        assert(this.#steps === steps, 'the current row has the steps of the groups');
+        return this.#row.at;
+      },
+      beginRow: () => {
+        this.#beginRow(steps);
+        return this.#row.at;
+      },
+      view: (at, length) => new Float64Array(this.#memory.buffer, at, length),
+    });
+  }
+
+  // ── text ──────────────────────────────────────────────────────────────────
+
+  /**
+   * The current row as Prometheus' JSON, `[[1435781430.781,"1"],…]` with absent steps left out; `[]` when all are.
+   * The time of step i is start + i·step (ms). A view of bytes.
+   */
+  writeMatrixRow(grid: StepGrid): Uint8Array {
+    assert(this.#steps === grid.steps, 'the current row has the steps of the grid');
+    // At most 21 bytes of time, 25 of value, 6 of punctuation.
+    this.#reserve(this.#text, 2 + 56 * grid.steps + SLACK);
+    const length = this.#wasm.writeRow(this.#row.at, grid.steps, grid.start, grid.step, this.#text.at);
+    return new Uint8Array(this.#memory.buffer, this.#text.at, length);
+  }
+
+  /** Prometheus' text of one value, as bytes: what `formatFloat` gives. */
+  writeValue(value: number): Uint8Array {
+    this.#reserve(this.#text, 64 + SLACK);
+    const length = this.#wasm.writeFloat(value, this.#text.at);
+    return new Uint8Array(this.#memory.buffer, this.#text.at, length);
+  }
+
+  // ── memory ────────────────────────────────────────────────────────────────
+
+  get #valuesAt(): number {
+    return this.#samples.at + 8 * this.#capacity;
+  }
+
+  #decodeChunk(columns: ChunkColumns, chunk: number, mint: number, maxt: number): void {
+    const offset = columns.chunkDataOffset[chunk];
+    const length = columns.chunkDataLength[chunk];
+    if (length < 2 || offset + length > columns.chunkData.length)
+      throw new VeronaError(
+        'corrupt',
+        `chunk ${chunk}: ${length} bytes at ${offset} of ${columns.chunkData.length}`,
+      );
+    const room = (columns.chunkData[offset] << 8) | columns.chunkData[offset + 1];
+    // Room for the merge of what is there with what comes: both, then moved together.
+    this.#reserveSamples(this.#count + room);
+    const result = this.#wasm.decodeChunk(
+      this.#chunkData.at + offset,
+      length,
+      mint,
+      maxt,
+      this.#samples.at,
+      this.#valuesAt,
+      this.#count,
+    );
+    if (result < 0)
+      throw new VeronaError('corrupt', `chunk ${chunk}: ${DECODE_ERRORS[-result]} in ${length} bytes`);
+    if (result === this.#count) return;
+    const overlaps = this.#count > 0 && this.#overlapsAt(this.#count);
+    this.#count = overlaps ? this.#merge(this.#count, result) : result;
+  }
+
+  #overlapsAt(boundary: number): boolean {
+    const timestamps = new Float64Array(this.#memory.buffer, this.#samples.at, boundary + 1);
+    return timestamps[boundary] <= timestamps[boundary - 1];
+  }
+
+  /** Two ascending runs, `0 … boundary` and `boundary … end`, become one. Rare: replicas, late samples. */
+  #merge(boundary: number, end: number): number {
+    this.#reserve(this.#scratch, 16 * boundary + 64);
+    return this.#wasm.mergeRuns(this.#samples.at, this.#valuesAt, boundary, end, this.#scratch.at);
+  }
+
+  #beginRow(steps: number): void {
+    this.#reserve(this.#row, 8 * steps + SLACK);
+    this.#steps = steps;
+  }
+
+  #reserveSamples(count: number): void {
+    if (count <= this.#capacity) return;
+    if (count > SERIES_SAMPLES_MAX)
+      throw new VeronaError('limit', `a series has more than ${SERIES_SAMPLES_MAX} samples in range`);
+    const held = this.samples();
+    const capacity = Math.max(4096, 2 * count);
+    const at = this.#allocate(16 * capacity + SLACK);
+    const { buffer } = this.#memory;
+    new Float64Array(buffer, at, this.#count).set(new Float64Array(buffer, this.#samples.at, held.count));
+    new Float64Array(buffer, at + 8 * capacity, this.#count).set(
+      new Float64Array(buffer, this.#valuesAt, held.count),
+    );
+    this.#samples.at = at;
+    this.#capacity = capacity;
+  }
+
+  /** A region grows by moving to the end of memory; its content is not kept. */
+  #reserve(region: Region, size: number): void {
+    if (size <= region.size) return;
+    const larger = Math.max(size, 2 * region.size);
+    region.at = this.#allocate(larger);
+    region.size = larger;
+  }
+
+  #allocate(size: number): number {
+    const at = this.#top;
+    const end = at + ((size + 15) & ~15);
+    if (end > MEMORY_MAX) throw new VeronaError('limit', 'the query needs more than 4 GiB of kernel memory');
+    const missing = end - this.#memory.buffer.byteLength;
+    if (missing > 0)
+      this.#memory.grow(Math.ceil(Math.max(missing, this.#memory.buffer.byteLength / 4) / PAGE));
+    this.#top = end;
+    return at;
+  }
+}
