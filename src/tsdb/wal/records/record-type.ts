@@ -1,0 +1,23 @@
+/** The first byte of every record. Others (of newer versions) are skipped by readers, and counted. */
+export const RecordType = {
+  series: 1,
+  samples: 2,
+  tombstones: 3,
+  exemplars: 4,
+  /** Only in the log of out-of-order samples: up to here, samples of these series are in `chunks_head/`. */
+  mmapMarkers: 5,
+  metadata: 6,
+  histograms: 7,
+  floatHistograms: 8,
+  /** As 7 and 8, with custom bucket bounds; Prometheus 3 keeps them apart from the others. */
+  customHistograms: 9,
+  customFloatHistograms: 10,
+} as const;
+export type RecordType = (typeof RecordType)[keyof typeof RecordType];
+
+const KNOWN: ReadonlySet<number> = new Set(Object.values(RecordType));
+
+/** The type of a record; undefined when it is unknown or empty. */
+export function recordType(record: Uint8Array): RecordType | undefined {
+  return record.length > 0 && KNOWN.has(record[0]) ? (record[0] as RecordType) : undefined;
+}
