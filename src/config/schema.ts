@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { choice, duration, flag, integer, list, section, size, text } from './fields.ts';
-import { limitShape } from './limits.ts';
+import { limitShape, overrideShape } from './limits.ts';
 
 const http = section('The HTTP listener: writes, queries, health and metrics.', {
   listen_address: text(
@@ -36,9 +36,8 @@ const tsdb = section('The storage engine: write-ahead log, head and local blocks
   wal_compression: flag(true, 'Compress records of the write-ahead log with snappy.'),
   out_of_order_time_window: duration(
     '0s',
-    'How far behind the newest sample of the tenant a late sample may be.',
+    "How far behind the tenant's newest sample a late sample may be, for tenants whose limits set nothing else.",
   ),
-  max_exemplars: integer(100_000, 0, 'Exemplars kept in memory per tenant; 0 for none.'),
   max_tenants: integer(1000, 1, 'Tenants with a head in this process; a write for a further one is refused.'),
 });
 
@@ -107,7 +106,7 @@ export const configSchema = z.strictObject({
   otlp,
   limits: section('What each tenant may do.', limitShape()),
   overrides: z
-    .record(z.string(), z.strictObject(limitShape()).partial())
+    .record(z.string(), z.strictObject(overrideShape()))
     .prefault({})
     .meta({ description: 'Limits of single tenants, by tenant.' }),
 });
