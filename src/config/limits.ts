@@ -11,7 +11,7 @@ type Shape<V> = { readonly [K in Name]: z.ZodType<V, number | string | undefined
 export function limitShape(): Shape<number> {
   return Object.fromEntries(
     LIMIT_FIELDS.map((field: LimitField) => [field.name, withDefault(field)]),
-  ) as Shape<number>;
+  ) as unknown as Shape<number>;
 }
 
 /** The same without defaults, for what a single tenant overrides. */
