@@ -15,6 +15,9 @@ export interface LabelSource {
  */
 export type ValuePostings = Map<string, number>;
 
+/** Values by label name: which lists a set of series is in. */
+export type ListsOfSeries = Map<string, Set<string>>;
+
 /** Called when a label gets a value it did not have; selections keep their results up to date with it. */
 export type OnNewValue = (name: string, value: string) => void;
 
@@ -93,28 +96,20 @@ export class HeadIndex {
     return this.#source.labelBytesOf(slot);
   }
 
-  /**
-   * Takes series out of every list; their label bytes must still be there. Sliced: each list is walked once, in
-   * one piece, and a list is right before and after it was walked.
-   */
-  *removeAll(slots: Uint32Array, gone: SlotSet): Sliced<void> {
+  /** The lists that series are in; their label bytes must still be there. */
+  *findLists(slots: Uint32Array): Sliced<ListsOfSeries> {
+    const lists: ListsOfSeries = new Map();
     let work = 0;
-    const touched = new Map<string, Set<string>>();
     for (const slot of slots) {
-      this.#notePairs(slot, touched);
-      if ((work += 8) >= SLICE_WORK) {
-        work = 0;
-        yield;
-      }
+      this.#noteLists(slot, lists);
+      if (++work % (SLICE_WORK / 16) === 0) yield;
     }
-    for (const [name, values] of touched)
-      for (const value of values) {
-        work += this.#removeFrom(name, value, gone);
-        if (work >= SLICE_WORK) {
-          work = 0;
-          yield;
-        }
-      }
+    return lists;
+  }
+
+  /** Takes series out of every list; `lists` cover them. One piece: no slot may be half removed when it is used again. */
+  remove(gone: SlotSet, lists: ListsOfSeries): void {
+    for (const [name, values] of lists) for (const value of values) this.#removeFrom(name, value, gone);
     this.#removeFromAll(gone);
   }
 
@@ -134,7 +129,7 @@ export class HeadIndex {
     else this.#lists.append(-known, slot);
   }
 
-  #notePairs(slot: number, touched: Map<string, Set<string>>): void {
+  #noteLists(slot: number, touched: ListsOfSeries): void {
     const bytes = this.#source.labelBytesOf(slot);
     visitLabels(bytes, 0, bytes.length, (nameStart, nameEnd, valueStart, valueEnd) => {
       const name = utf8(bytes, nameStart, nameEnd);
@@ -144,12 +139,10 @@ export class HeadIndex {
     });
   }
 
-  /** Returns how many entries were looked at. */
-  #removeFrom(name: string, value: string, gone: SlotSet): number {
+  #removeFrom(name: string, value: string, gone: SlotSet): void {
     const values = this.#names.get(name);
     const postings = values?.get(value);
-    if (values === undefined || postings === undefined) return 1;
-    const count = this.countOf(postings);
+    if (values === undefined || postings === undefined) return;
     if (postings > 0) {
       if (gone.has(postings)) values.delete(value);
     } else {
@@ -159,7 +152,6 @@ export class HeadIndex {
       if (left < 2) this.#lists.remove(-postings);
     }
     if (values.size === 0) this.#names.delete(name);
-    return count;
   }
 
   #removeFromAll(gone: SlotSet): void {

@@ -1,0 +1,236 @@
+import { type HeadMemory, SampleOutcome } from '../../kernel/head-memory.ts';
+import type { Exemplar } from '../../model/exemplar.ts';
+import type { AnyHistogram } from '../../model/histogram.ts';
+import { METRIC_NAME } from '../../model/labels.ts';
+import type { Metadata } from '../../model/metadata.ts';
+import type { AppendOutcome } from '../../storage/appender.ts';
+import type { ClosedChunks } from './closed-chunks.ts';
+import { ExemplarRing } from './exemplar-ring.ts';
+import { histogramProblem } from './histogram-problem.ts';
+import { LateSamples } from './late-samples.ts';
+import { MetricMetadata } from './metric-metadata.ts';
+import { RareSeries, type RareValue } from './rare-series.ts';
+import { SeriesTable } from './series-table.ts';
+import { Unlogged } from './unlogged.ts';
+
+/** What a head keeps and refuses; all times ms. */
+export interface HeadLimits {
+  /** Length of the blocks the head becomes; chunks never cross a multiple of it. */
+  readonly chunkRangeMs: number;
+  /** How late a sample may be although its series has a newer one; 0: not at all. */
+  readonly outOfOrderWindowMs: number;
+  /** How far ahead of the clock a sample may be. */
+  readonly futureMs: number;
+  readonly exemplarsMax: number;
+}
+
+/**
+ * The samples of a head in memory, with Prometheus' rules of what may be appended. Synchronous and without a disk: what
+ * was appended waits in `unlogged` (and in the kernel's samples record) for whoever writes the log.
+ *
+ * Float samples in order are the kernel's; here is the rest: series with histograms, late samples, exemplars, metadata.
+ */
+export class HeadStore {
+  readonly limits: HeadLimits;
+  readonly memory: HeadMemory;
+  readonly table: SeriesTable;
+  readonly late = new LateSamples();
+  readonly exemplars: ExemplarRing;
+  readonly metadata = new MetricMetadata();
+  readonly unlogged = new Unlogged();
+  readonly #closed: ClosedChunks;
+  readonly #rare = new Map<number, RareSeries>();
+  /** Newest time of a sample of a rare series, and oldest of one in an open chunk at the last truncation. */
+  #rareMaxt = Number.NEGATIVE_INFINITY;
+  #rareMint = Number.POSITIVE_INFINITY;
+  #minValidTime = Number.NEGATIVE_INFINITY;
+  #minBound = Number.NEGATIVE_INFINITY;
+  #maxBound = Number.POSITIVE_INFINITY;
+  #maxtAtBounds = Number.NEGATIVE_INFINITY;
+
+  constructor(memory: HeadMemory, closed: ClosedChunks, limits: HeadLimits) {
+    this.memory = memory;
+    this.limits = limits;
+    this.table = new SeriesTable(memory);
+    this.exemplars = new ExemplarRing(limits.exemplarsMax);
+    this.#closed = closed;
+  }
+
+  /** Smallest and largest time of a sample in order; mint > maxt when empty. */
+  timeRange(): { mint: number; maxt: number } {
+    const { mint, maxt } = this.memory.timeRange();
+    return mint > maxt
+      ? { mint: this.#rareMint, maxt: this.#rareMaxt }
+      : { mint: Math.min(mint, this.#rareMint), maxt: Math.max(maxt, this.#rareMaxt) };
+  }
+
+  /** Samples before this are in a block, or never were. */
+  get minValidTime(): number {
+    return this.#minValidTime;
+  }
+
+  setMinValidTime(t: number): void {
+    this.#minValidTime = t;
+  }
+
+  /** To be called before a batch of appends; `now` is the clock's. */
+  prepareAppends(now: number): void {
+    const { maxt } = this.timeRange();
+    this.#maxtAtBounds = maxt;
+    this.#minBound = Math.max(this.#minValidTime, maxt - this.limits.chunkRangeMs / 2);
+    this.#maxBound = now + this.limits.futureMs;
+    this.memory.setBounds(this.#minBound, this.#maxBound);
+  }
+
+  appendFloat(slot: number, t: number, v: number): AppendOutcome {
+    if (this.memory.isRare(slot)) return this.#appendRare(slot, t, v);
+    return this.settleFloat(slot, t, v, this.memory.append(slot, t, v));
+  }
+
+  /** What the kernel's outcome means for the client; a late sample is taken here if the window allows. */
+  settleFloat(slot: number, t: number, v: number, outcome: SampleOutcome): AppendOutcome {
+    const window = this.limits.outOfOrderWindowMs;
+    const isLate = outcome === SampleOutcome.outOfOrder || outcome === SampleOutcome.outOfBounds;
+    if (!isLate || window === 0) return OUTCOMES[outcome];
+    if (t < this.#maxtAtBounds - window) return 'too_old';
+    if (!this.late.insert(slot, t, v)) return 'duplicate';
+    this.unlogged.lateFloats.push({ ref: this.memory.walRefOf(slot), t, v });
+    return 'ok';
+  }
+
+  appendHistogram(slot: number, t: number, histogram: AnyHistogram): AppendOutcome {
+    if (histogramProblem(histogram) !== undefined) return 'invalid_histogram';
+    return this.#appendRare(slot, t, histogram);
+  }
+
+  appendExemplar(slot: number, exemplar: Exemplar): AppendOutcome {
+    const outcome = this.exemplars.add(slot, exemplar);
+    if (outcome === 'ok') this.unlogged.exemplars.push({ ref: this.memory.walRefOf(slot), exemplar });
+    return outcome;
+  }
+
+  /** The series stands for its metric in the log, which knows metadata by series. */
+  setMetadata(slot: number, metadata: Metadata): void {
+    if (this.metadata.set(this.table.labelsOf(slot).get(METRIC_NAME), metadata))
+      this.unlogged.metadata.push({ ref: this.memory.walRefOf(slot), metadata });
+  }
+
+  /** What an append would do now; for writers that decide before they write. Equal times count as another value. */
+  check(slot: number, t: number, value: RareValue): AppendOutcome {
+    if (t > this.#maxBound) return 'too_far_future';
+    const rare = this.#rare.get(slot);
+    const outcome =
+      t < this.#minBound
+        ? SampleOutcome.outOfBounds
+        : rare !== undefined
+          ? rare.check(t, value)
+          : compareTimes(t, slot === 0 ? Number.NEGATIVE_INFINITY : this.memory.lastTimeOf(slot));
+    const isLate = outcome === SampleOutcome.outOfOrder || outcome === SampleOutcome.outOfBounds;
+    if (!isLate || this.limits.outOfOrderWindowMs === 0 || typeof value !== 'number')
+      return OUTCOMES[outcome];
+    return t < this.#maxtAtBounds - this.limits.outOfOrderWindowMs ? 'too_old' : 'ok';
+  }
+
+  get rareCount(): number {
+    return this.#rare.size;
+  }
+
+  /** The open chunk's owner of a series with histograms. */
+  rareOf(slot: number): RareSeries | undefined {
+    return this.#rare.get(slot);
+  }
+
+  /** Appends to a rare series without rules of age or log; for replay. */
+  restoreRare(slot: number, t: number, value: RareValue): boolean {
+    return this.#putRare(slot, t, value) === SampleOutcome.ok;
+  }
+
+  /** Notes that a series has histogram chunks in `chunks_head/`, the newest ending at `maxt`. */
+  restoreRareChunk(slot: number, mint: number, maxt: number): void {
+    this.#rareSeries(slot, maxt);
+    this.#rareMint = Math.min(this.#rareMint, mint);
+    this.#rareMaxt = Math.max(this.#rareMaxt, maxt);
+  }
+
+  /** Forgets what ends before `mint`; returns the slots left without a sample. Late samples keep their series. */
+  truncate(mint: number): Uint32Array {
+    const empty: number[] = [];
+    for (const slot of this.memory.truncate(mint)) if (!this.late.has(slot)) empty.push(slot);
+    this.#rareMint = Number.POSITIVE_INFINITY;
+    for (const [slot, series] of this.#rare) {
+      series.truncate(mint);
+      const first = this.#firstTimeOf(slot, series);
+      if (first === Number.POSITIVE_INFINITY && !this.late.has(slot)) empty.push(slot);
+      this.#rareMint = Math.min(this.#rareMint, first);
+    }
+    if (this.#rareMint === Number.POSITIVE_INFINITY) this.#rareMaxt = Number.NEGATIVE_INFINITY;
+    return Uint32Array.from(empty);
+  }
+
+  /** Frees a series that is in no list any more. */
+  collect(slot: number): void {
+    this.#rare.delete(slot);
+    this.exemplars.removeSlot(slot);
+    this.memory.collect(slot);
+  }
+
+  #firstTimeOf(slot: number, series: RareSeries): number {
+    const all = this.memory.gather(Uint32Array.of(slot), Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    return all.chunkMint.length > 0 ? Math.min(all.chunkMint[0], series.openMint) : series.openMint;
+  }
+
+  #appendRare(slot: number, t: number, value: RareValue): AppendOutcome {
+    const bounds = this.#checkBounds(t);
+    if (bounds !== SampleOutcome.ok)
+      return typeof value === 'number' ? this.settleFloat(slot, t, value, bounds) : OUTCOMES[bounds];
+    const outcome = this.#putRare(slot, t, value);
+    if (outcome === SampleOutcome.ok) this.#noteUnlogged(slot, t, value);
+    return typeof value === 'number' ? this.settleFloat(slot, t, value, outcome) : OUTCOMES[outcome];
+  }
+
+  #checkBounds(t: number): SampleOutcome {
+    if (t > this.#maxBound) return SampleOutcome.tooFarInFuture;
+    return t < this.#minBound ? SampleOutcome.outOfBounds : SampleOutcome.ok;
+  }
+
+  #putRare(slot: number, t: number, value: RareValue): SampleOutcome {
+    const outcome = this.#rareSeries(slot).append(t, value);
+    if (outcome === SampleOutcome.ok) {
+      this.#rareMaxt = Math.max(this.#rareMaxt, t);
+      this.#rareMint = Math.min(this.#rareMint, t);
+    }
+    return outcome;
+  }
+
+  #noteUnlogged(slot: number, t: number, value: RareValue): void {
+    const ref = this.memory.walRefOf(slot);
+    if (typeof value === 'number') this.unlogged.floats.push({ ref, t, v: value });
+    else this.unlogged.histograms.push({ ref, t, histogram: value });
+  }
+
+  #rareSeries(slot: number, lastTime = Number.NEGATIVE_INFINITY): RareSeries {
+    const known = this.#rare.get(slot);
+    if (known !== undefined) return known;
+    const newest = Math.max(lastTime, this.memory.lastTimeOf(slot));
+    this.memory.setRare(slot, true);
+    const series = new RareSeries(this.limits.chunkRangeMs, newest, (chunk) => this.#closed.add(slot, chunk));
+    this.#rare.set(slot, series);
+    return series;
+  }
+}
+
+function compareTimes(t: number, lastTime: number): SampleOutcome {
+  if (t > lastTime) return SampleOutcome.ok;
+  return t < lastTime ? SampleOutcome.outOfOrder : SampleOutcome.duplicateValue;
+}
+
+/** By `SampleOutcome`. A rare series never gets here. */
+const OUTCOMES: readonly AppendOutcome[] = [
+  'ok',
+  'duplicate',
+  'out_of_order',
+  'duplicate_value',
+  'out_of_bounds',
+  'too_far_future',
+  'out_of_order',
+];

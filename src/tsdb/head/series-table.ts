@@ -1,0 +1,136 @@
+import { decodeLabels, encodeLabels } from '../../encoding/label-bytes.ts';
+import type { HeadMemory } from '../../kernel/head-memory.ts';
+import type { Labels } from '../../model/labels.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import { HeadIndex, type ListsOfSeries } from './head-index.ts';
+import { MatchedValues } from './matched-values.ts';
+import { selectSlots } from './select-slots.ts';
+import { parseSentLabels } from './sent-labels.ts';
+import { runAtOnce, type Sliced } from './slices.ts';
+import { SlotSet } from './slot-set.ts';
+
+/** Why a series may not be made. */
+export interface Refusal {
+  readonly outcome: 'series_limit' | 'invalid_labels';
+  readonly reason: string;
+}
+
+/** What the caller allows, asked once per new series: limits on names, values, their number, and series. */
+export interface SeriesPolicy {
+  admit(labels: Labels, seriesCount: number): Refusal | undefined;
+}
+
+export const admitAll: SeriesPolicy = { admit: () => undefined };
+
+export interface NewSeries {
+  readonly ref: number;
+  readonly labels: Labels;
+}
+
+/** Which series there are: their labels in the head's memory, the index over them, and their numbers. */
+export class SeriesTable {
+  readonly memory: HeadMemory;
+  readonly #matched = new MatchedValues();
+  readonly index: HeadIndex;
+  /** Slots that hold no series now. */
+  readonly #freed = new Set<number>();
+  #lastRef = 0;
+  #unlogged: NewSeries[] = [];
+
+  constructor(memory: HeadMemory) {
+    this.memory = memory;
+    // A selection that is under way may ask for a series that was collected meanwhile.
+    const labelBytesOf = (slot: number) => (this.#freed.has(slot) ? NO_LABELS : memory.labelBytesOf(slot));
+    this.index = new HeadIndex({ labelBytesOf }, (name, value) => this.#matched.noteValue(name, value));
+  }
+
+  labelsOf(slot: number): Labels {
+    return decodeLabels(this.memory.labelBytesOf(slot));
+  }
+
+  select(matchers: readonly Matcher[]): Sliced<Uint32Array> {
+    return selectSlots(this.index, this.#matched, matchers);
+  }
+
+  selectAtOnce(matchers: readonly Matcher[]): Uint32Array {
+    return runAtOnce(this.select(matchers));
+  }
+
+  /** The slot of label bytes as a client sent them, made when `policy` admits it. */
+  resolveSent(bytes: Uint8Array, canonical: boolean, policy: SeriesPolicy): number | Refusal {
+    let labels: Labels;
+    try {
+      if (canonical) labels = decodeLabels(bytes);
+      else {
+        const parsed = parseSentLabels(bytes);
+        if ('duplicate' in parsed) return invalid(`label name "${parsed.duplicate}" is not unique`);
+        labels = parsed;
+      }
+    } catch (error) {
+      return invalid(`invalid labels: ${(error as Error).message}`);
+    }
+    return this.resolve(labels, policy);
+  }
+
+  /** The slot of a label set, made when `policy` admits it. */
+  resolve(labels: Labels, policy: SeriesPolicy): number | Refusal {
+    const bytes = encodeLabels(labels);
+    const known = this.memory.find(bytes);
+    if (known !== 0) return known;
+    if (labels.size === 0) return invalid('empty label set');
+    const refusal = policy.admit(labels, this.memory.seriesCount);
+    if (refusal !== undefined) return refusal;
+    const ref = ++this.#lastRef;
+    this.#unlogged.push({ ref, labels });
+    return this.#create(labels, bytes, ref);
+  }
+
+  /** The slot of a series that the log has under `ref`; a second ref of the same labels means the same slot. */
+  restore(ref: number, labelBytes: Uint8Array): number {
+    if (ref > this.#lastRef) this.#lastRef = ref;
+    const slot = this.memory.find(labelBytes);
+    return slot !== 0 ? slot : this.#create(decodeLabels(labelBytes), labelBytes, ref);
+  }
+
+  /** Refs up to this one are never given again. */
+  reserveRefs(ref: number): void {
+    if (ref > this.#lastRef) this.#lastRef = ref;
+  }
+
+  /** The series made since the last call, which the log does not know yet. */
+  takeUnlogged(): NewSeries[] {
+    const taken = this.#unlogged;
+    this.#unlogged = [];
+    return taken;
+  }
+
+  /** First step of collecting series: finds the lists they are in, and changes nothing. */
+  findLists(slots: Uint32Array): Sliced<ListsOfSeries> {
+    return this.index.findLists(slots);
+  }
+
+  /** Takes series out of the index and frees their slots by `free`, in one go; `lists` cover them. */
+  collect(slots: Uint32Array, lists: ListsOfSeries, free: (slot: number) => void): void {
+    const gone = new SlotSet(this.index.slotMax);
+    gone.addAll(slots);
+    this.index.remove(gone, lists);
+    this.#matched.clear();
+    for (const slot of slots) {
+      free(slot);
+      this.#freed.add(slot);
+    }
+  }
+
+  #create(labels: Labels, bytes: Uint8Array, ref: number): number {
+    const slot = this.memory.create(bytes, ref);
+    this.#freed.delete(slot);
+    this.index.add(slot, labels);
+    return slot;
+  }
+}
+
+const NO_LABELS = new Uint8Array();
+
+function invalid(reason: string): Refusal {
+  return { outcome: 'invalid_labels', reason };
+}

@@ -1,0 +1,47 @@
+import type { Exemplar } from '../../model/exemplar.ts';
+import type { AnyHistogram } from '../../model/histogram.ts';
+import type { Metadata } from '../../model/metadata.ts';
+
+export interface LoggedFloat {
+  readonly ref: number;
+  readonly t: number;
+  readonly v: number;
+}
+
+export interface LoggedHistogram {
+  readonly ref: number;
+  readonly t: number;
+  readonly histogram: AnyHistogram;
+}
+
+export interface LoggedExemplar {
+  readonly ref: number;
+  readonly exemplar: Exemplar;
+}
+
+export interface LoggedMetadata {
+  readonly ref: number;
+  readonly metadata: Metadata;
+}
+
+/** What TypeScript put into memory and the log does not have yet, in order; the kernel keeps its own samples record. */
+export class Unlogged {
+  floats: LoggedFloat[] = [];
+  histograms: LoggedHistogram[] = [];
+  exemplars: LoggedExemplar[] = [];
+  metadata: LoggedMetadata[] = [];
+  /** For the log of late samples. */
+  lateFloats: LoggedFloat[] = [];
+
+  /** What there is, and begins anew. */
+  take(): Unlogged {
+    const taken = new Unlogged();
+    Object.assign(taken, this);
+    this.floats = [];
+    this.histograms = [];
+    this.exemplars = [];
+    this.metadata = [];
+    this.lateFloats = [];
+    return taken;
+  }
+}
