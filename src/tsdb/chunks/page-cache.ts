@@ -1,0 +1,162 @@
+import type { Disk, DiskFile } from '../../platform/disk.ts';
+
+/** Small enough that scattered chunks do not read much too much, large enough to hold a good many. */
+export const CACHE_PAGE_BYTES = 16 * 1024;
+/** Missing pages at most this far apart are read in one go. */
+const GAP_PAGES_MAX = 2;
+/** One read asks for at most this many pages. */
+const READ_PAGES_MAX = 64;
+/** Reads of one `prefetch` that run at once. */
+const READS_AT_ONCE = 4;
+
+/** Pages of many files, the least recently used ones going first when they exceed `bytesMax`. */
+export class PageCache {
+  readonly #bytesMax: number;
+  readonly #pages = new Map<number, Uint8Array>();
+  #bytes = 0;
+  #nextFile = 1;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
+  get bytesMax(): number {
+    return this.#bytesMax;
+  }
+
+  /** A number for the keys of one file's pages; pages of files that are gone age out. */
+  newFile(): number {
+    return this.#nextFile++ * 2 ** 26;
+  }
+
+  get(key: number): Uint8Array | undefined {
+    const page = this.#pages.get(key);
+    if (page) {
+      this.#pages.delete(key);
+      this.#pages.set(key, page);
+    }
+    return page;
+  }
+
+  has(key: number): boolean {
+    return this.#pages.has(key);
+  }
+
+  put(key: number, page: Uint8Array): void {
+    this.drop(key);
+    this.#pages.set(key, page);
+    this.#bytes += page.length;
+    for (const [oldest, { length }] of this.#pages) {
+      if (this.#bytes <= this.#bytesMax || oldest === key) break;
+      this.#pages.delete(oldest);
+      this.#bytes -= length;
+    }
+  }
+
+  drop(key: number): void {
+    this.#bytes -= this.#pages.get(key)?.length ?? 0;
+    this.#pages.delete(key);
+  }
+}
+
+/** A file read through a `PageCache`. The file may grow, but bytes once written stay. */
+export class CachedFile {
+  readonly path: string;
+  readonly #file: DiskFile;
+  readonly #cache: PageCache;
+  readonly #key: number;
+
+  constructor(disk: Disk, path: string, cache: PageCache) {
+    this.path = path;
+    this.#file = disk.openSync(path, 'read');
+    this.#cache = cache;
+    this.#key = cache.newFile();
+  }
+
+  size(): Promise<number> {
+    return this.#file.size();
+  }
+
+  /** The bytes start … start + length, fewer at the end of the file: a view into a page, or a copy if they span pages. */
+  read(start: number, length: number): Uint8Array {
+    const first = Math.floor(start / CACHE_PAGE_BYTES);
+    const inPage = start - first * CACHE_PAGE_BYTES;
+    if (inPage + length <= CACHE_PAGE_BYTES)
+      return this.#page(first, inPage + length).subarray(inPage, inPage + length);
+    return this.#readAcross(start, length);
+  }
+
+  /** Loads what reads of up to `length` bytes at `offsets` (ascending) will need, neighbours together. */
+  async prefetch(offsets: ArrayLike<number>, length: number): Promise<void> {
+    const runs = this.#missingRuns(offsets, length);
+    let next = 0;
+    const work = async () => {
+      while (next < runs.length) await this.#load(runs[next++]);
+    };
+    await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, runs.length) }, work));
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  #readAcross(start: number, length: number): Uint8Array {
+    const out = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const page = Math.floor((start + done) / CACHE_PAGE_BYTES);
+      const inPage = start + done - page * CACHE_PAGE_BYTES;
+      const wanted = Math.min(length - done, CACHE_PAGE_BYTES - inPage);
+      const part = this.#page(page, inPage + wanted).subarray(inPage, inPage + wanted);
+      out.set(part, done);
+      done += part.length;
+      if (part.length < wanted) break;
+    }
+    return out.subarray(0, done);
+  }
+
+  /** A page that reaches to `end` if the file does; a page kept from when the file was shorter is read again. */
+  #page(page: number, end: number): Uint8Array {
+    const kept = this.#cache.get(this.#key + page);
+    if (kept && kept.length >= end) return kept;
+    const bytes = new Uint8Array(CACHE_PAGE_BYTES);
+    const read = bytes.subarray(0, this.#file.readAtSync(bytes, page * CACHE_PAGE_BYTES));
+    this.#cache.put(this.#key + page, read);
+    return read;
+  }
+
+  #missingRuns(offsets: ArrayLike<number>, length: number): { first: number; count: number }[] {
+    const runs: { first: number; count: number }[] = [];
+    let next = 0;
+    for (let i = 0; i < offsets.length; i++) {
+      const last = Math.floor((offsets[i] + length - 1) / CACHE_PAGE_BYTES);
+      for (let page = Math.max(next, Math.floor(offsets[i] / CACHE_PAGE_BYTES)); page <= last; page++) {
+        next = page + 1;
+        if (this.#cache.has(this.#key + page)) continue;
+        const run = runs.at(-1);
+        if (run && page - run.first - run.count <= GAP_PAGES_MAX && page - run.first < READ_PAGES_MAX)
+          run.count = page - run.first + 1;
+        else runs.push({ first: page, count: 1 });
+      }
+    }
+    return runs;
+  }
+
+  async #load({ first, count }: { first: number; count: number }): Promise<void> {
+    const bytes = new Uint8Array(count * CACHE_PAGE_BYTES);
+    const length = await this.#file.readAt(bytes, first * CACHE_PAGE_BYTES);
+    for (let i = 0; i < count; i++) {
+      const start = i * CACHE_PAGE_BYTES;
+      // Pages are copied apart, so that one that stays does not keep its neighbours in memory.
+      if (start < length)
+        this.#cache.put(
+          this.#key + first + i,
+          bytes.slice(start, Math.min(start + CACHE_PAGE_BYTES, length)),
+        );
+    }
+  }
+}
