@@ -46,7 +46,7 @@ function compile(source: string): LabelRegex {
 /** Any RE2 expression, in time linear in the value. Much slower than what `compileFastRegex` knows. */
 export function compileAutomaton(source: string): LabelRegex {
   if (regexCost(source) > COST_MAX) throw bad('expression too large');
-  const compiled = compileRe2(`^(?s:${source})$`);
+  const compiled = compileRe2(source);
   const prefix = literalPrefix(source);
   return {
     matches: (value) => value.startsWith(prefix) && compiled.testExact(value),
@@ -55,11 +55,12 @@ export function compileAutomaton(source: string): LabelRegex {
   };
 }
 
-function compileRe2(expression: string): RE2JS {
+function compileRe2(source: string): RE2JS {
   try {
-    return RE2JS.compile(expression);
+    return RE2JS.compile(source, RE2JS.DOTALL);
   } catch (cause) {
-    throw bad((cause as Error).message.replace(/^error parsing regexp: /, ''), cause);
+    // Go's message without what RE2JS puts around: its flag, and what `bad` says again.
+    throw bad((cause as Error).message.replace(/^error parsing regexp: /, '').replace('`(?s)', '`'), cause);
   }
 }
 

@@ -76,9 +76,14 @@ export class Lexer {
     }
     if (isAlpha(text, this.#at))
       return this.#durationWord(`unexpected character in duration expression: ${this.#quoteAt(this.#at)}`);
-    if (char === ':' && !this.#sawDuration)
-      return this.#fail('unexpected colon before duration in duration expression');
-    if (char === ':' && this.#sawColon) return this.#fail('unexpected repeated colon in duration expression');
+    if (char === ':' && (!this.#sawDuration || this.#sawColon)) {
+      this.#at++;
+      return this.#fail(
+        this.#sawColon
+          ? 'unexpected repeated colon in duration expression'
+          : 'unexpected colon before duration in duration expression',
+      );
+    }
     if ('+-*/%^,:()]'.includes(char)) return this.#symbol(char);
     return this.#fail(`unexpected character in duration expression: ${this.#quoteAt(this.#at)}`);
   }

@@ -110,7 +110,9 @@ function printSelector({ name, matchers }: VectorSelector): string {
     .filter((matcher) => !standsForName(matcher, name))
     .map(printMatcher)
     .sort(compareStrings);
-  return shown.length === 0 ? name : `${name}{${shown.join(',')}}`;
+  // Prometheus prints the empty selector of info(x, {}) as nothing, which does not parse.
+  if (shown.length === 0) return name === '' ? '{}' : name;
+  return `${name}{${shown.join(',')}}`;
 }
 
 function standsForName({ name, type, value }: Matcher, metric: string): boolean {
