@@ -38,7 +38,7 @@ export type HistogramAppendResult = 'appended' | 'recoded' | 'new_chunk';
 /** Writes one histogram chunk by Prometheus' rules of what may share a chunk. */
 export class HistogramAppender<H extends AnyHistogram> {
   readonly encoding: ChunkEncoding;
-  readonly #kind: H['kind'];
+  readonly kind: H['kind'];
   /** The appender of the chunk before, until the first sample has been compared with it. */
   #previous: HistogramAppender<H> | undefined;
   #out!: BitWriter;
@@ -50,7 +50,7 @@ export class HistogramAppender<H extends AnyHistogram> {
   #lastTime = 0;
 
   private constructor(kind: H['kind'], previous?: HistogramAppender<H>) {
-    this.#kind = kind;
+    this.kind = kind;
     this.encoding = kind === 'integer' ? ChunkEncoding.histogram : ChunkEncoding.floatHistogram;
     this.#previous = previous;
     this.#restart();
@@ -97,12 +97,12 @@ export class HistogramAppender<H extends AnyHistogram> {
 
   /** The empty chunk after this one: its header says whether a counter was reset in between. */
   successor(): HistogramAppender<H> {
-    return new HistogramAppender<H>(this.#kind, this);
+    return new HistogramAppender<H>(this.kind, this);
   }
 
   /** `t` is later than `lastTime`; the histogram is valid and of the chunk's kind; at most `CHUNK_SAMPLES_MAX` samples. */
   append(t: number, histogram: H): HistogramAppendResult {
-    assert(histogram.kind === this.#kind, 'a chunk holds one kind of histograms');
+    assert(histogram.kind === this.kind, 'a chunk holds one kind of histograms');
     assert(this.#count < CHUNK_SAMPLES_MAX, 'a chunk takes no more samples');
     assert(this.#count === 0 || t > this.#lastTime, 'samples of a chunk ascend in time');
     if (this.#last === undefined) {
@@ -150,12 +150,12 @@ export class HistogramAppender<H extends AnyHistogram> {
   #restart(): void {
     this.#out = new BitWriter(256);
     this.#out.write(0, 8 * HEADER_SIZE);
-    this.#fields = fieldsOf(this.#kind) as unknown as HistogramFields<H>;
+    this.#fields = fieldsOf(this.kind) as unknown as HistogramFields<H>;
     this.#count = 0;
   }
 
   #write(t: number, histogram: H): void {
-    const sample = isStaleHistogram(histogram) ? (staleHistogram(this.#kind) as H) : histogram;
+    const sample = isStaleHistogram(histogram) ? (staleHistogram(this.kind) as H) : histogram;
     if (this.#count === 0) {
       writeLayout(this.#out, sample);
       this.#fields.writeFirst(this.#out, t, sample);

@@ -3,7 +3,7 @@
  * an exponent of two digits at least (`1e-07`); `NaN`, `+Inf`, `-Inf`, `-0`.
  */
 export function formatFloat(value: number): string {
-  if (!Number.isFinite(value)) return value !== value ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
   // JavaScript switches to exponents at the same magnitudes, but writes one-digit ones with one digit.
   return String(value).replace(/e-(\d)$/, 'e-0$1');

@@ -1,0 +1,104 @@
+import { assert } from '../platform/assert.ts';
+import type { SeriesBatch } from './series-batch.ts';
+
+/** A batch is full from here on: enough to keep a thread busy, little enough to move and to hold several of. */
+export const BATCH_SERIES_MAX = 4096;
+export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Collects series and their chunks into batches. After each series ask `isFull`; `take` hands a batch over and starts the next. */
+export class BatchBuilder {
+  readonly #seriesMax: number;
+  readonly #bytesMax: number;
+  #labels = new ByteColumn();
+  #data = new ByteColumn();
+  #labelOffsets = [0];
+  #chunkStarts: number[] = [];
+  #mint: number[] = [];
+  #maxt: number[] = [];
+  #encoding: number[] = [];
+  #dataOffset: number[] = [];
+  #dataLength: number[] = [];
+
+  constructor(seriesMax = BATCH_SERIES_MAX, bytesMax = BATCH_BYTES_MAX) {
+    this.#seriesMax = seriesMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  get seriesCount(): number {
+    return this.#chunkStarts.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.seriesCount === 0;
+  }
+
+  get isFull(): boolean {
+    return this.seriesCount >= this.#seriesMax || this.#labels.length + this.#data.length >= this.#bytesMax;
+  }
+
+  /** Starts a series; the bytes (canonical label bytes) are copied. */
+  addSeries(labelBytes: Uint8Array): void {
+    this.#labels.push(labelBytes);
+    this.#labelOffsets.push(this.#labels.length);
+    this.#chunkStarts.push(this.#mint.length);
+  }
+
+  /** A chunk of the series added last; chunks come ordered by (mint, maxt). The payload is copied. */
+  addChunk(mint: number, maxt: number, encoding: number, payload: Uint8Array): void {
+    assert(!this.isEmpty, 'a chunk belongs to a series');
+    this.#mint.push(mint);
+    this.#maxt.push(maxt);
+    this.#encoding.push(encoding);
+    this.#dataOffset.push(this.#data.length);
+    this.#dataLength.push(payload.length);
+    this.#data.push(payload);
+  }
+
+  /** The batch so far, in memory of its own; at least one series. The builder is empty afterwards. */
+  take(): SeriesBatch {
+    assert(!this.isEmpty, 'a batch holds at least one series');
+    const batch: SeriesBatch = {
+      seriesCount: this.seriesCount,
+      labelBytes: this.#labels.take(),
+      labelOffsets: Uint32Array.from(this.#labelOffsets),
+      chunkStarts: Uint32Array.from([...this.#chunkStarts, this.#mint.length]),
+      chunkMint: Float64Array.from(this.#mint),
+      chunkMaxt: Float64Array.from(this.#maxt),
+      chunkEncoding: Uint8Array.from(this.#encoding),
+      chunkDataOffset: Uint32Array.from(this.#dataOffset),
+      chunkDataLength: Uint32Array.from(this.#dataLength),
+      chunkData: this.#data.take(),
+    };
+    this.#labels = new ByteColumn();
+    this.#data = new ByteColumn();
+    this.#labelOffsets = [0];
+    this.#chunkStarts = [];
+    this.#mint = [];
+    this.#maxt = [];
+    this.#encoding = [];
+    this.#dataOffset = [];
+    this.#dataLength = [];
+    return batch;
+  }
+}
+
+/** Bytes that grow at the end. */
+class ByteColumn {
+  #bytes = new Uint8Array(4096);
+  length = 0;
+
+  push(bytes: Uint8Array): void {
+    const end = this.length + bytes.length;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, this.length));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(bytes, this.length);
+    this.length = end;
+  }
+
+  take(): Uint8Array {
+    return this.#bytes.slice(0, this.length);
+  }
+}
