@@ -1,0 +1,156 @@
+import { encodeLabels } from '../encoding/label-bytes.ts';
+import { VeronaError } from '../model/errors.ts';
+import { compareStrings } from '../model/labels.ts';
+import { Matcher } from '../model/matcher.ts';
+import { BatchBuilder } from '../storage/batch-builder.ts';
+import type {
+  ExemplarSeries,
+  LabelRequest,
+  Querier,
+  ReadContext,
+  SelectRequest,
+} from '../storage/querier.ts';
+import type { SeriesBatch } from '../storage/series-batch.ts';
+import type { BlockChunks } from './block-chunks.ts';
+import type { BlockIndex } from './block-index.ts';
+import type { RangeSource } from './ranges.ts';
+import type { SeriesEntry } from './series-entry.ts';
+
+/** How much of a block one querier holds at a time. */
+export interface SliceSize {
+  /** Series looked up in one go. */
+  readonly series: number;
+  /** Chunks fetched in one go, about. */
+  readonly chunks: number;
+}
+
+/** Smaller than elsewhere: every block of a query holds one while they are merged. */
+const BATCH_SERIES_MAX = 1024;
+const BATCH_BYTES_MAX = 1024 * 1024;
+
+/** What the reading of one block needs, apart from the request. */
+export interface OpenBlock {
+  readonly index: BlockIndex;
+  readonly chunks: BlockChunks;
+}
+
+export type BlockReads = Omit<RangeSource, 'ctx'> & { readonly slice: SliceSize };
+
+/** One block in the bucket as a querier. The block is opened on first use, so that a block nobody selects from costs nothing. */
+export class BlockQuerier implements Querier {
+  readonly warnings: readonly string[] = [];
+  readonly #reads: BlockReads;
+  readonly #open: (ctx: ReadContext) => Promise<OpenBlock>;
+
+  constructor(open: (ctx: ReadContext) => Promise<OpenBlock>, reads: BlockReads) {
+    this.#open = open;
+    this.#reads = reads;
+  }
+
+  /** Always sorted: references ascend as labels do. */
+  async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
+    const source = this.#source(ctx);
+    const { index, chunks } = await this.#open(ctx);
+    const builder = new BatchBuilder(BATCH_SERIES_MAX, BATCH_BYTES_MAX);
+    const { mint, maxt, hints } = request;
+    const limit = hints?.limit && hints.limit > 0 ? hints.limit : Number.POSITIVE_INFINITY;
+    for await (const series of this.#slices(source, index, request.matchers, mint, maxt, limit))
+      for (const group of groupByChunks(series, this.#reads.slice.chunks)) {
+        const metas = hints?.labelsOnly ? [] : group.flatMap((entry) => entry.chunks);
+        this.#reads.budget.takeChunks(metas.length);
+        const chunkAt = await chunks.fetch(source, metas);
+        for (const entry of group) {
+          builder.addSeries(encodeLabels(entry.labels));
+          if (!hints?.labelsOnly)
+            for (const meta of inOrder(entry)) {
+              const { encoding, data } = chunkAt(meta);
+              builder.addChunk(meta.mint, meta.maxt, encoding, data);
+            }
+          if (builder.isFull) yield builder.take();
+        }
+      }
+    if (!builder.isEmpty) yield builder.take();
+  }
+
+  async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
+    const { index } = await this.#open(ctx);
+    if (request.matchers.length === 0) return limited(index.header.labelNames(), request.limit);
+    const names = new Set<string>();
+    for await (const series of this.#slices(
+      this.#source(ctx),
+      index,
+      request.matchers,
+      request.mint,
+      request.maxt,
+    ))
+      for (const { labels } of series) for (const [name] of labels) names.add(name);
+    return limited([...names].sort(compareStrings), request.limit);
+  }
+
+  async labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
+    const { index } = await this.#open(ctx);
+    if (request.matchers.length === 0) return limited([...index.header.labelValues(name)], request.limit);
+    const matchers = [...request.matchers, new Matcher('!=', name, '')];
+    const values = new Set<string>();
+    for await (const series of this.#slices(this.#source(ctx), index, matchers, request.mint, request.maxt))
+      for (const { labels } of series) values.add(labels.get(name));
+    return limited([...values].sort(compareStrings), request.limit);
+  }
+
+  /** Blocks hold no exemplars. */
+  async exemplars(): Promise<readonly ExemplarSeries[]> {
+    return [];
+  }
+
+  async close(): Promise<void> {}
+
+  /** Selected series that have a chunk in range, some at a time, at most `limit` in all. */
+  async *#slices(
+    source: RangeSource,
+    index: BlockIndex,
+    matchers: readonly Matcher[],
+    mint: number,
+    maxt: number,
+    limit = Number.POSITIVE_INFINITY,
+  ): AsyncGenerator<SeriesEntry[]> {
+    const { slice } = this.#reads;
+    const refs = await index.select(source, matchers);
+    let left = limit;
+    for (let at = 0; at < refs.length && left > 0; at += slice.series) {
+      if (source.ctx.signal.aborted) throw new VeronaError('canceled', 'read blocks in the bucket: canceled');
+      const part = refs.subarray(at, at + slice.series);
+      const entries = await index.series(source, part, mint, maxt);
+      const present = entries.filter(({ chunks }) => chunks.length > 0).slice(0, left);
+      this.#reads.budget.takeSeries(present.length);
+      left -= present.length;
+      yield present;
+    }
+  }
+
+  #source(ctx: ReadContext): RangeSource {
+    return { ...this.#reads, ctx };
+  }
+}
+
+/** Series in order, in groups of about `chunksMax` chunks. */
+function* groupByChunks(series: readonly SeriesEntry[], chunksMax: number): Generator<SeriesEntry[]> {
+  let group: SeriesEntry[] = [];
+  let chunkCount = 0;
+  for (const entry of series) {
+    group.push(entry);
+    chunkCount += entry.chunks.length;
+    if (chunkCount < chunksMax) continue;
+    yield group;
+    group = [];
+    chunkCount = 0;
+  }
+  if (group.length > 0) yield group;
+}
+
+function inOrder({ chunks }: SeriesEntry) {
+  return [...chunks].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
+}
+
+function limited(texts: readonly string[], limit: number): readonly string[] {
+  return limit > 0 ? texts.slice(0, limit) : texts;
+}

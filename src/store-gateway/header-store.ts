@@ -1,0 +1,168 @@
+import { blockKey, INDEX_FILE } from '../blocks/layout.ts';
+import { crc32c } from '../encoding/crc32c.ts';
+import { VeronaError, wrapError } from '../model/errors.ts';
+import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import type { Disk } from '../platform/disk.ts';
+import type { Logger } from '../platform/log.ts';
+import { ByteReader } from '../tsdb/format/byte-reader.ts';
+import { ByteCache } from './byte-cache.ts';
+import { encodeIndexHeader, IndexHeader } from './index-header.ts';
+
+export interface HeaderStoreDeps {
+  readonly bucket: Bucket;
+  readonly disk: Disk;
+  readonly log: Logger;
+}
+
+const INDEX_MAGIC = 0xbaaad700;
+const INDEX_VERSION = 2;
+const TOC_SIZE = 52;
+const HEADER_FILE = 'index-header';
+/** Symbols and postings offsets of one block beyond this are refused: they are held in memory. */
+const SECTION_BYTES_MAX = 1024 ** 3;
+
+/** Index-headers of blocks: in memory up to a size, else from the local disk, else made from the bucket. */
+export class HeaderStore {
+  readonly #dir: string;
+  readonly #deps: HeaderStoreDeps;
+  readonly #memory: ByteCache<IndexHeader>;
+  readonly #loading = new Map<string, Promise<IndexHeader>>();
+
+  /** `dir` is a cache: it may be emptied at any time, and several processes or threads may share it. */
+  constructor(dir: string, memoryBytesMax: number, deps: HeaderStoreDeps) {
+    this.#dir = dir;
+    this.#deps = deps;
+    this.#memory = new ByteCache(memoryBytesMax);
+  }
+
+  /** The header of a block, with its index' size when that is known. Callers at once share one load. */
+  async load(
+    ctx: BucketContext,
+    tenant: string,
+    ulid: string,
+    indexSizeBytes?: number,
+  ): Promise<IndexHeader> {
+    const id = `${tenant}/${ulid}`;
+    const known = this.#memory.get(id);
+    if (known) return known;
+    const loading = this.#loading.get(id);
+    // A load that another caller cancelled is no answer to this one.
+    if (loading) return loading.catch(() => this.load(ctx, tenant, ulid, indexSizeBytes));
+    const started = this.#read(ctx, tenant, ulid, indexSizeBytes);
+    this.#loading.set(id, started);
+    try {
+      const header = await started;
+      this.#memory.set(id, header, header.sizeBytes);
+      return header;
+    } finally {
+      this.#loading.delete(id);
+    }
+  }
+
+  /** Forgets the headers of a tenant's blocks that are not among `ulids`. */
+  async retain(tenant: string, ulids: ReadonlySet<string>): Promise<void> {
+    for (const id of [...this.#memory.keys()])
+      if (id.startsWith(`${tenant}/`) && !ulids.has(id.slice(tenant.length + 1))) this.#memory.delete(id);
+    for (const { name } of await this.#deps.disk.list(`${this.#dir}/${tenant}`))
+      if (!ulids.has(name)) await this.#deps.disk.remove(`${this.#dir}/${tenant}/${name}`);
+  }
+
+  async #read(
+    ctx: BucketContext,
+    tenant: string,
+    ulid: string,
+    size: number | undefined,
+  ): Promise<IndexHeader> {
+    const path = `${this.#dir}/${tenant}/${ulid}/${HEADER_FILE}`;
+    return (await this.#fromDisk(path)) ?? this.#fromBucket(ctx, tenant, ulid, size, path);
+  }
+
+  async #fromDisk(path: string): Promise<IndexHeader | undefined> {
+    const { disk, log } = this.#deps;
+    if (!(await disk.stat(path))) return undefined;
+    try {
+      return new IndexHeader(await disk.readFile(path), path);
+    } catch (error) {
+      log.warn('a cached index-header is broken and is made again', { error: (error as Error).message });
+      return undefined;
+    }
+  }
+
+  async #fromBucket(
+    ctx: BucketContext,
+    tenant: string,
+    ulid: string,
+    size: number | undefined,
+    path: string,
+  ): Promise<IndexHeader> {
+    const { bucket, disk, log } = this.#deps;
+    const key = blockKey(tenant, ulid, INDEX_FILE);
+    const bytes = await fetchHeader(bucket, ctx, key, size ?? (await bucket.attributes(ctx, key)).sizeBytes);
+    const header = new IndexHeader(bytes, key);
+    try {
+      await disk.makeDir(`${this.#dir}/${tenant}/${ulid}`);
+      await disk.writeFileAtomic(path, bytes);
+    } catch (error) {
+      log.warn('an index-header was not cached', { path, error: (error as Error).message });
+    }
+    return header;
+  }
+}
+
+/** Three reads: the table of contents, the symbols, the postings offsets. */
+async function fetchHeader(
+  bucket: Bucket,
+  ctx: BucketContext,
+  key: string,
+  indexSize: number,
+): Promise<Uint8Array> {
+  if (indexSize < TOC_SIZE) throw new VeronaError('corrupt', `${key}: ${indexSize} bytes are no index`);
+  try {
+    const tail = await bucket.getRange(ctx, key, indexSize - TOC_SIZE, TOC_SIZE);
+    const toc = readToc(tail, indexSize);
+    const [head, table] = await Promise.all([
+      fetchSection(bucket, ctx, key, 0, toc.series),
+      fetchSection(bucket, ctx, key, toc.table, indexSize - TOC_SIZE),
+    ]);
+    const reader = new ByteReader(head);
+    if (reader.be32() !== INDEX_MAGIC) throw new VeronaError('corrupt', 'no index');
+    if (reader.byte() !== INDEX_VERSION) throw new VeronaError('corrupt', 'unknown version');
+    return encodeIndexHeader(trimSection(head.subarray(toc.symbols)), trimSection(table), toc.table);
+  } catch (error) {
+    throw wrapError(key, error);
+  }
+}
+
+/** The table of contents: six offsets (symbols, series, two unused, postings, postings offsets) and a checksum. */
+function readToc(tail: Uint8Array, indexSize: number): { symbols: number; series: number; table: number } {
+  const reader = new ByteReader(tail);
+  const [symbols, series, , , , table] = Array.from({ length: 6 }, () => reader.be64());
+  if (crc32c(tail, 0, TOC_SIZE - 4) !== reader.be32())
+    throw new VeronaError('corrupt', 'bad checksum of the contents');
+  const ordered = symbols >= 5 && symbols < series && series <= table && table < indexSize - TOC_SIZE;
+  if (!ordered)
+    throw new VeronaError('corrupt', `sections at ${symbols}, ${series} and ${table} of ${indexSize} bytes`);
+  return { symbols, series, table };
+}
+
+async function fetchSection(
+  bucket: Bucket,
+  ctx: BucketContext,
+  key: string,
+  start: number,
+  end: number,
+): Promise<Uint8Array> {
+  if (end - start > SECTION_BYTES_MAX)
+    throw new VeronaError(
+      'too_large',
+      `section of ${end - start} bytes, at most ${SECTION_BYTES_MAX} are read`,
+    );
+  const bytes = await bucket.getRange(ctx, key, start, end - start);
+  if (bytes.length < end - start) throw new VeronaError('corrupt', `ends at ${start + bytes.length}`);
+  return bytes;
+}
+
+/** A section without the padding behind it. */
+function trimSection(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, 4 + new ByteReader(bytes).be32() + 4);
+}

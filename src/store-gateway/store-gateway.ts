@@ -1,0 +1,110 @@
+import type { BucketBlock } from '../blocks/bucket-blocks.ts';
+import { INDEX_FILE } from '../blocks/layout.ts';
+import { wrapError } from '../model/errors.ts';
+import type { Bucket } from '../objstore/bucket.ts';
+import { Gate } from '../objstore/gate.ts';
+import type { Disk } from '../platform/disk.ts';
+import type { Logger } from '../platform/log.ts';
+import { mergeQueriers } from '../storage/merge.ts';
+import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
+import { BlockChunks } from './block-chunks.ts';
+import { BlockIndex, type PostingsCache } from './block-index.ts';
+import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
+import { ByteCache } from './byte-cache.ts';
+import { chooseBlocks } from './choose-blocks.ts';
+import { HeaderStore } from './header-store.ts';
+import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
+
+/** Plain data: it can be sent to another thread, where a gateway of its own is made from it. */
+export interface StoreGatewayOptions {
+  /** Folder for index-headers; a cache, shared by all threads. */
+  readonly cacheDir: string;
+  readonly headerMemoryBytesMax?: number;
+  readonly postingsMemoryBytesMax?: number;
+  /** Reads from the bucket at once. */
+  readonly readsMax?: number;
+  readonly limits?: RequestLimits;
+}
+
+export interface StoreGatewayDeps {
+  readonly bucket: Bucket;
+  readonly disk: Disk;
+  readonly log: Logger;
+}
+
+/** What of a tenant is to be served from the bucket, asked anew for every query. */
+export interface TenantView {
+  readonly blocks: readonly BucketBlock[];
+  /** Blocks that the same query reads from the local disk. */
+  readonly localUlids: ReadonlySet<string>;
+}
+
+const HEADER_MEMORY_BYTES = 512 * 1024 * 1024;
+const POSTINGS_MEMORY_BYTES = 128 * 1024 * 1024;
+const READS_MAX = 32;
+/** Series and chunks that one query holds of all its blocks together, about. */
+const QUERY_SERIES_HELD = 32_768;
+const QUERY_CHUNKS_HELD = 131_072;
+
+/** Series out of blocks that are only in the bucket. One per thread; the tenants share its caches and its limit on reads. */
+export class StoreGateway {
+  readonly #deps: StoreGatewayDeps;
+  readonly #limits: RequestLimits;
+  readonly #headers: HeaderStore;
+  readonly #postings: PostingsCache;
+  readonly #gate: Gate;
+
+  constructor(options: StoreGatewayOptions, deps: StoreGatewayDeps) {
+    this.#deps = deps;
+    this.#limits = options.limits ?? DEFAULT_REQUEST_LIMITS;
+    this.#headers = new HeaderStore(
+      options.cacheDir,
+      options.headerMemoryBytesMax ?? HEADER_MEMORY_BYTES,
+      deps,
+    );
+    this.#postings = new ByteCache(options.postingsMemoryBytesMax ?? POSTINGS_MEMORY_BYTES);
+    this.#gate = new Gate(options.readsMax ?? READS_MAX);
+  }
+
+  /** The tenant's blocks in the bucket as a source of series; `view` is asked when a querier is made. */
+  queryable(tenant: string, view: () => TenantView): Queryable {
+    return { querier: async (mint, maxt) => this.querier(tenant, view(), mint, maxt) };
+  }
+
+  /** A querier over the blocks of `view` that touch mint … maxt (ms, inclusive). Its limits hold for all it is asked together. */
+  querier(tenant: string, { blocks, localUlids }: TenantView, mint: number, maxt: number): Querier {
+    const budget = new RequestBudget(this.#limits);
+    const chosen = chooseBlocks(blocks, mint, maxt, localUlids);
+    const slice = sliceSize(chosen.length);
+    const reads = { bucket: this.#deps.bucket, gate: this.#gate, budget, slice };
+    return mergeQueriers(
+      chosen.map((block) => new BlockQuerier((ctx) => this.#open(ctx, tenant, block), reads)),
+    );
+  }
+
+  /** Drops what is cached of a tenant's blocks that are gone from the bucket. */
+  retain(tenant: string, blocks: readonly BucketBlock[]): Promise<void> {
+    return this.#headers.retain(tenant, new Set(blocks.map(({ meta }) => meta.ulid)));
+  }
+
+  async #open(ctx: ReadContext, tenant: string, { meta, sizes }: BucketBlock): Promise<OpenBlock> {
+    try {
+      const header = await this.#gate.run(ctx.signal, `open block ${meta.ulid}`, () =>
+        this.#headers.load(ctx, tenant, meta.ulid, sizes.get(INDEX_FILE)),
+      );
+      return {
+        index: new BlockIndex(tenant, meta.ulid, header, this.#postings),
+        chunks: new BlockChunks(tenant, meta.ulid, sizes),
+      };
+    } catch (error) {
+      throw wrapError(`open block ${meta.ulid} in the bucket`, error);
+    }
+  }
+}
+
+/** Merging holds a slice of every block, so the more blocks, the smaller their slices. */
+function sliceSize(blockCount: number): SliceSize {
+  const share = (held: number, min: number, max: number) =>
+    Math.max(min, Math.min(max, Math.floor(held / Math.max(1, blockCount))));
+  return { series: share(QUERY_SERIES_HELD, 64, 4096), chunks: share(QUERY_CHUNKS_HELD, 256, 16_384) };
+}
