@@ -1,0 +1,296 @@
+import { VeronaError } from '../model/errors.ts';
+import type { FloatHistogram } from '../model/histogram.ts';
+import { compareLabels, type Labels } from '../model/labels.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
+import type { Batch } from './exec/batch.ts';
+import { Presence, pickRows } from './exec/batch.ts';
+import { OperatorBuilder } from './exec/build-operators.ts';
+import { type Grid, instantGrid, rangeGrid } from './exec/grid.ts';
+import { dropMarkedNames, mergeRows } from './exec/merge-rows.ts';
+import { collect, collectScalar } from './exec/operator.ts';
+import { type Annotation, QueryContext } from './exec/query-context.ts';
+import { type RawSeries, readRawSeries } from './exec/raw-series.ts';
+import type { Expr } from './parser/ast.ts';
+import type { Features as SyntaxFeatures } from './parser/options.ts';
+import { parseExpr } from './parser/parse.ts';
+import { positionText } from './parser/position.ts';
+import { type PlanNode, planType } from './plan/node.ts';
+import { makePlan } from './plan/plan.ts';
+import { printPlan } from './plan/print-plan.ts';
+import { timeRangeOf } from './plan/time-range.ts';
+
+export type Features = SyntaxFeatures & {
+  readonly 'promql-delayed-name-removal'?: boolean;
+};
+
+export interface EngineOptions {
+  readonly lookbackDeltaMs?: number;
+  /** Samples, and bytes of samples, that one query may hold at one time. */
+  readonly maxSamples?: number;
+  readonly maxBytes?: number;
+  readonly timeoutMs?: number;
+  /** Steps of a range query. */
+  readonly maxPointsPerSeries?: number;
+  /** The step of subqueries that name none. */
+  readonly subqueryStepMs?: number;
+  readonly features?: Features;
+  /** Without one, queries neither time out by themselves nor pause for other work of their thread. */
+  readonly clock?: Clock;
+}
+
+export interface QueryOptions {
+  /** How far an instant selector looks back; undefined or 0: the engine's. */
+  readonly lookbackDeltaMs?: number;
+}
+
+export interface InstantOptions extends QueryOptions {
+  readonly timeMs: number;
+}
+
+export interface RangeOptions extends QueryOptions {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly stepMs: number;
+}
+
+/**
+ * Series × steps as columns. Cell (row, step) is index `row * grid.count + step`; `presence` says whether it holds
+ * nothing (0), a float (1, in `values`), or a histogram (2, in `histograms`). Owned by the caller.
+ */
+export interface Columns {
+  readonly grid: Grid;
+  readonly labels: readonly Labels[];
+  readonly values: Float64Array;
+  readonly presence: Uint8Array;
+  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
+}
+
+/** `series`: the raw samples of an instant query for a range vector. A range query always gives a `matrix`. */
+export type QueryValue =
+  | { readonly type: 'scalar'; readonly t: number; readonly v: number }
+  | { readonly type: 'string'; readonly t: number; readonly v: string }
+  | { readonly type: 'vector'; readonly columns: Columns }
+  | { readonly type: 'matrix'; readonly columns: Columns }
+  | { readonly type: 'series'; readonly series: readonly RawSeries[] };
+
+export interface QueryResult {
+  readonly value: QueryValue;
+  /** As Prometheus words them, with their place: `PromQL warning: … (1:7)`; the querier's own warnings too. */
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
+  readonly stats: {
+    readonly samplesRead: number;
+    /** Most samples held at one time. */
+    readonly peakSamples: number;
+  };
+}
+
+const DEFAULTS = {
+  lookbackDeltaMs: 5 * 60_000,
+  maxSamples: 50_000_000,
+  maxBytes: 2 ** 31,
+  timeoutMs: 2 * 60_000,
+  maxPointsPerSeries: 11_000,
+  subqueryStepMs: 60_000,
+} as const;
+
+/** Evaluates PromQL over a `Queryable`. Holds no state between queries and may run many at once. */
+export class Engine {
+  readonly #options: typeof DEFAULTS & EngineOptions;
+
+  constructor(options: EngineOptions = {}) {
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    this.#options = { ...DEFAULTS, ...given };
+  }
+
+  /** The checked tree of a query text under the engine's features. Throws `bad_data`. */
+  parse(text: string): Expr {
+    return parseExpr(text, { features: this.#options.features });
+  }
+
+  /** Evaluates at one time. Throws `bad_data` (parse), `execution`, `canceled`, `timeout`, or what the source throws. */
+  async instant(
+    ctx: ReadContext,
+    source: Queryable,
+    query: string,
+    options: InstantOptions,
+  ): Promise<QueryResult> {
+    const { timeMs: t } = options;
+    const plan = this.#plan(query, { start: t, end: t, step: 0 }, instantGrid(t), options);
+    return this.#run(
+      ctx,
+      source,
+      query,
+      plan,
+      { start: t, end: t, step: 0 },
+      instantGrid(t),
+      options,
+      (context) => evaluateInstant(context, plan, t),
+    );
+  }
+
+  /** Evaluates at start, start + step, … up to and including end. Throws as `instant`; `bad_data` for impossible times. */
+  async range(
+    ctx: ReadContext,
+    source: Queryable,
+    query: string,
+    options: RangeOptions,
+  ): Promise<QueryResult> {
+    const { startMs: start, endMs: end, stepMs: step } = options;
+    this.#checkRange(start, end, step);
+    const grid = rangeGrid(start, end, step);
+    const plan = this.#plan(query, { start, end, step }, grid, options);
+    const type = planType(plan);
+    if (type !== 'scalar' && type !== 'vector')
+      throw new VeronaError(
+        'bad_data',
+        `invalid expression type "${type === 'matrix' ? 'range vector' : type}" for range query, must be Scalar or instant Vector`,
+      );
+    return this.#run(ctx, source, query, plan, { start, end, step }, grid, options, async (context) => ({
+      type: 'matrix',
+      columns: columnsOf(sorted(await evaluate(context, plan, grid)), grid),
+    }));
+  }
+
+  /** The plan of a query as indented text. */
+  explain(query: string, options: RangeOptions): string {
+    const { startMs: start, endMs: end, stepMs: step } = options;
+    return printPlan(this.#plan(query, { start, end, step }, rangeGrid(start, end, step), options));
+  }
+
+  #plan(
+    query: string,
+    times: { start: number; end: number; step: number },
+    grid: Grid,
+    options: QueryOptions,
+  ): PlanNode {
+    const context = { ...times, subqueryStep: this.#options.subqueryStepMs };
+    return makePlan(this.parse(query), context, grid, this.#lookback(options));
+  }
+
+  #lookback(options: QueryOptions): number {
+    return options.lookbackDeltaMs || this.#options.lookbackDeltaMs;
+  }
+
+  #checkRange(start: number, end: number, step: number): void {
+    if (!(step > 0))
+      throw new VeronaError(
+        'bad_data',
+        'zero or negative query resolution step widths are not accepted. Try a positive integer',
+      );
+    if (end < start) throw new VeronaError('bad_data', 'end timestamp must not be before start time');
+    if ((end - start) / step > this.#options.maxPointsPerSeries)
+      throw new VeronaError(
+        'bad_data',
+        `exceeded maximum resolution of ${this.#options.maxPointsPerSeries.toLocaleString('en-US')} points per timeseries. Try decreasing the query resolution (?step=XX)`,
+      );
+  }
+
+  async #run(
+    ctx: ReadContext,
+    source: Queryable,
+    query: string,
+    plan: PlanNode,
+    times: { start: number; end: number; step: number },
+    grid: Grid,
+    options: QueryOptions,
+    evaluate: (context: QueryContext) => Promise<QueryValue>,
+  ): Promise<QueryResult> {
+    const bounds = timeRangeOf(plan) ?? { mint: grid.start, maxt: grid.start };
+    const querier = await source.querier(bounds.mint, bounds.maxt);
+    try {
+      const context = this.#context(ctx, querier, times, options);
+      const value = await evaluate(context);
+      return resultOf(value, context, query);
+    } finally {
+      await querier.close();
+    }
+  }
+
+  #context(
+    read: ReadContext,
+    querier: Querier,
+    times: { start: number; end: number; step: number },
+    options: QueryOptions,
+  ): QueryContext {
+    const { maxSamples, maxBytes, timeoutMs, clock, features } = this.#options;
+    return new QueryContext({
+      read,
+      querier,
+      lookbackMs: this.#lookback(options),
+      delayedNameRemoval: features?.['promql-delayed-name-removal'] === true,
+      ...times,
+      limits: { maxSamples, maxBytes },
+      clock,
+      timeoutMs,
+    });
+  }
+}
+
+async function evaluateInstant(context: QueryContext, plan: PlanNode, t: number): Promise<QueryValue> {
+  const grid = instantGrid(t);
+  switch (planType(plan)) {
+    case 'string':
+      return { type: 'string', t, v: plan.kind === 'string' ? plan.value : '' };
+    case 'scalar': {
+      const values = await collectScalar(new OperatorBuilder(context).build(plan, grid));
+      return { type: 'scalar', t, v: values[0] };
+    }
+    case 'matrix':
+      return { type: 'series', series: await readRawSeries(context, plan, grid) };
+    case 'vector': {
+      const rows = await evaluate(context, plan, grid);
+      return { type: 'vector', columns: columnsOf(isOrdered(plan) ? rows : sorted(rows), grid) };
+    }
+  }
+}
+
+/** All rows, distinct and without names that were to go. */
+async function evaluate(context: QueryContext, plan: PlanNode, grid: Grid): Promise<Batch> {
+  const rows = await collect(new OperatorBuilder(context).build(plan, grid), context);
+  return mergeRows(dropMarkedNames(rows));
+}
+
+/** Whether the order of the rows is part of the answer. */
+function isOrdered(plan: PlanNode): boolean {
+  if (plan.kind === 'call') return plan.name.startsWith('sort');
+  if (plan.kind === 'aggregate') return plan.op === 'topk' || plan.op === 'bottomk';
+  return plan.kind === 'step-invariant' && isOrdered(plan.child);
+}
+
+function sorted(batch: Batch): Batch {
+  const labels = batch.labels.toArray();
+  const rows = labels.map((_, row) => row).sort((a, b) => compareLabels(labels[a], labels[b]));
+  return rows.every((row, i) => row === i) ? batch : pickRows(batch, rows);
+}
+
+function columnsOf(batch: Batch, grid: Grid): Columns {
+  const { values, presence, histograms } = batch;
+  const hasHistograms = histograms !== undefined && presence.includes(Presence.histogram);
+  return {
+    grid,
+    labels: batch.labels.toArray(),
+    values,
+    presence,
+    histograms: hasHistograms ? histograms : undefined,
+  };
+}
+
+function resultOf(value: QueryValue, context: QueryContext, query: string): QueryResult {
+  const { annotations, querier, samplesRead, peakSamples } = context;
+  const texts = (level: Annotation['level']) =>
+    annotations
+      .filter((annotation) => annotation.level === level)
+      .map((annotation) => withPlace(annotation, query));
+  return {
+    value,
+    warnings: [...querier.warnings, ...texts('warning')],
+    infos: texts('info'),
+    stats: { samplesRead, peakSamples },
+  };
+}
+
+function withPlace({ message, span }: Annotation, query: string): string {
+  return span === undefined ? message : `${message} (${positionText(query, span.start)})`;
+}

@@ -1,0 +1,196 @@
+import { VeronaError } from '../../model/errors.ts';
+import { Labels as LabelSet, type Labels, METRIC_NAME } from '../../model/labels.ts';
+import { assert } from '../../platform/assert.ts';
+import { negateHistogram } from '../functions/histogram-binary.ts';
+import { windowFunction } from '../functions/window-functions.ts';
+import { isComparison, isSetOperator } from '../parser/ast.ts';
+import {
+  type AggregatePlan,
+  type BinaryPlan,
+  type CallPlan,
+  type PlanNode,
+  planType,
+  type SelectorSource,
+  type SubqueryPlan,
+  type WindowsPlan,
+} from '../plan/node.ts';
+import { Aggregate } from './aggregate.ts';
+import { buildVectorCall } from './build-vector-call.ts';
+import { CellMap } from './cell-map.ts';
+import { CountValues } from './count-values.ts';
+import { type Grid, instantGrid, subqueryGrid } from './grid.ts';
+import { InstantSelect } from './instant-select.ts';
+import { Join } from './join.ts';
+import { DropNames } from './merge-rows.ts';
+import { collectScalar, type Operator } from './operator.ts';
+import type { QueryContext } from './query-context.ts';
+import { ranking } from './ranking.ts';
+import { floatOperation } from './scalar-binary.ts';
+import { absentRow, Repeat, SharedResult, scalarOf, scalarRow } from './scalars.ts';
+import { SetOperation } from './set-operation.ts';
+import { SubqueryWindows } from './subquery-windows.ts';
+import { vectorWithScalar } from './vector-binary.ts';
+import { SelectorWindows, WindowCall, type WindowSource } from './window-call.ts';
+
+/** Turns a plan into operators that evaluate it. */
+export class OperatorBuilder {
+  readonly context: QueryContext;
+  readonly #shared = new Map<string, SharedResult>();
+
+  constructor(context: QueryContext) {
+    this.context = context;
+  }
+
+  build(node: PlanNode, grid: Grid): Operator {
+    switch (node.kind) {
+      case 'number':
+        return scalarRow(grid, () => node.value);
+      case 'select':
+        return new InstantSelect(this.context, node, grid);
+      case 'negate':
+        return this.#buildNegate(node.child, grid);
+      case 'step-invariant':
+        return new Repeat(this.build(node.child, instantGrid(grid.start)), grid);
+      case 'shared':
+        return this.#buildShared(node.id, node.child, grid);
+      case 'aggregate':
+        return this.#buildAggregate(node, grid);
+      case 'binary':
+        return this.#buildBinary(node, grid);
+      case 'call':
+        return this.#buildCall(node, grid);
+      default:
+        throw new VeronaError('execution', `a ${planType(node)} cannot be evaluated here`);
+    }
+  }
+
+  /** Takes the metadata labels off what a call or an operator computes. `strict`: see `DropOptions`. */
+  dropNames(operator: Operator, input: PlanNode, strict: boolean): Operator {
+    return new DropNames(this.context, operator, { distinct: namesStayDistinct(input), strict });
+  }
+
+  #buildNegate(child: PlanNode, grid: Grid): Operator {
+    const negated = new CellMap(this.context, this.build(child, grid), () => ({
+      float: (v) => -v,
+      histogram: (h) => negateHistogram(h),
+    }));
+    return planType(child) === 'scalar' ? negated : this.dropNames(negated, child, true);
+  }
+
+  #buildShared(id: number, child: PlanNode, grid: Grid): Operator {
+    const key = `${id} ${grid.start} ${grid.step} ${grid.count}`;
+    let shared = this.#shared.get(key);
+    if (shared === undefined) {
+      shared = new SharedResult(this.build(child, grid), this.context);
+      this.#shared.set(key, shared);
+    }
+    return shared.reader();
+  }
+
+  #buildAggregate(node: AggregatePlan, grid: Grid): Operator {
+    const child = this.build(node.child, grid);
+    if (node.op === 'count_values') return new CountValues(this.context, node, child, stringOf(node.param!));
+    const param = node.param && this.build(node.param, grid);
+    const ranks = ['topk', 'bottomk', 'limitk', 'limit_ratio'].includes(node.op);
+    return ranks
+      ? ranking(this.context, node, child, param!)
+      : new Aggregate(this.context, node, child, param);
+  }
+
+  #buildBinary(node: BinaryPlan, grid: Grid): Operator {
+    const left = this.build(node.left, grid);
+    const right = this.build(node.right, grid);
+    const leftIsScalar = planType(node.left) === 'scalar';
+    const rightIsScalar = planType(node.right) === 'scalar';
+    if (leftIsScalar && rightIsScalar) return scalarOf(grid, [left, right], floatOperation(node.op));
+    if (leftIsScalar || rightIsScalar) {
+      const [vector, scalar] = leftIsScalar ? [right, left] : [left, right];
+      const result = vectorWithScalar(this.context, node, vector, scalar, leftIsScalar);
+      const keepsName = isComparison(node.op) && !node.returnBool;
+      return keepsName ? result : this.dropNames(result, leftIsScalar ? node.right : node.left, false);
+    }
+    if (isSetOperator(node.op)) return new SetOperation(this.context, node, left, right);
+    return new Join(this.context, node, left, right);
+  }
+
+  #buildCall(node: CallPlan, grid: Grid): Operator {
+    const ranged = node.args.find((arg) => arg.kind === 'windows' || arg.kind === 'subquery');
+    return ranged === undefined
+      ? buildVectorCall(this, node, grid)
+      : this.#buildWindowCall(node, ranged as WindowsPlan | SubqueryPlan, grid);
+  }
+
+  #buildWindowCall(node: CallPlan, ranged: WindowsPlan | SubqueryPlan, grid: Grid): Operator {
+    const source = this.windows(ranged, grid);
+    const name = node.name === 'absent_over_time' ? 'present_over_time' : node.name;
+    const scalars = node.args.filter((arg) => arg !== ranged).map((arg) => this.build(arg, grid));
+    const call = new WindowCall(
+      this.context,
+      grid,
+      source,
+      windowFunction(name, source.mode),
+      () => Promise.all(scalars.map(collectScalar)),
+      {
+        call: node.span,
+        args: node.args.filter((arg) => arg !== ranged).map((arg) => arg.span),
+        vector: ranged.span,
+      },
+    );
+    if (node.name === 'absent_over_time') return absentRow(this.context, call, absentLabels(ranged));
+    if (node.name === 'last_over_time' || node.name === 'first_over_time') return call;
+    return this.dropNames(call, ranged, true);
+  }
+
+  windows(node: WindowsPlan | SubqueryPlan, grid: Grid): WindowSource {
+    if (node.kind === 'windows') return new SelectorWindows(this.context, node);
+    const outer = node.at === undefined ? grid : instantGrid(node.at);
+    const inner = subqueryGrid(outer, node.range, node.step, node.offset);
+    return new SubqueryWindows(this.context, node, this.build(node.child, inner));
+  }
+}
+
+export function stringOf(node: PlanNode): string {
+  assert(node.kind === 'string', 'a string argument is a literal');
+  return node.value;
+}
+
+/** Whether the rows of a node stay distinct without their metadata labels. */
+function namesStayDistinct(node: PlanNode): boolean {
+  switch (node.kind) {
+    case 'select':
+    case 'windows':
+      return hasOneName(node.source);
+    case 'subquery':
+    case 'negate':
+    case 'step-invariant':
+    case 'shared':
+      return namesStayDistinct(node.child);
+    case 'aggregate':
+      return (
+        (!node.grouping.includes(METRIC_NAME) || node.without) &&
+        !['topk', 'bottomk', 'limitk', 'limit_ratio', 'count_values'].includes(node.op)
+      );
+    default:
+      return false;
+  }
+}
+
+function hasOneName({ matchers }: SelectorSource): boolean {
+  return matchers.some(({ name, type }) => name === METRIC_NAME && type === '=');
+}
+
+/** The labels that an absent series would have: those a selector pins to one value. */
+export function absentLabels(node: PlanNode): Labels {
+  const source = sourceBelow(node);
+  if (source === undefined) return LabelSet.empty;
+  const named = source.matchers.filter(({ name }) => name !== METRIC_NAME);
+  const pinned = named.filter(
+    ({ name, type }) => type === '=' && named.filter((other) => other.name === name).length === 1,
+  );
+  return LabelSet.from(pinned.map(({ name, value }) => [name, value] as const));
+}
+
+function sourceBelow(node: PlanNode): SelectorSource | undefined {
+  if (node.kind === 'select' || node.kind === 'windows') return node.source;
+  return node.kind === 'step-invariant' || node.kind === 'shared' ? sourceBelow(node.child) : undefined;
+}

@@ -1,0 +1,80 @@
+import { isStale } from '../../model/sample.ts';
+import { interpolate } from '../functions/interpolate.ts';
+import type { SeriesSamples } from '../functions/window.ts';
+import type { SelectPlan } from '../plan/node.ts';
+import { type Batch, dropEmptyRows, newBatch, setFloat, setHistogram } from './batch.ts';
+import type { Grid } from './grid.ts';
+import type { Operator } from './operator.ts';
+import type { QueryContext } from './query-context.ts';
+import { type SeriesBlock, SeriesSource } from './series-source.ts';
+
+/** The newest sample of each series in `(t - lookback, t]` at each step. Series without any are left out. */
+export class InstantSelect implements Operator {
+  readonly grid: Grid;
+  readonly #context: QueryContext;
+  readonly #plan: SelectPlan;
+  readonly #series: SeriesSource;
+
+  constructor(context: QueryContext, plan: SelectPlan, grid: Grid) {
+    this.#context = context;
+    this.#plan = plan;
+    this.grid = grid;
+    this.#series = new SeriesSource(context, plan.source);
+  }
+
+  async next(): Promise<Batch | undefined> {
+    for (let block = await this.#series.next(); block !== undefined; block = await this.#series.next()) {
+      const batch = dropEmptyRows(this.#select(block));
+      if (batch.count > 0) return batch;
+    }
+    return undefined;
+  }
+
+  #select(block: SeriesBlock): Batch {
+    const batch = newBatch(block.labels, this.grid.count);
+    for (let row = 0; row < block.count; row++) {
+      const samples = block.load(row, true);
+      if (this.#plan.source.mode === 'smoothed') this.#smooth(samples, batch, row);
+      else this.#fill(samples, batch, row);
+    }
+    return batch;
+  }
+
+  #fill(samples: SeriesSamples, batch: Batch, row: number): void {
+    const { grid } = this;
+    const { source, value } = this.#plan;
+    const { lookbackMs } = this.#context;
+    const { floatTimes, floats, floatCount, histogramTimes, histograms } = samples;
+    let f = 0;
+    let h = 0;
+    for (let i = 0; i < grid.count; i++) {
+      const ref = (source.at ?? grid.start + i * grid.step) - source.offset;
+      while (f < floatCount && floatTimes[f] <= ref) f++;
+      while (h < histogramTimes.length && histogramTimes[h] <= ref) h++;
+      const floatTime = f > 0 ? floatTimes[f - 1] : -Infinity;
+      const histogramTime = h > 0 ? histogramTimes[h - 1] : -Infinity;
+      const t = Math.max(floatTime, histogramTime);
+      if (t <= ref - lookbackMs) continue;
+      const cell = row * grid.count + i;
+      const isHistogram = histogramTime > floatTime;
+      if (isHistogram ? isStale(histograms[h - 1].sum) : isStale(floats[f - 1])) continue;
+      if (value === 'timestamp') setFloat(batch, cell, t / 1000);
+      else if (isHistogram) setHistogram(batch, cell, histograms[h - 1]);
+      else setFloat(batch, cell, floats[f - 1]);
+    }
+  }
+
+  /** Between two samples the value on the line through both; before the first and after the last that one's. */
+  #smooth(samples: SeriesSamples, batch: Batch, row: number): void {
+    const { grid } = this;
+    const { source } = this.#plan;
+    for (let i = 0; i < grid.count; i++) {
+      const ref = (source.at ?? grid.start + i * grid.step) - source.offset;
+      const found = interpolate(samples, ref, this.#context.lookbackMs);
+      if (found === undefined) continue;
+      const cell = row * grid.count + i;
+      if (typeof found === 'number') setFloat(batch, cell, found);
+      else setHistogram(batch, cell, found);
+    }
+  }
+}

@@ -1,0 +1,253 @@
+import { VeronaError } from '../../model/errors.ts';
+import type { FloatHistogram } from '../../model/histogram.ts';
+import type { Labels } from '../../model/labels.ts';
+import { assert } from '../../platform/assert.ts';
+import { isComparison, type VectorMatching } from '../parser/ast.ts';
+import type { BinaryPlan } from '../plan/node.ts';
+import { type Batch, dropEmptyRows, Presence } from './batch.ts';
+import { CellOperation } from './cell-operation.ts';
+import type { Grid } from './grid.ts';
+import { METADATA_LABELS } from './label-column.ts';
+import { LabelGrouping } from './label-grouping.ts';
+import { collect, type Operator } from './operator.ts';
+import type { QueryContext } from './query-context.ts';
+import { RowBuilder } from './row-builder.ts';
+
+/**
+ * Arithmetic and comparison of two vectors. Rows of both sides get the number of their match group once; what
+ * follows is loops over steps. The "many" side is the left one unless the query says group_right.
+ */
+export class Join implements Operator {
+  readonly grid: Grid;
+  readonly #context: QueryContext;
+  readonly #plan: BinaryPlan;
+  readonly #left: Operator;
+  readonly #right: Operator;
+  #done = false;
+
+  constructor(context: QueryContext, plan: BinaryPlan, left: Operator, right: Operator) {
+    this.grid = left.grid;
+    this.#context = context;
+    this.#plan = plan;
+    this.#left = left;
+    this.#right = right;
+  }
+
+  async next(): Promise<Batch | undefined> {
+    if (this.#done) return undefined;
+    this.#done = true;
+    const left = await collect(this.#left, this.#context);
+    const right = await collect(this.#right, this.#context);
+    const batch = dropEmptyRows(new Matching(this.#context, this.#plan, left, right).run());
+    return batch.count === 0 ? undefined : batch;
+  }
+}
+
+/** The state of one join over whole batches. */
+class Matching {
+  readonly #context: QueryContext;
+  readonly #plan: BinaryPlan;
+  readonly #matching: VectorMatching;
+  readonly #many: Batch;
+  readonly #one: Batch;
+  readonly #swapped: boolean;
+  readonly #steps: number;
+  readonly #operation: CellOperation;
+  readonly #grouping: LabelGrouping;
+  readonly #out: RowBuilder;
+  /** Group of each row; per group and step the row of the "one" side, or -1. */
+  readonly #manyGroups: Int32Array;
+  readonly #oneGroups: Int32Array;
+  readonly #oneAt: Int32Array;
+  /** Per group and step, whether a row of the "many" side was there. */
+  readonly #matched: Uint8Array;
+
+  constructor(context: QueryContext, plan: BinaryPlan, left: Batch, right: Batch) {
+    assert(plan.matching !== undefined, 'a join has a matching');
+    this.#context = context;
+    this.#plan = plan;
+    this.#matching = plan.matching;
+    this.#swapped = plan.matching.cardinality === 'one-to-many';
+    this.#many = this.#swapped ? right : left;
+    this.#one = this.#swapped ? left : right;
+    this.#steps = left.steps;
+    this.#operation = new CellOperation(plan.op, context, plan.span);
+    this.#grouping = new LabelGrouping(plan.matching.labels, !plan.matching.on);
+    this.#out = new RowBuilder(this.#steps, this.#many.count);
+    const ids = new Map<string, number>();
+    this.#manyGroups = this.#groupsOf(this.#many, ids);
+    this.#oneGroups = this.#groupsOf(this.#one, ids);
+    this.#oneAt = new Int32Array(ids.size * this.#steps).fill(-1);
+    this.#matched = new Uint8Array(ids.size * this.#steps);
+    context.hold(ids.size * this.#steps);
+  }
+
+  run(): Batch {
+    this.#placeOneSide();
+    for (let row = 0; row < this.#many.count; row++) {
+      if ((row & 255) === 0) this.#context.check();
+      this.#joinRow(row);
+    }
+    const fill = this.#fillOf('many');
+    if (fill !== undefined) for (let row = 0; row < this.#one.count; row++) this.#fillMany(row, fill);
+    return this.#out.finish();
+  }
+
+  #groupsOf(batch: Batch, ids: Map<string, number>): Int32Array {
+    const groups = new Int32Array(batch.count);
+    for (let row = 0; row < batch.count; row++) {
+      const key = this.#grouping.keyOf(batch.labels, row);
+      let id = ids.get(key);
+      if (id === undefined) ids.set(key, (id = ids.size));
+      groups[row] = id;
+    }
+    return groups;
+  }
+
+  #placeOneSide(): void {
+    const one = this.#one;
+    const occupied = this.#stepsWithMany();
+    for (let row = 0; row < one.count; row++) {
+      const to = this.#oneGroups[row] * this.#steps;
+      for (let i = 0; i < this.#steps; i++) {
+        if (one.presence[row * this.#steps + i] === Presence.none) continue;
+        if (this.#oneAt[to + i] !== -1 && occupied[i] === 1) throw this.#duplicate(this.#oneAt[to + i], row);
+        this.#oneAt[to + i] = row;
+      }
+    }
+  }
+
+  /** At a step where the other side has nothing, ambiguous partners do no harm. */
+  #stepsWithMany(): Uint8Array {
+    const occupied = new Uint8Array(this.#steps);
+    const { presence } = this.#many;
+    if (this.#matching.fillLeft !== undefined || this.#matching.fillRight !== undefined)
+      return occupied.fill(1);
+    for (let cell = 0; cell < presence.length; cell++)
+      if (presence[cell] !== Presence.none) occupied[cell % this.#steps] = 1;
+    return occupied;
+  }
+
+  #duplicate(a: number, b: number): VeronaError {
+    const first = this.#one.labels.at(a);
+    const second = this.#one.labels.at(b);
+    const side = this.#swapped ? 'left' : 'right';
+    return new VeronaError(
+      'execution',
+      `found duplicate series for the match group ${this.#grouping.project(second)} on the ${side} hand-side of the operation: [${second}, ${first}];many-to-many matching not allowed: matching labels must be unique on one side`,
+    );
+  }
+
+  #joinRow(row: number): void {
+    const many = this.#many;
+    const group = this.#manyGroups[row];
+    const fill = this.#fillOf('one');
+    let outRow = -1;
+    let outOne = -2;
+    for (let i = 0; i < this.#steps; i++) {
+      const cell = row * this.#steps + i;
+      if (many.presence[cell] === Presence.none) continue;
+      const one = this.#oneAt[group * this.#steps + i];
+      if (one === -1 && fill === undefined) {
+        continue;
+      }
+      const oneCell = one * this.#steps + i;
+      const kept =
+        one === -1
+          ? this.#apply(many.values[cell], histogramAt(many, cell), fill!, undefined)
+          : this.#apply(
+              many.values[cell],
+              histogramAt(many, cell),
+              this.#one.values[oneCell],
+              histogramAt(this.#one, oneCell),
+            );
+      this.#matched[group * this.#steps + i] |= SEEN;
+      if (!kept) continue;
+      if (one !== outOne) {
+        outRow = this.#outRow(many.labels.at(row), one === -1 ? undefined : this.#one.labels.at(one), row);
+        outOne = one;
+      }
+      this.#put(outRow, group, i);
+    }
+  }
+
+  /** Rows of the "one" side without a partner at a step meet the fill value. */
+  #fillMany(row: number, fill: number): void {
+    const group = this.#oneGroups[row];
+    for (let i = 0; i < this.#steps; i++) {
+      const cell = row * this.#steps + i;
+      if (this.#one.presence[cell] === Presence.none || this.#matched[group * this.#steps + i] !== 0)
+        continue;
+      if (!this.#apply(fill, undefined, this.#one.values[cell], histogramAt(this.#one, cell))) continue;
+      const labels = this.#one.labels.at(row);
+      this.#put(this.#outRow(this.#grouping.project(labels), labels, -1), group, i);
+    }
+  }
+
+  /** The operator with its operands in the order written; false when there is no result. */
+  #apply(
+    many: number,
+    manyHistogram: FloatHistogram | undefined,
+    one: number,
+    oneHistogram: FloatHistogram | undefined,
+  ): boolean {
+    const operation = this.#operation;
+    const outcome = this.#swapped
+      ? operation.apply(one, oneHistogram, many, manyHistogram)
+      : operation.apply(many, manyHistogram, one, oneHistogram);
+    if (outcome === 'dropped') return false;
+    if (this.#plan.returnBool) {
+      operation.kind = Presence.float;
+      operation.value = outcome === 'kept' ? 1 : 0;
+      return true;
+    }
+    return outcome === 'kept';
+  }
+
+  #put(row: number, group: number, step: number): void {
+    const oneToOne = this.#matching.cardinality === 'one-to-one';
+    const cell = group * this.#steps + step;
+    if (oneToOne && (this.#matched[cell] & KEPT) !== 0) throw new VeronaError('execution', AMBIGUOUS_ONE);
+    this.#matched[cell] |= KEPT;
+    if (this.#out.has(row, step))
+      throw new VeronaError('execution', oneToOne ? SAME_LABELSET : AMBIGUOUS_MANY);
+    const { kind, value, histogram } = this.#operation;
+    if (kind === Presence.float) this.#out.setFloat(row, step, value);
+    else this.#out.setHistogram(row, step, histogram!);
+  }
+
+  #fillOf(side: 'one' | 'many'): number | undefined {
+    return (side === 'one') === this.#swapped ? this.#matching.fillLeft : this.#matching.fillRight;
+  }
+
+  #outRow(many: Labels, one: Labels | undefined, manyRow: number): number {
+    const { returnBool, op } = this.#plan;
+    const delayed = this.#context.delayedNameRemoval;
+    let labels = this.#resultLabels(many, one);
+    const arithmetic = !isComparison(op);
+    if (arithmetic || (returnBool && !delayed)) labels = labels.drop(METADATA_LABELS);
+    const inherited = manyRow >= 0 ? this.#many.nameDropped?.[manyRow] : 0;
+    return this.#out.rowOf(labels, delayed && !arithmetic && (returnBool || inherited === 1));
+  }
+
+  #resultLabels(many: Labels, one: Labels | undefined): Labels {
+    const { cardinality, include, on, labels } = this.#matching;
+    if (cardinality === 'one-to-one') {
+      const names = new Set(labels);
+      return on ? many.keep(names) : many.drop(names);
+    }
+    if (include.length === 0) return many;
+    return many.with(Object.fromEntries(include.map((name) => [name, one?.get(name) ?? ''])));
+  }
+}
+
+const SEEN = 1;
+const KEPT = 2;
+const AMBIGUOUS_ONE =
+  'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
+const AMBIGUOUS_MANY = 'multiple matches for labels: grouping labels must ensure unique matches';
+const SAME_LABELSET = 'vector cannot contain metrics with the same labelset';
+
+function histogramAt(batch: Batch, cell: number): FloatHistogram | undefined {
+  return batch.presence[cell] === Presence.histogram ? batch.histograms![cell] : undefined;
+}

@@ -1,0 +1,94 @@
+import { decodeLabels, encodeLabels } from '../../encoding/label-bytes.ts';
+import { type Labels, METRIC_NAME } from '../../model/labels.ts';
+
+/** Labels that describe a metric rather than its source; operations that change what a value means drop them. */
+export const METADATA_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, '__type__', '__unit__']);
+
+/**
+ * The label sets of the rows of a batch, decoded only when somebody asks: most rows end in an aggregation that
+ * looks at a few label bytes of each. Immutable to its readers.
+ */
+export class LabelColumn {
+  readonly count: number;
+  readonly #bytes: Uint8Array | undefined;
+  readonly #starts: Uint32Array | undefined;
+  readonly #ends: Uint32Array | undefined;
+  readonly #decoded: (Labels | undefined)[];
+  /** Hides the metadata labels of every row. */
+  readonly metadataHidden: boolean;
+
+  private constructor(
+    count: number,
+    bytes: Uint8Array | undefined,
+    starts: Uint32Array | undefined,
+    ends: Uint32Array | undefined,
+    decoded: (Labels | undefined)[],
+    metadataHidden: boolean,
+  ) {
+    this.count = count;
+    this.#bytes = bytes;
+    this.#starts = starts;
+    this.#ends = ends;
+    this.#decoded = decoded;
+    this.metadataHidden = metadataHidden;
+  }
+
+  /** Row `i` is the canonical label bytes [offsets[i], offsets[i + 1]). The arrays are kept, not copied. */
+  static fromBytes(bytes: Uint8Array, offsets: Uint32Array, count: number): LabelColumn {
+    return new LabelColumn(count, bytes, offsets, offsets.subarray(1), new Array(count), false);
+  }
+
+  static from(labels: readonly Labels[]): LabelColumn {
+    return new LabelColumn(labels.length, undefined, undefined, undefined, [...labels], false);
+  }
+
+  at(i: number): Labels {
+    let labels = this.#decoded[i];
+    if (labels === undefined) {
+      labels = decodeLabels(this.#bytes!, this.#starts![i], this.#ends![i]);
+      if (this.metadataHidden) labels = labels.drop(METADATA_LABELS);
+      this.#decoded[i] = labels;
+    }
+    return labels;
+  }
+
+  toArray(): Labels[] {
+    return Array.from({ length: this.count }, (_, i) => this.at(i));
+  }
+
+  /** The given rows in the given order. */
+  pick(rows: readonly number[]): LabelColumn {
+    const decoded = rows.map((row) => this.#decoded[row]);
+    const starts = this.#starts && Uint32Array.from(rows, (row) => this.#starts![row]);
+    const ends = this.#ends && Uint32Array.from(rows, (row) => this.#ends![row]);
+    return new LabelColumn(rows.length, this.#bytes, starts, ends, decoded, this.metadataHidden);
+  }
+
+  /** The same rows without `__name__`, `__type__` and `__unit__`. Costs nothing until labels are read. */
+  withoutMetadata(): LabelColumn {
+    if (this.metadataHidden) return this;
+    if (this.#bytes !== undefined)
+      return new LabelColumn(this.count, this.#bytes, this.#starts, this.#ends, new Array(this.count), true);
+    const decoded = this.#decoded.map((labels) => labels!.drop(METADATA_LABELS));
+    return new LabelColumn(this.count, undefined, undefined, undefined, decoded, true);
+  }
+
+  /** Where the canonical bytes of a row are; for a column made of label sets they are encoded into a fresh array. Hidden labels are still in there. */
+  bytesOf(i: number, into: ByteRange): void {
+    if (this.#bytes !== undefined) {
+      into.bytes = this.#bytes;
+      into.start = this.#starts![i];
+      into.end = this.#ends![i];
+    } else {
+      into.bytes = encodeLabels(this.#decoded[i]!);
+      into.start = 0;
+      into.end = into.bytes.length;
+    }
+  }
+}
+
+export interface ByteRange {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+}

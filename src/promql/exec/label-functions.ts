@@ -1,0 +1,57 @@
+import { VeronaError } from '../../model/errors.ts';
+import { type Labels, METRIC_NAME } from '../../model/labels.ts';
+import { compileReplacement } from '../../model/regex-replace.ts';
+import type { Batch } from './batch.ts';
+import { LabelColumn } from './label-column.ts';
+import { mergeRows } from './merge-rows.ts';
+import { collect, Deferred, type Operator } from './operator.ts';
+import type { QueryContext } from './query-context.ts';
+
+/** `label_replace(v, dst, replacement, src, regex)`. */
+export function labelReplace(context: QueryContext, child: Operator, args: readonly string[]): Operator {
+  const [dst, template, src, regex] = args;
+  const replace = compile(regex, template);
+  requireName(dst, 'destination', 'label_replace');
+  return relabel(context, child, dst, (labels) => {
+    const value = replace(labels.get(src));
+    return value === undefined ? labels : labels.with({ [dst]: value });
+  });
+}
+
+function compile(regex: string, template: string): (value: string) => string | undefined {
+  try {
+    return compileReplacement(regex, template);
+  } catch (cause) {
+    throw new VeronaError('execution', `invalid regular expression in label_replace(): ${regex}`, { cause });
+  }
+}
+
+/** `label_join(v, dst, separator, src…)`. */
+export function labelJoin(context: QueryContext, child: Operator, args: readonly string[]): Operator {
+  const [dst, separator, ...sources] = args;
+  for (const source of sources) requireName(source, 'source', 'label_join');
+  requireName(dst, 'destination', 'label_join');
+  return relabel(context, child, dst, (labels) =>
+    labels.with({ [dst]: sources.map((source) => labels.get(source)).join(separator) }),
+  );
+}
+
+function requireName(name: string, role: string, func: string): void {
+  if (name === '') throw new VeronaError('execution', `invalid ${role} label name in ${func}(): ${name}`);
+}
+
+function relabel(
+  context: QueryContext,
+  child: Operator,
+  dst: string,
+  change: (labels: Labels) => Labels,
+): Operator {
+  return new Deferred(child.grid, async () => {
+    const rows = await collect(child, context);
+    const labels = LabelColumn.from(rows.labels.toArray().map(change));
+    // A name that was just given is not the one to be dropped.
+    const nameDropped = dst === METRIC_NAME ? undefined : rows.nameDropped;
+    const changed: Batch = { ...rows, labels, nameDropped };
+    return context.delayedNameRemoval ? changed : mergeRows(changed, true);
+  });
+}

@@ -1,0 +1,153 @@
+import { VeronaError } from '../../model/errors.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { sleep } from '../../platform/clock.ts';
+import type { Querier, ReadContext } from '../../storage/querier.ts';
+import type { Span } from '../parser/ast.ts';
+
+/** What a query may use; every limit is named in the error that reaching it throws. */
+export interface QueryLimits {
+  /** Samples held at one time. */
+  readonly maxSamples: number;
+  /** Bytes held at one time in samples and cells. */
+  readonly maxBytes: number;
+}
+
+/** A remark on a query that did not stop it. */
+export interface Annotation {
+  readonly level: 'warning' | 'info';
+  /** As Prometheus words it, without the place. */
+  readonly message: string;
+  /** The part of the query it is about. */
+  readonly span: Span | undefined;
+}
+
+/** A time slice after which a query lets other work of its thread run, ms. */
+const SLICE_MS = 25;
+/** Annotations kept per query; more are dropped silently, as nobody reads a hundred remarks. */
+const ANNOTATIONS_MAX = 100;
+const SAMPLE_BYTES = 16;
+
+/** All that one running query shares: its view of the data, cancellation, budget, and remarks. */
+export class QueryContext {
+  readonly read: ReadContext;
+  readonly querier: Querier;
+  /** How far an instant selector looks back, ms. */
+  readonly lookbackMs: number;
+  readonly delayedNameRemoval: boolean;
+  /** The start, end and step of the whole query, ms; the step of an instant query is 0. */
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+  readonly #limits: QueryLimits;
+  readonly #clock: Clock | undefined;
+  readonly #deadline: number;
+  readonly #annotations = new Map<string, Annotation>();
+  #sliceEnd = 0;
+  #held = 0;
+  #peak = 0;
+  #samplesRead = 0;
+
+  constructor(options: {
+    read: ReadContext;
+    querier: Querier;
+    lookbackMs: number;
+    delayedNameRemoval: boolean;
+    start: number;
+    end: number;
+    step: number;
+    limits: QueryLimits;
+    clock: Clock | undefined;
+    timeoutMs: number;
+  }) {
+    this.read = options.read;
+    this.querier = options.querier;
+    this.lookbackMs = options.lookbackMs;
+    this.delayedNameRemoval = options.delayedNameRemoval;
+    this.start = options.start;
+    this.end = options.end;
+    this.step = options.step;
+    this.#limits = options.limits;
+    this.#clock = options.clock;
+    const now = options.clock?.monotonic() ?? 0;
+    this.#deadline = now + options.timeoutMs;
+    this.#sliceEnd = now + SLICE_MS;
+  }
+
+  get annotations(): readonly Annotation[] {
+    return [...this.#annotations.values()];
+  }
+
+  /** Samples decoded so far, and the most that were held at one time. */
+  get samplesRead(): number {
+    return this.#samplesRead;
+  }
+
+  get peakSamples(): number {
+    return this.#peak;
+  }
+
+  warn(message: string, span?: Span): void {
+    this.#annotate('warning', message, span);
+  }
+
+  info(message: string, span?: Span): void {
+    this.#annotate('info', message, span);
+  }
+
+  #annotate(level: Annotation['level'], message: string, span: Span | undefined): void {
+    const key = `${level} ${span?.start ?? ''} ${message}`;
+    if (!this.#annotations.has(key) && this.#annotations.size < ANNOTATIONS_MAX)
+      this.#annotations.set(key, { level, message, span });
+  }
+
+  /** Counts the samples of a series that came out of storage, held only while it is worked on. */
+  countRead(samples: number): void {
+    this.#samplesRead += samples;
+    this.hold(samples);
+    this.release(samples);
+  }
+
+  /** Accounts for samples that are about to be held. Throws `execution` beyond a limit. */
+  hold(samples: number): void {
+    this.#held += samples;
+    if (this.#held > this.#peak) this.#peak = this.#held;
+    const { maxSamples, maxBytes } = this.#limits;
+    if (this.#held > maxSamples)
+      throw new VeronaError(
+        'execution',
+        `query processing would load too many samples into memory in query execution (${this.#held} samples, limit ${maxSamples}, set by query.max_samples)`,
+      );
+    if (this.#held * SAMPLE_BYTES > maxBytes)
+      throw new VeronaError(
+        'execution',
+        `query processing would load too many bytes into memory in query execution (${this.#held * SAMPLE_BYTES} bytes, limit ${maxBytes}, set by query.max_bytes)`,
+      );
+  }
+
+  release(samples: number): void {
+    this.#held -= samples;
+  }
+
+  /** Throws `canceled` or `timeout` when the query is to stop. Cheap enough to be called per series. */
+  check(): void {
+    if (this.read.signal.aborted) throw abortError(this.read.signal.reason);
+    if (this.#clock !== undefined && this.#clock.monotonic() > this.#deadline)
+      throw new VeronaError('timeout', 'query timed out in expression evaluation');
+  }
+
+  /** Checks, and lets other work of this thread run when the query has used its time slice. Called between batches. */
+  async breathe(): Promise<void> {
+    this.check();
+    if (this.#clock === undefined || this.#clock.monotonic() < this.#sliceEnd) return;
+    await sleep(this.#clock, 0);
+    this.#sliceEnd = this.#clock.monotonic() + SLICE_MS;
+    this.check();
+  }
+}
+
+function abortError(reason: unknown): VeronaError {
+  if (reason instanceof VeronaError) return reason;
+  if (reason instanceof Error && reason.name === 'TimeoutError')
+    return new VeronaError('timeout', 'query timed out in expression evaluation');
+  return new VeronaError('canceled', 'query was canceled in expression evaluation');
+}

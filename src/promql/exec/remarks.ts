@@ -1,0 +1,56 @@
+import { METRIC_NAME } from '../../model/labels.ts';
+import { looksLikeCounter } from '../functions/rate.ts';
+import type { Remarks } from '../functions/window.ts';
+import type { Span } from '../parser/ast.ts';
+import type { LabelColumn } from './label-column.ts';
+import type { QueryContext } from './query-context.ts';
+
+/** Remarks about the series being worked on. */
+export interface SeriesRemarks extends Remarks {
+  /** From here on remarks are about this row. */
+  row(labels: LabelColumn, row: number): void;
+}
+
+/** `call` is where the function stands, `args` its arguments, `vector` the argument with the series. */
+export interface CallSpans {
+  readonly call: Span;
+  readonly args: readonly Span[];
+  readonly vector: Span;
+}
+
+/** Remarks that go to the query; the metric name is looked up only when one is made. */
+export function remarksOf(context: QueryContext, spans: CallSpans): SeriesRemarks {
+  let labels: LabelColumn | undefined;
+  let current = 0;
+  const metricName = () => labels?.at(current).get(METRIC_NAME) ?? '';
+  const about = (message: string) => {
+    const name = metricName();
+    return name === '' ? message : `${message} ${JSON.stringify(name)}`;
+  };
+  return {
+    counterName() {
+      const name = metricName();
+      if (name !== '' && !looksLikeCounter(name))
+        context.info(`${NOT_A_COUNTER} ${JSON.stringify(name)}`, spans.vector);
+    },
+    histogramsIgnored: () =>
+      context.info(
+        about(
+          'PromQL info: ignored histograms in a range containing both floats and histograms for metric name',
+        ),
+        spans.vector,
+      ),
+    row(column, row) {
+      labels = column;
+      current = row;
+    },
+    warn: (message) => context.warn(message, spans.vector),
+    info: (message) => context.info(message, spans.vector),
+    warnMetric: (message) => context.warn(about(message), spans.vector),
+    infoMetric: (message) => context.info(about(message), spans.vector),
+    warnArgument: (index, message) => context.warn(message, spans.args[index]),
+  };
+}
+
+const NOT_A_COUNTER =
+  'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket:';

@@ -1,0 +1,85 @@
+import { extendedHistogramRate } from './extended-histogram-rate.ts';
+import type { RateKind } from './rate.ts';
+import { warnMixed } from './remarks.ts';
+import type { Window, WindowFunction } from './window.ts';
+
+/**
+ * `rate`, `increase` and `delta` of an `anchored` or `smoothed` range: no extrapolation. The value at an end of the
+ * window is that of the last sample at or before it (anchored), or lies on the line between the samples around it
+ * (smoothed). The window's samples reach beyond its ends for that.
+ */
+export function extendedRate(kind: RateKind, smoothed: boolean): WindowFunction {
+  return (w) => {
+    if (w.f1 > w.f0 && w.h1 > w.h0) {
+      warnMixed(w);
+      return 0;
+    }
+    if (w.h1 > w.h0) return extendedHistogramRate(w, kind, smoothed);
+    const first = firstIndex(w.floatTimes, w.f0, w.f1, w.start);
+    const last = lastIndex(w.floatTimes, first, w.f1, w.end, smoothed);
+    if (w.floatTimes[last] <= w.start || w.floatTimes[first] > w.end) return 0;
+    const change = floatChange(w, first, last, kind.isCounter, smoothed);
+    w.value = kind.isRate ? change / ((w.end - w.start) / 1000) : change;
+    return 1;
+  };
+}
+
+/** The last sample at or before `start`, or else the first there is. */
+export function firstIndex(times: ArrayLike<number>, from: number, to: number, start: number): number {
+  let first = from;
+  while (first + 1 < to && times[first + 1] <= start) first++;
+  return first;
+}
+
+/** The last sample; for a smoothed range the first at or after `end`, if there is one. */
+export function lastIndex(
+  times: ArrayLike<number>,
+  first: number,
+  to: number,
+  end: number,
+  smoothed: boolean,
+): number {
+  if (!smoothed) return to - 1;
+  let last = first;
+  while (last < to - 1 && times[last] < end) last++;
+  return last;
+}
+
+function floatChange(w: Window, first: number, last: number, isCounter: boolean, smoothed: boolean): number {
+  const { floatTimes: times, floats, start, end } = w;
+  const interpolateLeft = smoothed && times[first] < start && first < last;
+  const interpolateRight = smoothed && times[last] > end && last > first;
+  let left = floats[first];
+  if (interpolateLeft) {
+    // After a reset the counter is taken to have started from zero at the sample before it.
+    const from = isCounter && floats[first + 1] < left ? 0 : left;
+    left = between(times[first], from, times[first + 1], floats[first + 1], start);
+  }
+  let right = floats[last];
+  if (interpolateRight) {
+    const reset = isCounter && right < floats[last - 1];
+    // Both ends in one gap must see the same line; else what the counter had before its reset is added.
+    const sameGap = interpolateLeft && first === last - 1;
+    const from = reset && sameGap ? 0 : floats[last - 1];
+    const to = reset && !sameGap ? right + floats[last - 1] : right;
+    right = between(times[last - 1], from, times[last], to, end);
+  }
+  return isCounter ? right - left + resetCorrection(w, first, last, left, right) : right - left;
+}
+
+function resetCorrection(w: Window, first: number, last: number, left: number, right: number): number {
+  const from = w.floatTimes[first] <= w.start ? first + 1 : first;
+  const to = w.floatTimes[last] >= w.end ? last - 1 : last;
+  let correction = 0;
+  let previous = left;
+  for (let i = from; i <= to; i++) {
+    if (w.floats[i] < previous) correction += previous;
+    previous = w.floats[i];
+  }
+  return right < previous ? correction + previous : correction;
+}
+
+/** The value at `t` on the line through two points. */
+export function between(t0: number, v0: number, t1: number, v1: number, t: number): number {
+  return v0 + ((v1 - v0) * (t - t0)) / (t1 - t0);
+}

@@ -1,0 +1,174 @@
+import { averageHistograms, sumHistograms } from './histogram-over-time.ts';
+import { KahanSum } from './kahan.ts';
+import { quantileOf } from './quantile.ts';
+import { warnMixed } from './remarks.ts';
+import type { Window, WindowFunction } from './window.ts';
+
+const kahan = new KahanSum();
+
+/** The `…_over_time` functions and their kin that need no scalar or take it from `args`. */
+export const OVER_TIME: Readonly<Record<string, WindowFunction>> = {
+  avg_over_time: (w) => {
+    if (hasMix(w)) return 0;
+    if (w.f1 === w.f0) return averageHistograms(w);
+    w.value = average(w.floats, w.f0, w.f1);
+    return 1;
+  },
+  sum_over_time: (w) => {
+    if (hasMix(w)) return 0;
+    if (w.f1 === w.f0) return sumHistograms(w);
+    kahan.reset();
+    for (let i = w.f0; i < w.f1; i++) kahan.add(w.floats[i]);
+    w.value = Math.abs(kahan.sum) === Infinity ? kahan.sum : kahan.value;
+    return 1;
+  },
+  count_over_time: (w) => {
+    w.value = w.f1 - w.f0 + (w.h1 - w.h0);
+    return 1;
+  },
+  present_over_time: (w) => {
+    w.value = 1;
+    return 1;
+  },
+  max_over_time: ofFloats((w) => extreme(w, (v, best) => v > best || best !== best).value),
+  min_over_time: ofFloats((w) => extreme(w, (v, best) => v < best || best !== best).value),
+  ts_of_max_over_time: ofFloats(
+    (w) => w.floatTimes[extreme(w, (v, best) => v >= best || best !== best).index] / 1000,
+  ),
+  ts_of_min_over_time: ofFloats(
+    (w) => w.floatTimes[extreme(w, (v, best) => v <= best || best !== best).index] / 1000,
+  ),
+  stddev_over_time: ofFloats((w) => Math.sqrt(variance(w.floats, w.f0, w.f1))),
+  stdvar_over_time: ofFloats((w) => variance(w.floats, w.f0, w.f1)),
+  mad_over_time: ofFloats(medianDeviation),
+  quantile_over_time: (w) => {
+    const [q] = w.args;
+    if (q !== q || q < 0 || q > 1) w.remarks.warnArgument(0, quantileMessage(q));
+    return ofFloats((window) => quantileOf(q, window.floats.slice(window.f0, window.f1)))(w);
+  },
+  last_over_time: (w) => pick(w, newestIsFloat(w), w.f1 - 1, w.h1 - 1),
+  first_over_time: (w) => pick(w, oldestIsFloat(w), w.f0, w.h0),
+  ts_of_last_over_time: (w) => {
+    w.value = (newestIsFloat(w) ? w.floatTimes[w.f1 - 1] : w.histogramTimes[w.h1 - 1]) / 1000;
+    return 1;
+  },
+  ts_of_first_over_time: (w) => {
+    w.value = (oldestIsFloat(w) ? w.floatTimes[w.f0] : w.histogramTimes[w.h0]) / 1000;
+    return 1;
+  },
+};
+
+export function quantileMessage(q: number): string {
+  return `PromQL warning: quantile value should be between 0 and 1, got ${goNumber(q)}`;
+}
+
+/** A number as Go's `%g` writes the usual ones. */
+export function goNumber(value: number): string {
+  if (value !== value) return 'NaN';
+  if (value === Infinity) return '+Inf';
+  if (value === -Infinity) return '-Inf';
+  return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
+}
+
+function hasMix(w: Window): boolean {
+  if (w.f1 === w.f0 || w.h1 === w.h0) return false;
+  warnMixed(w);
+  return true;
+}
+
+/** A function of floats only: histograms in between are ignored with a remark, histograms alone give nothing. */
+function ofFloats(compute: (w: Window) => number): WindowFunction {
+  return (w) => {
+    if (w.f1 === w.f0) return 0;
+    if (w.h1 > w.h0) w.remarks.histogramsIgnored();
+    w.value = compute(w);
+    return 1;
+  };
+}
+
+function newestIsFloat(w: Window): boolean {
+  return w.f1 > w.f0 && (w.h1 === w.h0 || w.floatTimes[w.f1 - 1] > w.histogramTimes[w.h1 - 1]);
+}
+
+function oldestIsFloat(w: Window): boolean {
+  return w.f1 > w.f0 && (w.h1 === w.h0 || w.floatTimes[w.f0] < w.histogramTimes[w.h0]);
+}
+
+function pick(w: Window, isFloat: boolean, f: number, h: number): 1 | 2 {
+  if (isFloat) {
+    w.value = w.floats[f];
+    return 1;
+  }
+  w.histogram = w.histograms[h];
+  return 2;
+}
+
+/** The compensated mean; when the sum overflows it goes on as a running mean, as Prometheus does. */
+export function average(values: ArrayLike<number>, from: number, to: number): number {
+  let sum = values[from];
+  let c = 0;
+  let mean = 0;
+  let incremental = false;
+  for (let i = from + 1; i < to; i++) {
+    const count = i - from + 1;
+    if (!incremental) {
+      kahan.sum = sum;
+      kahan.c = c;
+      kahan.add(values[i]);
+      if (Math.abs(kahan.sum) !== Infinity) {
+        sum = kahan.sum;
+        c = kahan.c;
+        continue;
+      }
+      incremental = true;
+      mean = sum / (count - 1);
+      c /= count - 1;
+    }
+    const q = (count - 1) / count;
+    kahan.sum = q * mean;
+    kahan.c = q * c;
+    kahan.add(values[i] / count);
+    mean = kahan.sum;
+    c = kahan.c;
+  }
+  const count = to - from;
+  return incremental ? mean + c : sum / count + c / count;
+}
+
+function variance(values: Float64Array, from: number, to: number): number {
+  let count = 0;
+  let mean = 0;
+  let meanC = 0;
+  let aux = 0;
+  let auxC = 0;
+  for (let i = from; i < to; i++) {
+    count++;
+    const delta = values[i] - (mean + meanC);
+    kahan.sum = mean;
+    kahan.c = meanC;
+    kahan.add(delta / count);
+    mean = kahan.sum;
+    meanC = kahan.c;
+    kahan.sum = aux;
+    kahan.c = auxC;
+    kahan.add(delta * (values[i] - (mean + meanC)));
+    aux = kahan.sum;
+    auxC = kahan.c;
+  }
+  return (aux + auxC) / count;
+}
+
+function extreme(w: Window, better: (v: number, best: number) => boolean): { value: number; index: number } {
+  let index = w.f0;
+  for (let i = w.f0 + 1; i < w.f1; i++) if (better(w.floats[i], w.floats[index])) index = i;
+  return { value: w.floats[index], index };
+}
+
+function medianDeviation(w: Window): number {
+  const values = w.floats.slice(w.f0, w.f1);
+  const median = quantileOf(0.5, values);
+  return quantileOf(
+    0.5,
+    w.floats.slice(w.f0, w.f1).map((v) => Math.abs(v - median)),
+  );
+}

@@ -1,0 +1,76 @@
+import { histogramRate } from './histogram-rate.ts';
+import { warnMixed } from './remarks.ts';
+import type { Window, WindowFunction } from './window.ts';
+
+/** Whether resets count, and whether the increase is divided by the range. */
+export interface RateKind {
+  readonly isCounter: boolean;
+  readonly isRate: boolean;
+}
+
+const COUNTER_SUFFIX = /(_total|_sum|_count|_bucket)$/;
+
+/** Whether a metric of this name is a counter by convention. */
+export function looksLikeCounter(metricName: string): boolean {
+  return COUNTER_SUFFIX.test(metricName);
+}
+
+/** `rate`, `increase` and `delta`: the change over the window, extrapolated to its ends. */
+export function extrapolatedRate(kind: RateKind): WindowFunction {
+  return (w) => {
+    const floats = w.f1 - w.f0;
+    const histograms = w.h1 - w.h0;
+    if (kind.isCounter && floats > 0) w.remarks.counterName();
+    if (floats > 0 && histograms > 0) {
+      warnMixed(w);
+      return 0;
+    }
+    if (histograms > 1) return histogramRate(w, kind);
+    if (floats < 2) return 0;
+    const change = kind.isCounter
+      ? counterIncrease(w.floats, w.f0, w.f1)
+      : w.floats[w.f1 - 1] - w.floats[w.f0];
+    const { floatTimes, f0, f1 } = w;
+    const zeroBound = kind.isCounter ? w.floats[f0] : undefined;
+    w.value =
+      change * extrapolation(w, floatTimes[f0], floatTimes[f1 - 1], floats, change, zeroBound, kind.isRate);
+    return 1;
+  };
+}
+
+function counterIncrease(values: Float64Array, from: number, to: number): number {
+  let increase = values[to - 1] - values[from];
+  let previous = values[from];
+  for (let i = from + 1; i < to; i++) {
+    if (values[i] < previous) increase += previous;
+    previous = values[i];
+  }
+  return increase;
+}
+
+/**
+ * The factor from the change between the first and the last sample to the change over the whole window: the line
+ * is drawn on to the ends of the window, or half an average interval when samples are further away, and not below
+ * zero for a counter that starts at `firstValue`.
+ */
+export function extrapolation(
+  w: Window,
+  firstTime: number,
+  lastTime: number,
+  count: number,
+  change: number,
+  firstValue: number | undefined,
+  isRate: boolean,
+): number {
+  let toStart = (firstTime - w.start) / 1000;
+  let toEnd = (w.end - lastTime) / 1000;
+  const sampled = (lastTime - firstTime) / 1000;
+  const average = sampled / (count - 1);
+  const threshold = average * 1.1;
+  if (toStart >= threshold) toStart = average / 2;
+  if (firstValue !== undefined && change > 0 && firstValue >= 0)
+    toStart = Math.min(toStart, sampled * (firstValue / change));
+  if (toEnd >= threshold) toEnd = average / 2;
+  const factor = (sampled + toStart + toEnd) / sampled;
+  return isRate ? factor / ((w.end - w.start) / 1000) : factor;
+}

@@ -1,0 +1,56 @@
+import { type PlanNode, planChildren, type SelectorSource } from './node.ts';
+
+/** A plan as text, one node per line, children indented below. */
+export function printPlan(node: PlanNode): string {
+  const lines: string[] = [];
+  const visit = (part: PlanNode, depth: number) => {
+    lines.push(`${'  '.repeat(depth)}${describe(part)}`);
+    for (const child of planChildren(part)) visit(child, depth + 1);
+  };
+  visit(node, 0);
+  return lines.join('\n');
+}
+
+function describe(node: PlanNode): string {
+  switch (node.kind) {
+    case 'number':
+      return `number ${node.value}`;
+    case 'string':
+      return `string ${JSON.stringify(node.value)}`;
+    case 'select':
+      return `select${node.value === 'timestamp' ? ' timestamps of' : ''} ${describeSource(node.source)}`;
+    case 'windows':
+      return `windows of ${node.range}ms of ${describeSource(node.source)}`;
+    case 'subquery':
+      return `subquery range ${node.range}ms step ${node.step}ms${describeShift(node)}`;
+    case 'call':
+      return `call ${node.name}`;
+    case 'aggregate':
+      return `aggregate ${node.op} ${node.without ? 'without' : 'by'} (${node.grouping.join(', ')})`;
+    case 'binary':
+      return `binary ${node.op}${node.returnBool ? ' bool' : ''}${describeMatching(node.matching)}`;
+    case 'negate':
+      return 'negate';
+    case 'step-invariant':
+      return 'once';
+    case 'shared':
+      return `shared #${node.id}`;
+  }
+}
+
+function describeSource(source: SelectorSource): string {
+  const { matchers, mint, maxt, mode, labels } = source;
+  const text = `{${matchers.join(', ')}}${describeShift(source)}${mode === 'plain' ? '' : ` ${mode}`}`;
+  return `${text} [${mint}, ${maxt}]${labels === undefined ? '' : ` labels (${labels.join(', ')})`}`;
+}
+
+function describeShift({ offset, at }: { offset: number; at: number | undefined }): string {
+  return `${offset === 0 ? '' : ` offset ${offset}ms`}${at === undefined ? '' : ` at ${at}`}`;
+}
+
+function describeMatching(matching: Extract<PlanNode, { kind: 'binary' }>['matching']): string {
+  if (matching === undefined) return '';
+  const { on, labels, cardinality, include } = matching;
+  const names = on || labels.length > 0 ? ` ${on ? 'on' : 'ignoring'} (${labels.join(', ')})` : '';
+  return `${names} ${cardinality}${include.length > 0 ? ` include (${include.join(', ')})` : ''}`;
+}
