@@ -31,7 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   push: ['platform', 'model', 'encoding', 'kernel', 'proto', 'storage', 'tenancy'],
   query: ['platform', 'model', 'encoding', 'kernel', 'proto', 'chunkenc', 'storage', 'promql', 'tenancy'],
-  config: ['platform', 'model', 'tenancy'],
+  config: ['platform', 'model', 'objstore', 'tenancy'],
   server: ['platform', 'model', 'tenancy'],
   cmd: ['*'],
 };

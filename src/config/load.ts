@@ -1,14 +1,8 @@
-import { type Document, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { VeronaError } from '../model/errors.ts';
 import { type Config, configSchema } from './schema.ts';
 import { type Setting, settingGroups } from './settings.ts';
-
-export interface ConfigSource {
-  /** For messages; the text of no file is ''. */
-  readonly file: string;
-  readonly text: string;
-}
+import { type ConfigSource, parseYaml } from './yaml-file.ts';
 
 /** Flags as given, by their name with the dashes: `--http.listen-address` → `0.0.0.0:9009`. */
 export type FlagValues = Readonly<Record<string, string | boolean | readonly string[]>>;
@@ -23,50 +17,15 @@ export function loadConfig(
   flags: FlagValues,
   environment: Readonly<Record<string, string | undefined>>,
 ): Config {
-  const lines = new LineCounter();
-  const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return `${source.file}:${line}:${col}`;
-  };
-  const problems = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
-  expandEnvironment(document, environment, (offset, message) => problems.push(`${at(offset)}: ${message}`));
-  if (problems.length > 0) throw new VeronaError('bad_data', problems.join('\n'));
-
-  const values = (document.toJS() ?? {}) as Record<string, unknown>;
+  const { values, positionOf } = parseYaml(source, environment);
   const flagOf = applyFlags(values, flags);
   const parsed = configSchema.safeParse(values);
   if (parsed.success) return parsed.data;
   const messages = parsed.error.issues.map((issue) => {
     const flag = flagOf.get(issue.path.join('.'));
-    return flag ? `${flag}: ${describe(issue)}` : `${at(offsetOf(document, issue))}: ${describe(issue)}`;
+    return flag ? `${flag}: ${describe(issue)}` : `${positionOf(issue)}: ${describe(issue)}`;
   });
   throw new VeronaError('bad_data', messages.join('\n'));
-}
-
-function expandEnvironment(
-  document: Document,
-  environment: Readonly<Record<string, string | undefined>>,
-  complain: (offset: number, message: string) => void,
-): void {
-  visit(document, {
-    Scalar(_, node) {
-      if (typeof node.value !== 'string') return;
-      node.value = node.value.replace(
-        /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
-        (whole, name?: string, fallback?: string) => {
-          if (whole === '$$') return '$';
-          const value = environment[name as string] ?? fallback;
-          if (value === undefined)
-            complain(
-              node.range?.[0] ?? 0,
-              `the environment has no ${name}; set it, or write \${${name}:-default}`,
-            );
-          return value ?? '';
-        },
-      );
-    },
-  });
 }
 
 /** Writes flag values into the tree; returns which path came from which flag. */
@@ -105,20 +64,4 @@ function describe(issue: z.core.$ZodIssue): string {
     return `unknown key ${keys}; verona config reference lists all`;
   }
   return `${where}: ${issue.message}`;
-}
-
-/** Where in the file an issue is: the offending key, the value, or the nearest thing around it. */
-function offsetOf(document: Document, issue: z.core.$ZodIssue): number {
-  const path = issue.path as (string | number)[];
-  if (issue.code === 'unrecognized_keys') {
-    const parent = path.length === 0 ? document.contents : document.getIn(path, true);
-    for (const pair of (parent as { items?: { key: { value?: unknown; range?: number[] } }[] } | undefined)
-      ?.items ?? [])
-      if (pair.key.value === issue.keys[0]) return pair.key.range?.[0] ?? 0;
-  }
-  for (let depth = path.length; depth > 0; depth--) {
-    const node = document.getIn(path.slice(0, depth), true) as { range?: number[] } | undefined;
-    if (node?.range) return node.range[0];
-  }
-  return 0;
 }

@@ -1,0 +1,79 @@
+import { type Document, LineCounter, parseDocument, visit } from 'yaml';
+import type { z } from 'zod';
+import { VeronaError } from '../model/errors.ts';
+
+export interface ConfigSource {
+  /** For messages. */
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface ParsedYaml {
+  /** The tree as plain data; `{}` for an empty file. */
+  readonly values: Record<string, unknown>;
+  /** `file:line:column` of what an issue is about. */
+  positionOf(issue: z.core.$ZodIssue): string;
+}
+
+/**
+ * YAML with `${NAME}` and `${NAME:-default}` in its values taken from `environment`; `$$` is a dollar sign.
+ * Throws `bad_data` with every problem on a line of its own, file, line and column in front.
+ */
+export function parseYaml(
+  source: ConfigSource,
+  environment: Readonly<Record<string, string | undefined>>,
+): ParsedYaml {
+  const lines = new LineCounter();
+  const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${source.file}:${line}:${col}`;
+  };
+  const problems = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
+  expandEnvironment(document, environment, (offset, message) => problems.push(`${at(offset)}: ${message}`));
+  if (problems.length > 0) throw new VeronaError('bad_data', problems.join('\n'));
+  const values: unknown = document.toJS() ?? {};
+  if (typeof values !== 'object' || Array.isArray(values))
+    throw new VeronaError('bad_data', `${at(0)}: not a mapping of settings`);
+  return { values: values as Record<string, unknown>, positionOf: (issue) => at(offsetOf(document, issue)) };
+}
+
+function expandEnvironment(
+  document: Document,
+  environment: Readonly<Record<string, string | undefined>>,
+  complain: (offset: number, message: string) => void,
+): void {
+  visit(document, {
+    Scalar(_, node) {
+      if (typeof node.value !== 'string') return;
+      node.value = node.value.replace(
+        /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
+        (whole, name?: string, fallback?: string) => {
+          if (whole === '$$') return '$';
+          const value = environment[name as string] ?? fallback;
+          if (value === undefined)
+            complain(
+              node.range?.[0] ?? 0,
+              `the environment has no ${name}; set it, or write \${${name}:-default}`,
+            );
+          return value ?? '';
+        },
+      );
+    },
+  });
+}
+
+/** Where in the file an issue is: the offending key, the value, or the nearest thing around it. */
+function offsetOf(document: Document, issue: z.core.$ZodIssue): number {
+  const path = issue.path as (string | number)[];
+  if (issue.code === 'unrecognized_keys') {
+    const parent = path.length === 0 ? document.contents : document.getIn(path, true);
+    const { items } = (parent ?? {}) as { items?: { key: { value?: unknown; range?: number[] } }[] };
+    for (const pair of items ?? []) if (pair.key.value === issue.keys[0]) return pair.key.range?.[0] ?? 0;
+  }
+  for (let depth = path.length; depth > 0; depth--) {
+    const node = document.getIn(path.slice(0, depth), true) as { range?: number[] } | undefined;
+    if (node?.range) return node.range[0];
+  }
+  return 0;
+}

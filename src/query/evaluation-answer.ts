@@ -1,0 +1,170 @@
+import { formatFloat, formatSeconds } from '../encoding/number-text.ts';
+import type { QueryKernel } from '../kernel/query-kernel.ts';
+import { VeronaError } from '../model/errors.ts';
+import type { FloatHistogram } from '../model/histogram.ts';
+import { apiBuckets } from '../model/histogram-text.ts';
+import type { Labels } from '../model/labels.ts';
+import { STALE_NAN_HIGH, STALE_NAN_LOW } from '../model/sample.ts';
+import type { Columns, Engine, QueryResult, QueryValue } from '../promql/engine.ts';
+import type { Queryable } from '../storage/querier.ts';
+import { ByteSink } from './byte-sink.ts';
+import type { QueryJob } from './jobs.ts';
+import { rawAnswer } from './json-answer.ts';
+import type { Answer } from './thread-protocol.ts';
+
+type EvaluationJob = Extract<QueryJob, { kind: 'instant' | 'range' }>;
+type Series = Extract<QueryValue, { type: 'series' }>['series'][number];
+
+const FLOAT = 1;
+const HISTOGRAM = 2;
+/** An answer beyond this is refused rather than built. */
+const ANSWER_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** `query` and `query_range`. */
+export async function answerEvaluation(
+  job: EvaluationJob,
+  queryable: Queryable,
+  engine: Engine,
+  kernel: QueryKernel,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const result =
+    job.kind === 'instant'
+      ? await engine.instant({ signal }, queryable, job.query, job)
+      : await engine.range({ signal }, queryable, job.query, job);
+  const sink = new ByteSink();
+  const truncated = new ResultWriter(kernel, sink, job.limit).write(result.value);
+  if (job.stats !== 'none') sink.text(`,"stats":${JSON.stringify(statsOf(result))}`);
+  sink.text('}');
+  const warnings = truncated ? [...result.warnings, 'results truncated due to limit'] : result.warnings;
+  return rawAnswer(sink.take(), { warnings, infos: result.infos });
+}
+
+function statsOf({ stats }: QueryResult) {
+  return { samples: { totalQueryableSamples: stats.samplesRead, peakSamples: stats.peakSamples } };
+}
+
+/** Writes a value as Prometheus' JSON, `{"resultType":…,"result":…` without the closing brace. */
+class ResultWriter {
+  readonly #kernel: QueryKernel;
+  readonly #sink: ByteSink;
+  readonly #limit: number;
+
+  constructor(kernel: QueryKernel, sink: ByteSink, limit: number) {
+    this.#kernel = kernel;
+    this.#sink = sink;
+    this.#limit = limit;
+  }
+
+  /** True when the limit cut series off. */
+  write(value: QueryValue): boolean {
+    switch (value.type) {
+      case 'scalar':
+        return this.#single('scalar', `[${formatSeconds(value.t)},"${formatFloat(value.v)}"]`);
+      case 'string':
+        return this.#single('string', `[${formatSeconds(value.t)},${JSON.stringify(value.v)}]`);
+      case 'vector':
+        return this.#rows('vector', value.columns.labels, (row) => this.#vectorRow(value.columns, row));
+      case 'matrix':
+        return this.#rows('matrix', value.columns.labels, (row) => this.#matrixRow(value.columns, row));
+      case 'series':
+        return this.#rows(
+          'matrix',
+          value.series.map((series) => series.labels),
+          (row) => this.#rawRow(value.series[row]),
+        );
+    }
+  }
+
+  #single(type: string, text: string): boolean {
+    this.#sink.text(`{"resultType":"${type}","result":${text}`);
+    return false;
+  }
+
+  #rows(type: string, labels: readonly Labels[], writeRow: (row: number) => void): boolean {
+    const count = this.#limit > 0 ? Math.min(this.#limit, labels.length) : labels.length;
+    this.#sink.text(`{"resultType":"${type}","result":[`);
+    for (let row = 0; row < count; row++) {
+      this.#sink.text(`${row > 0 ? ',' : ''}{"metric":${JSON.stringify(labels[row])}`);
+      writeRow(row);
+      this.#sink.text('}');
+      if (this.#sink.size > ANSWER_BYTES_MAX)
+        throw new VeronaError(
+          'execution',
+          `the answer has more than ${ANSWER_BYTES_MAX} bytes; ask for fewer series or fewer steps`,
+        );
+    }
+    this.#sink.text(']');
+    return count < labels.length;
+  }
+
+  #vectorRow({ grid, values, presence, histograms }: Columns, row: number): void {
+    const time = formatSeconds(grid.start);
+    if (presence[row] === HISTOGRAM)
+      this.#sink.text(`,"histogram":[${time},${histogramJson(histograms![row] as FloatHistogram)}]`);
+    else {
+      this.#sink.text(`,"value":[${time},"`);
+      this.#sink.bytes(this.#kernel.writeValue(values[row]));
+      this.#sink.text('"]');
+    }
+  }
+
+  #matrixRow({ grid, values, presence, histograms }: Columns, row: number): void {
+    const from = row * grid.count;
+    const present = presence.subarray(from, from + grid.count);
+    if (present.includes(FLOAT)) {
+      this.#kernel.setRow(withAbsent(values.subarray(from, from + grid.count), present));
+      this.#sink.text(',"values":');
+      this.#sink.bytes(
+        this.#kernel.writeMatrixRow({ start: grid.start, step: grid.step, steps: grid.count }),
+      );
+    }
+    if (!present.includes(HISTOGRAM)) return;
+    const points: string[] = [];
+    for (let i = 0; i < grid.count; i++)
+      if (present[i] === HISTOGRAM)
+        points.push(
+          `[${formatSeconds(grid.start + i * grid.step)},${histogramJson(histograms![from + i] as FloatHistogram)}]`,
+        );
+    this.#sink.text(`,"histograms":[${points.join(',')}]`);
+  }
+
+  #rawRow({ floatTimes, floats, histogramTimes, histograms }: Series): void {
+    if (floats.length > 0) {
+      this.#sink.text(',"values":[');
+      for (let i = 0; i < floats.length; i++) {
+        this.#sink.text(`${i > 0 ? ',' : ''}[${formatSeconds(floatTimes[i])},"`);
+        this.#sink.bytes(this.#kernel.writeValue(floats[i]));
+        this.#sink.text('"]');
+      }
+      this.#sink.text(']');
+    }
+    if (histograms.length === 0) return;
+    const points = histograms.map(
+      (histogram, i) => `[${formatSeconds(histogramTimes[i])},${histogramJson(histogram)}]`,
+    );
+    this.#sink.text(`,"histograms":[${points.join(',')}]`);
+  }
+}
+
+/** A row for the kernel: cells that hold no float get the bits it takes for absent (those of the staleness marker). */
+function withAbsent(values: Float64Array, present: Uint8Array): Float64Array {
+  if (present.every((cell) => cell === FLOAT)) return values;
+  const row = values.slice();
+  const words = new Uint32Array(row.buffer);
+  for (let i = 0; i < row.length; i++)
+    if (present[i] !== FLOAT) {
+      words[2 * i] = STALE_NAN_LOW;
+      words[2 * i + 1] = STALE_NAN_HIGH;
+    }
+  return row;
+}
+
+function histogramJson(histogram: FloatHistogram): string {
+  const buckets = apiBuckets(histogram).map(
+    ([rule, lower, upper, count]) =>
+      `[${rule},"${formatFloat(lower)}","${formatFloat(upper)}","${formatFloat(count)}"]`,
+  );
+  const list = buckets.length > 0 ? `,"buckets":[${buckets.join(',')}]` : '';
+  return `{"count":"${formatFloat(histogram.count)}","sum":"${formatFloat(histogram.sum)}"${list}}`;
+}
