@@ -1,3 +1,4 @@
+import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Gate } from '../objstore/gate.ts';
 import type { RequestBudget } from './limits.ts';
@@ -19,6 +20,8 @@ export interface RangeSource {
 /** Bytes between two wanted ranges that are rather read along than asked for separately. */
 const GAP_BYTES_MAX = 128 * 1024;
 const READ_BYTES_MAX = 16 * 1024 * 1024;
+/** An entry that claims to be longer is damage: a postings list this long names 64 million series. */
+const ENTRY_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Fewer, larger ranges that cover all of `ranges`, ascending. A range longer than a read may be stays whole. */
 export function coalesce(ranges: readonly ByteRange[], gapBytesMax = GAP_BYTES_MAX): ByteRange[] {
@@ -58,6 +61,7 @@ export class FetchedRanges {
     for (const { start } of guesses) {
       const bytes = fetched.from(start);
       const size = bytes.length === 0 ? 0 : sizeOf(bytes);
+      if (size > ENTRY_BYTES_MAX) throw new VeronaError('corrupt', `entry of ${size} bytes at ${start}`);
       if (size > bytes.length) short.push({ start, end: start + size });
     }
     if (short.length > 0) await fetched.#read(source, short);
