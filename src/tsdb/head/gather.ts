@@ -1,8 +1,9 @@
 import type { GatheredSeries } from '../../kernel/head-memory.ts';
 import type { Matcher } from '../../model/matcher.ts';
+import type { Interval } from '../block/tombstones.ts';
 import type { ClosedChunks } from './closed-chunks.ts';
 import type { Deletions } from './deletions.ts';
-import { type ExtraChunks, type HeadSlice, type Interval, withExtraChunks } from './head-slice.ts';
+import { type ExtraChunks, type HeadSlice, withExtraChunks } from './head-slice.ts';
 import type { HeadStore } from './head-store.ts';
 import type { Sliced } from './slices.ts';
 import { sortSlots } from './sort-slots.ts';

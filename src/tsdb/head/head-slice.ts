@@ -1,11 +1,6 @@
 import type { GatheredSeries } from '../../kernel/head-memory.ts';
+import type { Interval } from '../block/tombstones.ts';
 import type { ChunkPiece } from './rare-series.ts';
-
-/** A stretch of time, ms, both inclusive. */
-export interface Interval {
-  readonly mint: number;
-  readonly maxt: number;
-}
 
 /**
  * Some series of one select as the ingest thread hands them out: columns whose closed chunks are still refs into

@@ -71,6 +71,7 @@ export class HeadStore {
 
   setMinValidTime(t: number): void {
     this.#minValidTime = t;
+    this.memory.setBounds(t, Number.POSITIVE_INFINITY);
   }
 
   /** To be called before a batch of appends; `now` is the clock's. */
@@ -140,16 +141,25 @@ export class HeadStore {
     return this.#rare.get(slot);
   }
 
-  /** Appends to a rare series without rules of age or log; for replay. */
+  /** Puts a sample of the log back, without rules of age; false when the series has a newer one. For replay. */
   restoreRare(slot: number, t: number, value: RareValue): boolean {
-    return this.#putRare(slot, t, value) === SampleOutcome.ok;
+    return t >= this.#minValidTime && this.#putRare(slot, t, value) === SampleOutcome.ok;
   }
 
-  /** Notes that a series has histogram chunks in `chunks_head/`, the newest ending at `maxt`. */
-  restoreRareChunk(slot: number, mint: number, maxt: number): void {
-    this.#rareSeries(slot, maxt);
-    this.#rareMint = Math.min(this.#rareMint, mint);
-    this.#rareMaxt = Math.max(this.#rareMaxt, maxt);
+  /** Puts a late sample of the log back. */
+  restoreLate(slot: number, t: number, v: number): boolean {
+    return this.late.insert(slot, t, v);
+  }
+
+  /** Puts a chunk of `chunks_head/` back; chunks of a series come in order. */
+  restoreChunk(slot: number, ref: number, mint: number, maxt: number, isFloat: boolean): void {
+    if (maxt < this.#minValidTime) return;
+    if (!isFloat || this.memory.isRare(slot)) {
+      this.#rareSeries(slot).noteClosed(maxt);
+      this.#noteRareTime(mint);
+      this.#noteRareTime(maxt);
+    }
+    this.memory.addClosedChunk(slot, ref, mint, maxt);
   }
 
   /** Forgets what ends before `mint`; returns the slots left without a sample. Late samples keep their series. */
@@ -195,11 +205,13 @@ export class HeadStore {
 
   #putRare(slot: number, t: number, value: RareValue): SampleOutcome {
     const outcome = this.#rareSeries(slot).append(t, value);
-    if (outcome === SampleOutcome.ok) {
-      this.#rareMaxt = Math.max(this.#rareMaxt, t);
-      this.#rareMint = Math.min(this.#rareMint, t);
-    }
+    if (outcome === SampleOutcome.ok) this.#noteRareTime(t);
     return outcome;
+  }
+
+  #noteRareTime(t: number): void {
+    this.#rareMaxt = Math.max(this.#rareMaxt, t);
+    this.#rareMint = Math.min(this.#rareMint, t);
   }
 
   #noteUnlogged(slot: number, t: number, value: RareValue): void {
@@ -208,10 +220,10 @@ export class HeadStore {
     else this.unlogged.histograms.push({ ref, t, histogram: value });
   }
 
-  #rareSeries(slot: number, lastTime = Number.NEGATIVE_INFINITY): RareSeries {
+  #rareSeries(slot: number): RareSeries {
     const known = this.#rare.get(slot);
     if (known !== undefined) return known;
-    const newest = Math.max(lastTime, this.memory.lastTimeOf(slot));
+    const newest = this.memory.lastTimeOf(slot);
     this.memory.setRare(slot, true);
     const series = new RareSeries(this.limits.chunkRangeMs, newest, (chunk) => this.#closed.add(slot, chunk));
     this.#rare.set(slot, series);

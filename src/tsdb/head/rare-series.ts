@@ -51,6 +51,13 @@ export class RareSeries {
     return this.#lastTime;
   }
 
+  /** Learns of a closed chunk that ends at `maxt`. */
+  noteClosed(maxt: number): void {
+    if (maxt <= this.#lastTime) return;
+    this.#lastTime = maxt;
+    this.#last = undefined;
+  }
+
   /** First time of the open chunk; Infinity when there is none. */
   get openMint(): number {
     return this.#chunk === undefined ? Number.POSITIVE_INFINITY : this.#mint;

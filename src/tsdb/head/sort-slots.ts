@@ -1,4 +1,4 @@
-import { compareLabelBytes } from './compare-label-bytes.ts';
+import { compareLabelBytes } from '../../storage/compare-label-bytes.ts';
 import type { LabelSource } from './head-index.ts';
 import { SLICE_WORK, type Sliced } from './slices.ts';
 

@@ -1,0 +1,125 @@
+import type { Disk } from '../../platform/disk.ts';
+import type { Logger } from '../../platform/log.ts';
+import { refSequence } from '../chunks/chunk-format.ts';
+import { deleteCheckpoints, writeCheckpoint } from '../wal/checkpoint.ts';
+import type { WalCompression } from '../wal/compression.ts';
+import { findLastCheckpoint, listSegments } from '../wal/segments.ts';
+import type { Wal } from '../wal/wal.ts';
+import type { ClosedChunks } from './closed-chunks.ts';
+import type { Deletions } from './deletions.ts';
+import type { HeadMetrics } from './head-metrics.ts';
+import type { HeadStore } from './head-store.ts';
+import { nextTurn, runYielding } from './slices.ts';
+
+export interface CutOptions {
+  readonly disk: Disk;
+  readonly dir: string;
+  readonly log: Logger;
+  readonly wal: Wal;
+  readonly compression: WalCompression | undefined;
+  readonly store: HeadStore;
+  readonly closed: ClosedChunks;
+  readonly deletions: Deletions;
+  readonly collectedRefs: Map<number, number>;
+  /** What ends before this (ms) is in a block. */
+  readonly mint: number;
+  readonly noteCollected: (slot: number) => void;
+  readonly metrics: HeadMetrics;
+}
+
+/**
+ * Forgets what is in a block: chunks before `mint`, series without samples, then the log and the files of closed chunks
+ * that only had such. The order makes a crash at any point harmless: at the next start `mint` is known from the block,
+ * and what is still on disk but older is skipped.
+ */
+export async function cutHead(options: CutOptions): Promise<{ readonly oldestChunkFile: number }> {
+  await collectSeries(options);
+  options.deletions.truncate(options.mint);
+  options.metrics.truncations.inc();
+  await cutLog(options);
+  return { oldestChunkFile: await cutChunkFiles(options) };
+}
+
+/** Finding the lists of series that look empty is sliced; then, in one turn, those still empty go. */
+export async function collectSeries({
+  store,
+  mint,
+  collectedRefs,
+  wal,
+  ...options
+}: CutOptions): Promise<void> {
+  const candidates = store.truncate(mint);
+  if (candidates.length === 0) return;
+  const lists = await runYielding(store.table.findLists(candidates), nextTurn);
+  const prepared = new Set(candidates);
+  const empty = store.truncate(mint).filter((slot) => prepared.has(slot));
+  const { segment } = wal.position;
+  store.table.collect(empty, lists, (slot) => {
+    collectedRefs.set(store.memory.walRefOf(slot), segment);
+    options.deletions.removeSlot(slot);
+    options.noteCollected(slot);
+    store.collect(slot);
+  });
+  options.metrics.series.dec(empty.length);
+  options.metrics.seriesCollected.inc(empty.length);
+}
+
+/**
+ * Replaces the older two thirds of the log by a checkpoint with the series in use and samples since `mint`, as
+ * Prometheus does: one third stays so that not everything is rewritten each time.
+ */
+async function cutLog({
+  disk,
+  dir,
+  wal,
+  store,
+  collectedRefs,
+  mint,
+  log,
+  compression,
+}: CutOptions): Promise<void> {
+  const walDir = `${dir}/wal`;
+  await wal.nextSegment();
+  const segments = await listSegments(disk, walDir);
+  const first = segments[0].index;
+  // The segment being written is never part of it.
+  const last = segments[segments.length - 1].index - 1;
+  if (last < first) return;
+  const to = first + Math.floor(((last - first) * 2) / 3);
+  if (to <= first) return;
+  const live = liveRefs(store);
+  const before = await findLastCheckpoint(disk, walDir);
+  const result = await writeCheckpoint({
+    disk,
+    dir: walDir,
+    from: before ? before.index + 1 : first,
+    to,
+    keep: (ref) => live.has(ref) || (collectedRefs.get(ref) ?? -1) > to,
+    mint,
+    compression,
+  });
+  await wal.truncate(to + 1);
+  for (const [ref, segment] of collectedRefs) if (segment <= to) collectedRefs.delete(ref);
+  await deleteCheckpoints(disk, walDir, to);
+  log.info('the write-ahead log was cut', { checkpoint: to, series: result.seriesKept });
+}
+
+/** The numbers of the series that there are now; later ones are in later segments. */
+function liveRefs(store: HeadStore): ReadonlySet<number> {
+  const refs = new Set<number>();
+  for (const slot of store.table.index.all()) refs.add(store.memory.walRefOf(slot));
+  return refs;
+}
+
+/** Removes files of closed chunks before the oldest chunk still in use. Series are collected by nobody else meanwhile. */
+async function cutChunkFiles({ store, closed }: CutOptions): Promise<number> {
+  const all = store.table.index.all().slice();
+  let oldest = closed.sequence;
+  for (let at = 0; at < all.length; at += 1000) {
+    const { chunkRef } = store.memory.gather(all.subarray(at, at + 1000), -Infinity, Infinity);
+    for (const ref of chunkRef) if (ref >= 0) oldest = Math.min(oldest, refSequence(ref));
+    await nextTurn();
+  }
+  await closed.truncate(oldest);
+  return oldest;
+}

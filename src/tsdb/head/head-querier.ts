@@ -1,0 +1,73 @@
+import type { Matcher } from '../../model/matcher.ts';
+import type {
+  ExemplarSeries,
+  LabelRequest,
+  Querier,
+  ReadContext,
+  SelectRequest,
+} from '../../storage/querier.ts';
+import type { SeriesBatch } from '../../storage/series-batch.ts';
+import { completeSlice } from './complete-slice.ts';
+import type { Head } from './head.ts';
+import type { HeadSlice } from './head-slice.ts';
+import { nextTurn } from './slices.ts';
+
+/** The head as one source of a query. Samples in order before `inOrderMint` are left to the blocks that have them. */
+export class HeadQuerier implements Querier {
+  readonly warnings: readonly string[] = [];
+  readonly #head: Head;
+  readonly #inOrderMint: number;
+
+  constructor(head: Head, inOrderMint: number) {
+    this.#head = head;
+    this.#inOrderMint = inOrderMint;
+  }
+
+  async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
+    for await (const slice of this.slices(request)) {
+      ctx.signal.throwIfAborted();
+      const batch = await completeSlice(slice, this.#head.chunkReader);
+      if (batch.seriesCount > 0) yield batch;
+    }
+  }
+
+  /** The slices of a select, to be completed on any thread; the event loop turns between them. */
+  async *slices({ matchers, mint, maxt, sorted, hints }: SelectRequest): AsyncGenerator<HeadSlice> {
+    const request = {
+      matchers,
+      mint,
+      maxt,
+      sorted,
+      inOrderMint: this.#inOrderMint,
+      labelsOnly: hints?.labelsOnly,
+    };
+    const slices = this.#head.gather(request);
+    try {
+      for (let step = slices.next(); !step.done; step = slices.next()) {
+        if (step.value !== undefined) yield step.value;
+        await nextTurn();
+      }
+    } finally {
+      slices.return();
+    }
+  }
+
+  labelNames(_ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
+    return this.#head.labelNames(request);
+  }
+
+  labelValues(_ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
+    return this.#head.labelValues(name, request);
+  }
+
+  exemplars(
+    _ctx: ReadContext,
+    matcherSets: readonly (readonly Matcher[])[],
+    mint: number,
+    maxt: number,
+  ): Promise<readonly ExemplarSeries[]> {
+    return this.#head.exemplars(matcherSets, mint, maxt);
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,283 @@
+import type { HeadMemory, HeadMemoryOptions } from '../../kernel/head-memory.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import type { Metadata } from '../../model/metadata.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Disk } from '../../platform/disk.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Metrics } from '../../platform/metrics.ts';
+import type { Appender } from '../../storage/appender.ts';
+import type { ExemplarSeries, LabelRequest } from '../../storage/querier.ts';
+import { ChunkReader } from '../chunks/chunk-reader.ts';
+import { HeadChunkWriter } from '../chunks/head-chunks.ts';
+import type { PageCache } from '../chunks/page-cache.ts';
+import { encodeTombstonesRecord, type TombstoneRecord } from '../wal/records/other-records.ts';
+import { Wal, type WalOptions } from '../wal/wal.ts';
+import { walMetrics } from '../wal/wal-metrics.ts';
+import { BatchAppender } from './batch-appender.ts';
+import { ClosedChunks } from './closed-chunks.ts';
+import { type CutOptions, collectSeries, cutHead } from './cut-head.ts';
+import { Deletions } from './deletions.ts';
+import { FoundChunks } from './found-chunks.ts';
+import { Gatherer, type GatherRequest } from './gather.ts';
+import { selectExemplars, selectLabelNames, selectLabelValues } from './head-labels.ts';
+import { type HeadMetrics, headMetrics } from './head-metrics.ts';
+import type { HeadSlice } from './head-slice.ts';
+import { type HeadLimits, HeadStore } from './head-store.ts';
+import { encodeFloats, encodeRecords } from './records.ts';
+import { Replay, type ReplayCounts } from './replay.ts';
+import type { SeriesPolicy } from './series-table.ts';
+import { nextTurn, runYielding } from './slices.ts';
+import { applyWriteRequest, type WriteVersion } from './write-request.ts';
+import type { WriteResult } from './write-result.ts';
+
+export interface HeadOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** The tenant's data directory; `wal/`, `wbl/` and `chunks_head/` in it are the head's. */
+  readonly dir: string;
+  readonly limits: HeadLimits;
+  readonly newMemory: (options: HeadMemoryOptions) => HeadMemory;
+  readonly pageCache: PageCache;
+  /** Samples in order before this time are in blocks already. */
+  readonly minValidTime: number;
+  readonly wal?: Pick<
+    WalOptions,
+    'compression' | 'fsync' | 'fsyncIntervalMs' | 'segmentBytes' | 'pendingBytesMax'
+  >;
+}
+
+/** The log of samples, and the one of late samples when they are taken. */
+export interface HeadLogs {
+  readonly wal: Wal;
+  readonly late: Wal | undefined;
+}
+
+/**
+ * What a tenant wrote in the last hours: in memory for queries, in the write-ahead log for the next start. A write is
+ * answered after it was logged. Reading is by slices (`gather`), so that the thread is never held long.
+ */
+export class Head {
+  readonly store: HeadStore;
+  readonly deletions: Deletions;
+  readonly replayed: ReplayCounts;
+  readonly #options: HeadOptions;
+  readonly #logs: HeadLogs;
+  readonly #closed: ClosedChunks;
+  readonly #gatherer: Gatherer;
+  readonly #metrics: HeadMetrics;
+  /** For reading here; other threads have their own. */
+  readonly chunkReader: ChunkReader;
+  /** Collected series that samples in the log may still name, and the segment after which none does. */
+  readonly #collectedRefs = new Map<number, number>();
+
+  private constructor(
+    options: HeadOptions,
+    logs: HeadLogs,
+    store: HeadStore,
+    closed: ClosedChunks,
+    deletions: Deletions,
+    replayed: ReplayCounts,
+  ) {
+    this.#options = options;
+    this.#logs = logs;
+    this.store = store;
+    this.#closed = closed;
+    this.deletions = deletions;
+    this.replayed = replayed;
+    this.#gatherer = new Gatherer(store, closed, deletions);
+    this.#metrics = headMetrics(options.metrics);
+    this.chunkReader = new ChunkReader(options.disk, `${options.dir}/chunks_head`, 'head', options.pageCache);
+  }
+
+  /** Reads back what the directory has, repairs what is damaged, and opens the logs for writing. */
+  static async open(options: HeadOptions): Promise<Head> {
+    const { disk, dir, log, clock, limits } = options;
+    const memory = options.newMemory({ chunkRangeMs: limits.chunkRangeMs });
+    const found = await FoundChunks.scan(disk, `${dir}/chunks_head`, log);
+    const writer = await HeadChunkWriter.open(disk, `${dir}/chunks_head`);
+    const closed = new ClosedChunks(memory, writer, log);
+    const store = new HeadStore(memory, closed, limits);
+    store.setMinValidTime(options.minValidTime);
+    const deletions = new Deletions();
+    const startedAt = clock.monotonic();
+    const replay = new Replay(store, found, closed, deletions, log);
+    const counts = await replay.run(disk, `${dir}/wal`, `${dir}/wbl`);
+    log.info('the write-ahead log was read back', {
+      ...counts,
+      chunks: found.count,
+      tookMs: Math.round(clock.monotonic() - startedAt),
+    });
+    const logs = await openLogs(options);
+    const head = new Head(options, logs, store, closed, deletions, counts);
+    head.#metrics.series.inc(memory.seriesCount);
+    head.#keepRefs(replay.aliases);
+    await head.#collectEmpty();
+    head.#metrics.noteReplay(counts, clock.monotonic() - startedAt);
+    return head;
+  }
+
+  get seriesCount(): number {
+    return this.store.memory.seriesCount;
+  }
+
+  /**
+   * Applies a snappy-compressed remote write request and logs it. Rejects with `bad_data` or `too_large` when it does
+   * not parse (what came before the fault is stored), with `unavailable` when the log cannot be written.
+   */
+  async write(
+    body: Uint8Array,
+    version: WriteVersion,
+    decodedMax: number,
+    policy: SeriesPolicy,
+  ): Promise<WriteResult> {
+    this.prepareAppends();
+    const { result, malformed } = applyWriteRequest(this.store, body, version, decodedMax, policy);
+    await this.logAppended();
+    if (malformed !== undefined) throw malformed;
+    return result;
+  }
+
+  appender(policy: SeriesPolicy): Appender {
+    return new BatchAppender(this, policy);
+  }
+
+  /** Throws `unavailable` when nothing can be logged now; else sets what is too old and too new by the clock. */
+  prepareAppends(): void {
+    this.#logs.wal.checkWritable();
+    this.#logs.late?.checkWritable();
+    this.#closed.checkWritable();
+    this.store.prepareAppends(this.#options.clock.now());
+  }
+
+  /** Logs what was appended to the store since the last call; resolves when it is written. */
+  logAppended(): Promise<unknown> {
+    const { store } = this;
+    const series = store.table.takeUnlogged();
+    const unlogged = store.unlogged.take();
+    const records = encodeRecords(series, store.memory.takeSamplesRecord(), unlogged);
+    this.#metrics.series.inc(series.length);
+    this.#metrics.lateSamples.inc(unlogged.lateFloats.length);
+    this.#closed.collect();
+    const { wal, late } = this.#logs;
+    const written = records.length > 0 ? wal.log(records) : Promise.resolve();
+    if (unlogged.lateFloats.length === 0 || late === undefined) return written;
+    return Promise.all([written, late.log([encodeFloats(unlogged.lateFloats)])]);
+  }
+
+  /** Slices of the series that match; `undefined` is a point where the event loop may turn. To be ended by `return`. */
+  gather(request: GatherRequest): Generator<HeadSlice | undefined, void> {
+    return this.#gatherer.gather(request);
+  }
+
+  labelNames(request: LabelRequest): Promise<readonly string[]> {
+    return runYielding(selectLabelNames(this.store, request), nextTurn);
+  }
+
+  labelValues(name: string, request: LabelRequest): Promise<readonly string[]> {
+    return runYielding(selectLabelValues(this.store, name, request), nextTurn);
+  }
+
+  exemplars(
+    sets: readonly (readonly Matcher[])[],
+    mint: number,
+    maxt: number,
+  ): Promise<readonly ExemplarSeries[]> {
+    return runYielding(selectExemplars(this.store, sets, mint, maxt), nextTurn);
+  }
+
+  /** What is known of metrics, newest first per metric. */
+  metadata(): IterableIterator<[string, readonly Metadata[]]> {
+    return this.store.metadata.entries();
+  }
+
+  /** Hides samples of the series that match between mint and maxt (ms, inclusive). Resolves when the log has it. */
+  async deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void> {
+    this.#logs.wal.checkWritable();
+    const slots = await runYielding(this.store.table.select(matchers), nextTurn);
+    const newest = this.store.timeRange().maxt;
+    // Samples that come later are not deleted by this.
+    const interval = { mint, maxt: Math.min(maxt, newest) };
+    if (interval.mint > interval.maxt || slots.length === 0) return;
+    const records: TombstoneRecord[] = [];
+    for (const slot of slots) {
+      this.deletions.add(slot, interval);
+      records.push({ ref: this.store.memory.walRefOf(slot), ...interval });
+    }
+    await this.#logs.wal.log([encodeTombstonesRecord(records)]);
+  }
+
+  /**
+   * Forgets samples in order before `mint`, which a block has, with the series left without any, and cuts the log and
+   * `chunks_head/` accordingly. Sliced; writes and queries go on meanwhile.
+   */
+  async truncate(mint: number): Promise<void> {
+    this.store.setMinValidTime(mint);
+    const { oldestChunkFile } = await cutHead(this.#cutOptions(mint));
+    await this.chunkReader.forgetBefore(oldestChunkFile);
+  }
+
+  #cutOptions(mint: number): CutOptions {
+    return {
+      disk: this.#options.disk,
+      dir: this.#options.dir,
+      log: this.#options.log,
+      wal: this.#logs.wal,
+      compression: this.#options.wal?.compression,
+      store: this.store,
+      closed: this.#closed,
+      deletions: this.deletions,
+      collectedRefs: this.#collectedRefs,
+      mint,
+      noteCollected: (slot) => this.#gatherer.noteCollected(slot),
+      metrics: this.#metrics,
+    };
+  }
+
+  /** Other numbers that series have in the log: their records stay until no segment can name them. */
+  #keepRefs(refs: readonly number[]): void {
+    for (const ref of refs) this.#collectedRefs.set(ref, this.#logs.wal.position.segment);
+  }
+
+  /** Forgets series that the log names but that have no sample after the newest block. */
+  #collectEmpty(): Promise<void> {
+    return collectSeries(this.#cutOptions(this.#options.minValidTime));
+  }
+
+  /** Removes what the log of late samples had before now: a block has it. */
+  async truncateLate(segment: number): Promise<void> {
+    await this.#logs.late?.truncate(segment);
+  }
+
+  /** Ends the current segment of the log of late samples; undefined when there is none. */
+  async cutLate(): Promise<number | undefined> {
+    return this.#logs.late?.nextSegment();
+  }
+
+  /** Resolves when everything written before is on stable storage. */
+  async sync(): Promise<void> {
+    await this.#logs.wal.sync();
+    await this.#logs.late?.sync();
+  }
+
+  async close(): Promise<void> {
+    this.#metrics.series.dec(this.seriesCount);
+    const results = await Promise.allSettled([
+      this.#closed.close(),
+      this.#logs.wal.close(),
+      this.#logs.late?.close(),
+      this.chunkReader.close(),
+    ]);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+}
+
+async function openLogs(options: HeadOptions): Promise<HeadLogs> {
+  const { disk, clock, log, dir, limits } = options;
+  const common = { ...options.wal, disk, clock, log, metrics: walMetrics(options.metrics) };
+  const wal = await Wal.open({ ...common, dir: `${dir}/wal` });
+  const late = limits.outOfOrderWindowMs > 0 ? await Wal.open({ ...common, dir: `${dir}/wbl` }) : undefined;
+  return { wal, late };
+}

@@ -1,0 +1,203 @@
+import { VeronaError } from '../../model/errors.ts';
+import { METRIC_NAME } from '../../model/labels.ts';
+import type { Disk } from '../../platform/disk.ts';
+import type { Logger } from '../../platform/log.ts';
+import { decodeHistogramRecord } from '../wal/records/histogram-record.ts';
+import {
+  decodeExemplarsRecord,
+  decodeMetadataRecord,
+  decodeTombstonesRecord,
+} from '../wal/records/other-records.ts';
+import { RecordType, recordType } from '../wal/records/record-type.ts';
+import { decodeSamplesRecord } from '../wal/records/samples-record.ts';
+import { visitSeriesRecord } from '../wal/records/series-record.ts';
+import { repairWal } from '../wal/repair.ts';
+import { findLastCheckpoint } from '../wal/segments.ts';
+import { type WalBatch, type WalDamage, WalReader } from '../wal/wal-reader.ts';
+import type { ClosedChunks } from './closed-chunks.ts';
+import type { Deletions } from './deletions.ts';
+import type { FoundChunks } from './found-chunks.ts';
+import type { HeadStore } from './head-store.ts';
+import { RefSlots } from './ref-slots.ts';
+
+/** What reading the log back came to. */
+export interface ReplayCounts {
+  series: number;
+  samples: number;
+  /** Known from closed chunks already, or older than the newest block. */
+  skipped: number;
+  lateSamples: number;
+  histograms: number;
+  /** Samples and the like of series that the log does not name. */
+  unknownRefs: number;
+  /** Records that do not decode or that no version here knows. */
+  badRecords: number;
+  /** Stretches of the log that could not be read. */
+  damages: number;
+}
+
+/**
+ * Reads checkpoint, log and log of late samples back into memory. Damage is repaired on disk, told in the log and
+ * counted; what can be read is used, before and after it.
+ */
+export class Replay {
+  readonly counts: ReplayCounts = {
+    series: 0,
+    samples: 0,
+    skipped: 0,
+    lateSamples: 0,
+    histograms: 0,
+    unknownRefs: 0,
+    badRecords: 0,
+    damages: 0,
+  };
+  /** Second and further numbers of series that have several in the log. */
+  readonly aliases: number[] = [];
+  readonly #store: HeadStore;
+  readonly #found: FoundChunks;
+  readonly #closed: ClosedChunks;
+  readonly #deletions: Deletions;
+  readonly #log: Logger;
+  readonly #slots = new RefSlots();
+
+  constructor(store: HeadStore, found: FoundChunks, closed: ClosedChunks, deletions: Deletions, log: Logger) {
+    this.#store = store;
+    this.#found = found;
+    this.#closed = closed;
+    this.#deletions = deletions;
+    this.#log = log;
+  }
+
+  async run(disk: Disk, walDir: string, lateDir: string): Promise<ReplayCounts> {
+    const checkpoint = await findLastCheckpoint(disk, walDir);
+    if (checkpoint) await this.#readLog(disk, checkpoint.path, 0, (record) => this.#apply(record));
+    const from = checkpoint ? checkpoint.index + 1 : 0;
+    await this.#readLog(disk, walDir, from, (record) => this.#apply(record));
+    await this.#readLog(disk, lateDir, 0, (record) => this.#applyLate(record));
+    this.#store.memory.endReplay();
+    return this.counts;
+  }
+
+  async #readLog(disk: Disk, dir: string, from: number, apply: (record: Uint8Array) => void): Promise<void> {
+    const reader = new WalReader(disk, dir, { from });
+    for await (const batch of reader.batches()) {
+      this.#applyBatch(dir, batch, apply);
+      this.#closed.collect();
+    }
+    await this.#closed.flush();
+    await this.#repair(disk, dir, reader.damages);
+  }
+
+  #applyBatch(dir: string, batch: WalBatch, apply: (record: Uint8Array) => void): void {
+    for (const [i, record] of batch.records.entries())
+      try {
+        apply(record);
+      } catch (error) {
+        if (!(error instanceof VeronaError) || error.code !== 'corrupt') throw error;
+        this.counts.badRecords++;
+        this.#log.warn('a record of the log does not decode and is left out', {
+          dir,
+          segment: batch.segment,
+          offset: batch.offsets[i],
+          error: error.message,
+        });
+      }
+  }
+
+  async #repair(disk: Disk, dir: string, damages: readonly WalDamage[]): Promise<void> {
+    this.counts.damages += damages.length;
+    if (damages.length > 0) await repairWal(disk, dir, damages, this.#log);
+  }
+
+  #apply(record: Uint8Array): void {
+    switch (recordType(record)) {
+      case RecordType.series:
+        visitSeriesRecord(record, (ref, labelBytes) => this.#applySeries(ref, labelBytes));
+        return;
+      case RecordType.samples:
+        this.#applySamples(record);
+        return;
+      case RecordType.histograms:
+      case RecordType.floatHistograms:
+      case RecordType.customHistograms:
+      case RecordType.customFloatHistograms:
+        this.#applyHistograms(record);
+        return;
+      case RecordType.exemplars:
+        for (const { ref, exemplar } of decodeExemplarsRecord(record))
+          this.#withSlot(ref, (slot) => this.#store.exemplars.add(slot, exemplar));
+        return;
+      case RecordType.metadata:
+        for (const { ref, metadata } of decodeMetadataRecord(record))
+          this.#withSlot(ref, (slot) => {
+            this.#store.metadata.set(this.#store.table.labelsOf(slot).get(METRIC_NAME), metadata);
+          });
+        return;
+      case RecordType.tombstones:
+        for (const { ref, mint, maxt } of decodeTombstonesRecord(record))
+          this.#withSlot(ref, (slot) => this.#deletions.add(slot, { mint, maxt }));
+        return;
+      default:
+        this.counts.badRecords++;
+    }
+  }
+
+  #applySeries(ref: number, labelBytes: Uint8Array): void {
+    const { table, memory } = this.#store;
+    const slot = table.restore(ref, labelBytes);
+    memory.mapWalRef(ref, slot);
+    this.#slots.set(ref, slot);
+    if (memory.walRefOf(slot) !== ref) this.aliases.push(ref);
+    this.counts.series++;
+    this.#found.take(ref, (chunkRef, mint, maxt, isFloat) =>
+      this.#store.restoreChunk(slot, chunkRef, mint, maxt, isFloat),
+    );
+  }
+
+  #applySamples(record: Uint8Array): void {
+    const counts = this.#store.memory.replaySamples(record);
+    this.counts.samples += counts.samples;
+    this.counts.unknownRefs += counts.unknownRefs;
+    this.counts.skipped += counts.skipped;
+    if (counts.rare === 0) return;
+    const { count, refs, times, values } = decodeSamplesRecord(record);
+    for (let i = 0; i < count; i++) {
+      const slot = this.#slots.get(refs[i]);
+      if (slot !== 0 && this.#store.memory.isRare(slot)) this.#restoreRare(slot, times[i], values[i]);
+    }
+  }
+
+  #applyHistograms(record: Uint8Array): void {
+    for (const { ref, t, histogram } of decodeHistogramRecord(record))
+      this.#withSlot(ref, (slot) => {
+        if (this.#store.restoreRare(slot, t, histogram)) this.counts.histograms++;
+        else this.counts.skipped++;
+      });
+  }
+
+  #restoreRare(slot: number, t: number, value: number): void {
+    if (this.#store.restoreRare(slot, t, value)) this.counts.samples++;
+    else this.counts.skipped++;
+  }
+
+  /** The log of late samples has samples only; markers of chunks are not needed, since it has every sample. */
+  #applyLate(record: Uint8Array): void {
+    const type = recordType(record);
+    if (type === RecordType.mmapMarkers) return;
+    if (type !== RecordType.samples) {
+      this.counts.badRecords++;
+      return;
+    }
+    const { count, refs, times, values } = decodeSamplesRecord(record);
+    for (let i = 0; i < count; i++)
+      this.#withSlot(refs[i], (slot) => {
+        if (this.#store.restoreLate(slot, times[i], values[i])) this.counts.lateSamples++;
+      });
+  }
+
+  #withSlot(ref: number, apply: (slot: number) => void): void {
+    const slot = this.#slots.get(ref);
+    if (slot === 0) this.counts.unknownRefs++;
+    else apply(slot);
+  }
+}
