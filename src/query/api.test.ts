@@ -1,0 +1,190 @@
+import { afterEach, expect, test } from 'vitest';
+import { Labels } from '../model/labels.ts';
+import { SystemClock } from '../platform/clock.ts';
+import type { HttpRequest, HttpResponse } from '../platform/http.ts';
+import { silentLogger } from '../platform/log.ts';
+import { Metrics } from '../platform/metrics.ts';
+import { localChannel, type Thread } from '../platform/threads.ts';
+import { Engine } from '../promql/engine.ts';
+import { MemoryStorage } from '../storage/memory-storage.ts';
+import { Answerer } from './answer.ts';
+import { queryRoutes } from './api.ts';
+import { ThreadHost } from './thread-host.ts';
+import { ThreadPool } from './thread-pool.ts';
+
+const clock = new SystemClock();
+const open: ThreadPool[] = [];
+
+afterEach(async () => {
+  for (const pool of open.splice(0)) await pool.close();
+});
+
+/** The API over storage in memory; queries run behind a channel in this thread. */
+async function serve(options: { timeoutMs?: number; queuedMax?: number } = {}) {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  for (let i = 0; i <= 20; i++)
+    for (const instance of ['a', 'b']) {
+      const labels = Labels.from({ __name__: 'requests_total', instance });
+      appender.append(labels, i * 15_000, i * (instance === 'a' ? 10 : 20));
+    }
+  await appender.commit();
+  const start = (): Thread => {
+    const [near, far] = localChannel();
+    const answerer = new Answerer(new Engine({ clock }), 300_000);
+    new ThreadHost(far, { open: () => storage, answer: (...args) => answerer.answer(...args), clock });
+    return { ...near, onExit() {}, stop: async () => {} };
+  };
+  const limits = { threads: 2, concurrencyMax: 2, queuedMax: 10, timeoutMs: 10_000, ...options };
+  const pool = new ThreadPool(limits, start, clock, silentLogger, new Metrics());
+  open.push(pool);
+  const view = async () => ({
+    description: undefined,
+    serve: async () => ({ reply: undefined, transfer: [] }),
+    release() {},
+  });
+  const routes = queryRoutes({
+    clock,
+    parse: {},
+    run: (tenant, job, signal, timeoutMs) => pool.run(tenant, job, view, signal, timeoutMs),
+  });
+  const get = async (url: string, signal = new AbortController().signal): Promise<HttpResponse> => {
+    const { pathname, searchParams } = new URL(url, 'http://x');
+    for (const route of routes) {
+      const pattern = new RegExp(`^${route.path.replace(':name', '([^/]+)')}$`);
+      const match = pattern.exec(pathname);
+      if (!match) continue;
+      const request: HttpRequest = {
+        method: 'GET',
+        path: pathname,
+        params: { name: decodeURIComponent(match[1] ?? '') },
+        query: searchParams,
+        headers: {},
+        tenant: 'anonymous',
+        body: new Uint8Array(),
+        signal,
+      };
+      return route.handle(request);
+    }
+    throw new Error(`no route for ${pathname}`);
+  };
+  const json = async (url: string) => {
+    const { body } = await get(url);
+    return JSON.parse(body instanceof Uint8Array ? Buffer.from(body).toString() : String(body));
+  };
+  return { get, json };
+}
+
+test('an instant query gives a vector in Prometheus’ shape', async () => {
+  const { json } = await serve();
+  expect(await json('/api/v1/query?query=requests_total&time=300')).toEqual({
+    status: 'success',
+    data: {
+      resultType: 'vector',
+      result: [
+        { metric: { __name__: 'requests_total', instance: 'a' }, value: [300, '200'] },
+        { metric: { __name__: 'requests_total', instance: 'b' }, value: [300, '400'] },
+      ],
+    },
+  });
+});
+
+test('a range query gives a matrix with times as seconds', async () => {
+  const { json } = await serve();
+  const answer = await json(
+    '/prometheus/api/v1/query_range?query=sum(rate(requests_total[1m]))&start=120&end=150.5&step=15.25',
+  );
+  expect(answer.data.resultType).toBe('matrix');
+  expect(answer.data.result[0].values).toEqual([
+    [120, '2'],
+    [135.25, '2'],
+    [150.5, '2'],
+  ]);
+});
+
+test('scalars, strings and raw samples have their own result types', async () => {
+  const { json } = await serve();
+  expect((await json('/api/v1/query?query=1e-7&time=1')).data).toEqual({
+    resultType: 'scalar',
+    result: [1, '1e-07'],
+  });
+  expect((await json('/api/v1/query?query="x"&time=1')).data).toEqual({
+    resultType: 'string',
+    result: [1, 'x'],
+  });
+  const raw = await json('/api/v1/query?query=requests_total{instance="a"}[30s]&time=300');
+  expect(raw.data.resultType).toBe('matrix');
+  expect(raw.data.result[0].values).toEqual([
+    [285, '190'],
+    [300, '200'],
+  ]);
+});
+
+test('label names, values and series are listed, and cut at a limit with a warning', async () => {
+  const { json } = await serve();
+  expect((await json('/api/v1/labels')).data).toEqual(['__name__', 'instance']);
+  expect((await json('/api/v1/label/instance/values')).data).toEqual(['a', 'b']);
+  const cut = await json('/api/v1/label/instance/values?limit=1');
+  expect(cut).toMatchObject({ data: ['a'], warnings: ['results truncated due to limit'] });
+  expect((await json('/api/v1/series?match[]=requests_total')).data).toHaveLength(2);
+});
+
+test('federation gives the newest samples as text', async () => {
+  const { get } = await serve();
+  const { body } = await get(`/federate?match[]=${encodeURIComponent('{__name__="requests_total"}')}`);
+  // The samples are old: nothing within the lookback delta.
+  expect(Buffer.from(body as Uint8Array).toString()).toBe('');
+});
+
+test.each([
+  ['/api/v1/query?query=up{', 'bad_data', /parse error/],
+  [
+    '/api/v1/query?query=up&time=yesterday',
+    'bad_data',
+    /invalid parameter "time": cannot parse "yesterday" to a valid timestamp/,
+  ],
+  [
+    '/api/v1/query_range?query=up&start=2&end=1&step=1',
+    'bad_data',
+    /end timestamp must not be before start time/,
+  ],
+  [
+    '/api/v1/query_range?query=up&start=0&end=1&step=0',
+    'bad_data',
+    /zero or negative query resolution step widths/,
+  ],
+  [
+    '/api/v1/query_range?query=up&start=0&end=11002&step=1',
+    'bad_data',
+    /exceeded maximum resolution of 11,000 points/,
+  ],
+  ['/api/v1/series', 'bad_data', /no match\[\] parameter provided/],
+  ['/api/v1/series?match[]={a=~".*"}', 'bad_data', /match\[\] must contain at least one non-empty matcher/],
+  ['/api/v1/labels?limit=-1', 'bad_data', /limit/],
+])('%s is refused as %s', async (url, code, words) => {
+  const { get } = await serve();
+  const refused = (async () => get(url))();
+  await expect(refused).rejects.toMatchObject({ code });
+  await expect(refused).rejects.toThrow(words);
+});
+
+test('a client that hangs up cancels its query', async () => {
+  const { get } = await serve();
+  const client = new AbortController();
+  const answer = get('/api/v1/query?query=requests_total&time=300', client.signal);
+  client.abort();
+  await expect(answer).rejects.toMatchObject({ code: 'canceled' });
+});
+
+test('queries beyond the queue are refused with the name of the setting', async () => {
+  const { get } = await serve({ queuedMax: 0 });
+  await expect(get('/api/v1/query?query=1')).rejects.toThrow('query.max_queued');
+});
+
+test('a query is formatted and parsed', async () => {
+  const { json } = await serve();
+  expect((await json('/api/v1/format_query?query=sum by(a)(rate(x[5m]))')).data).toBe(
+    'sum by (a) (rate(x[5m]))',
+  );
+  expect((await json('/api/v1/parse_query?query=up')).data.type).toBe('vectorSelector');
+});
