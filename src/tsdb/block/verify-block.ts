@@ -1,0 +1,150 @@
+import { chunkSampleCount } from '../../chunkenc/chunk.ts';
+import { ByteWriter } from '../format/byte-writer.ts';
+import { SeriesEntry } from '../index/index-format.ts';
+import { compareLabelBytes } from '../index/index-writer.ts';
+import type { Block } from './block.ts';
+
+/** Findings beyond this many are counted, not told. */
+const FINDINGS_MAX = 100;
+const SERIES_AT_ONCE = 4096;
+
+export interface BlockVerdict {
+  /** What is wrong, in plain fragments; empty for a good block. */
+  readonly findings: readonly string[];
+  readonly findingCount: number;
+  readonly series: number;
+  readonly chunks: number;
+  readonly samples: number;
+}
+
+/**
+ * Reads a whole block: order of series and of chunks, label names and values, every checksum, chunks within the block's
+ * time, postings that list exactly the series, and counts as `meta.json` has them. What opening checks is not repeated.
+ */
+export async function verifyBlock(block: Block, signal?: AbortSignal): Promise<BlockVerdict> {
+  return new Verification(block).run(signal);
+}
+
+class Verification {
+  readonly #block: Block;
+  readonly #findings: string[] = [];
+  #findingCount = 0;
+  #series = 0;
+  #chunks = 0;
+  #samples = 0;
+  #lastLabels: Uint8Array = new Uint8Array(0);
+  readonly #usedSymbols: Uint8Array;
+  /** Labels of all series: each must be in exactly one postings list. */
+  #labelEntries = 0;
+
+  constructor(block: Block) {
+    this.#block = block;
+    this.#usedSymbols = new Uint8Array(block.index.symbols.count);
+  }
+
+  async run(signal?: AbortSignal): Promise<BlockVerdict> {
+    const refs = this.#block.index.allPostings();
+    for (let i = 1; i < refs.length; i++)
+      if (refs[i] <= refs[i - 1]) this.#wrong(`postings of all series are out of order at ${i}`);
+    for (let at = 0; at < refs.length; at += SERIES_AT_ONCE) {
+      signal?.throwIfAborted();
+      await this.#verifySeries(refs.subarray(at, at + SERIES_AT_ONCE));
+    }
+    this.#verifyPostings(refs);
+    this.#verifyCounts();
+    const unused = this.#usedSymbols.indexOf(0);
+    if (unused >= 0) this.#wrong(`symbol ${unused} is used by no series`);
+    return {
+      findings: this.#findings,
+      findingCount: this.#findingCount,
+      series: this.#series,
+      chunks: this.#chunks,
+      samples: this.#samples,
+    };
+  }
+
+  async #verifySeries(refs: Uint32Array): Promise<void> {
+    const { index, chunks } = this.#block;
+    const entry = new SeriesEntry();
+    const labels = new ByteWriter();
+    const chunkRefs: number[] = [];
+    await index.prefetchSeries(refs);
+    for (const ref of refs) {
+      this.#series++;
+      try {
+        index.readSeries(ref, entry);
+        labels.clear();
+        index.appendLabelBytes(entry, labels);
+      } catch (error) {
+        this.#wrong((error as Error).message);
+        continue;
+      }
+      if (this.#series > 1 && compareLabelBytes(this.#lastLabels, labels.view()) >= 0)
+        this.#wrong(`series ${ref} is out of order`);
+      this.#lastLabels = labels.copy();
+      this.#verifyEntry(ref, entry);
+      for (let c = 0; c < entry.chunkCount; c++) chunkRefs.push(entry.chunkRef[c]);
+    }
+    this.#chunks += chunkRefs.length;
+    try {
+      await chunks.readAll(chunkRefs, (_, { data }) => {
+        this.#samples += chunkSampleCount(data, 0);
+      });
+    } catch (error) {
+      this.#wrong((error as Error).message);
+    }
+  }
+
+  #verifyEntry(ref: number, entry: SeriesEntry): void {
+    const { minTime, maxTime } = this.#block.meta;
+    if (entry.labelCount === 0) this.#wrong(`series ${ref} has no labels`);
+    this.#labelEntries += entry.labelCount;
+    for (let i = 0; i < 2 * entry.labelCount; i++) this.#usedSymbols[entry.labels[i]] = 1;
+    for (let i = 2; i < 2 * entry.labelCount; i += 2)
+      if (entry.labels[i] <= entry.labels[i - 2]) this.#wrong(`labels of series ${ref} are out of order`);
+    if (entry.chunkCount === 0) this.#wrong(`series ${ref} has no chunks`);
+    for (let c = 0; c < entry.chunkCount; c++) {
+      if (c > 0 && entry.mint[c] <= entry.maxt[c - 1]) this.#wrong(`chunks of series ${ref} overlap`);
+      if (entry.mint[c] < minTime || entry.maxt[c] >= maxTime)
+        this.#wrong(`chunk ${entry.mint[c]}–${entry.maxt[c]} of series ${ref} is outside of the block`);
+    }
+  }
+
+  #verifyPostings(all: Uint32Array): void {
+    const { index } = this.#block;
+    const known = new Set(all);
+    let listed = 0;
+    for (const name of index.labelNames())
+      index.offsets.visitValues(name, '', (value, offset) => {
+        try {
+          const refs = index.postingsAt(offset);
+          listed += refs.length;
+          for (let i = 0; i < refs.length; i++)
+            if (!known.has(refs[i]) || (i > 0 && refs[i] <= refs[i - 1])) {
+              this.#wrong(`postings of ${name}=${JSON.stringify(value)} name a wrong series ${refs[i]}`);
+              break;
+            }
+        } catch (error) {
+          this.#wrong((error as Error).message);
+        }
+        return true;
+      });
+    if (listed !== this.#labelEntries)
+      this.#wrong(`postings list ${listed} labels of series instead of ${this.#labelEntries}`);
+  }
+
+  #verifyCounts(): void {
+    const { numSeries, numChunks, numSamples } = this.#block.meta.stats;
+    const counts = [
+      ['series', this.#series, numSeries],
+      ['chunks', this.#chunks, numChunks],
+      ['samples', this.#samples, numSamples],
+    ] as const;
+    for (const [what, found, said] of counts)
+      if (found !== said) this.#wrong(`${found} ${what}, meta.json says ${said}`);
+  }
+
+  #wrong(finding: string): void {
+    if (this.#findingCount++ < FINDINGS_MAX) this.#findings.push(finding);
+  }
+}

@@ -1,0 +1,381 @@
+import { crc32c } from '../../encoding/crc32c.ts';
+import { visitLabels } from '../../encoding/label-bytes.ts';
+import { VeronaError } from '../../model/errors.ts';
+import { assert } from '../../platform/assert.ts';
+import type { Disk, DiskFile } from '../../platform/disk.ts';
+import { ByteReader } from '../format/byte-reader.ts';
+import { ByteWriter } from '../format/byte-writer.ts';
+import { FileWriter } from '../format/file-writer.ts';
+import { encodeChunkMetas, encodeToc, INDEX_MAGIC, INDEX_VERSION, SERIES_ALIGN } from './index-format.ts';
+import { SymbolTable } from './symbol-table.ts';
+
+/** Entries of postings lists made in one pass over the series: 8 bytes each. */
+const POSTINGS_PER_PASS = 8 * 1024 * 1024;
+const SPOOL_READ_BYTES = 1024 * 1024;
+
+/**
+ * Writes the index of a block in one pass over its series, which come in order. Symbols have to stand before the series
+ * in the file but are known only after them, so series wait in a spool file beside it. Memory: symbols, 4 bytes per
+ * series, the places of postings lists, and `POSTINGS_PER_PASS` entries.
+ */
+export class IndexWriter {
+  readonly #disk: Disk;
+  readonly #path: string;
+  readonly #spool: FileWriter;
+  readonly #symbols = new SymbolTable();
+  readonly #chunks = new ByteWriter(1024);
+  #seriesCount = 0;
+  #lastLabels = new Uint8Array(0);
+
+  private constructor(disk: Disk, path: string, spool: DiskFile) {
+    this.#disk = disk;
+    this.#path = path;
+    this.#spool = new FileWriter(spool);
+  }
+
+  static async create(disk: Disk, path: string): Promise<IndexWriter> {
+    return new IndexWriter(disk, path, await disk.open(`${path}.spool`, 'create'));
+  }
+
+  /**
+   * Adds the next series. `labelBytes` are canonical and sort after the last ones; chunks are ordered by time without
+   * overlap. Throws `corrupt` when they are not.
+   */
+  add(
+    labelBytes: Uint8Array,
+    count: number,
+    mint: ArrayLike<number>,
+    maxt: ArrayLike<number>,
+    ref: ArrayLike<number>,
+  ): void {
+    this.#checkOrder(labelBytes);
+    for (let i = 0; i < count; i++)
+      if (maxt[i] < mint[i] || (i > 0 && mint[i] <= maxt[i - 1]))
+        throw new VeronaError('corrupt', `chunks overlap or are out of order at ${mint[i]}`);
+    this.#chunks.clear();
+    encodeChunkMetas(this.#chunks, count, mint, maxt, ref);
+    const { out } = this.#spool;
+    const start = out.length;
+    out.be32(0);
+    let labels = 0;
+    visitLabels(labelBytes, 0, labelBytes.length, () => labels++);
+    out.uvarint(labels);
+    visitLabels(labelBytes, 0, labelBytes.length, (nameStart, nameEnd, valueStart, valueEnd) => {
+      out.uvarint(this.#symbols.intern(labelBytes, nameStart, nameEnd));
+      out.uvarint(this.#symbols.intern(labelBytes, valueStart, valueEnd));
+    });
+    out.bytes(this.#chunks.view());
+    out.setBe32(start, out.length - start - 4);
+    this.#seriesCount++;
+  }
+
+  /** To be awaited now and then, so that what was added gets out of memory. */
+  drain(): Promise<void> {
+    return this.#spool.drain();
+  }
+
+  /** Writes the index, durable. */
+  async finish(): Promise<{ readonly seriesCount: number; readonly symbolCount: number }> {
+    await this.#spool.flush();
+    const writer = new FileWriter(await this.#disk.open(this.#path, 'create'));
+    try {
+      const body = new IndexBody(writer, this.#spool.file, this.#symbols, this.#seriesCount);
+      await body.write();
+    } finally {
+      await this.#closeSpool();
+      await writer.finish();
+    }
+    return { seriesCount: this.#seriesCount, symbolCount: this.#symbols.count };
+  }
+
+  /** Gives up; removes the spool file. */
+  async abort(): Promise<void> {
+    await this.#closeSpool();
+  }
+
+  async #closeSpool(): Promise<void> {
+    await this.#spool.file.close();
+    await this.#disk.remove(`${this.#path}.spool`);
+  }
+
+  #checkOrder(labelBytes: Uint8Array): void {
+    if (this.#seriesCount > 0 && compareLabelBytes(this.#lastLabels, labelBytes) >= 0)
+      throw new VeronaError('corrupt', `series ${this.#seriesCount} of the index is out of order`);
+    this.#lastLabels = labelBytes.slice();
+  }
+}
+
+/** Writes the sections one after another. */
+class IndexBody {
+  readonly #writer: FileWriter;
+  readonly #spool: DiskFile;
+  readonly #symbols: SymbolTable;
+  readonly #sorted: Uint32Array;
+  /** Place of a symbol in the sorted table, by its number. */
+  readonly #rank: Uint32Array;
+  readonly #seriesRefs: Uint32Array;
+  /** Postings entries by rank of their label name. */
+  readonly #entriesByName = new Map<number, number>();
+  readonly #lists: { name: number; value: number; offset: number }[] = [];
+  #allOffset = 0;
+
+  constructor(writer: FileWriter, spool: DiskFile, symbols: SymbolTable, seriesCount: number) {
+    this.#writer = writer;
+    this.#spool = spool;
+    this.#symbols = symbols;
+    this.#sorted = symbols.sorted();
+    this.#rank = new Uint32Array(symbols.count);
+    for (let i = 0; i < this.#sorted.length; i++) this.#rank[this.#sorted[i]] = i;
+    this.#seriesRefs = new Uint32Array(seriesCount);
+  }
+
+  async write(): Promise<void> {
+    const { out } = this.#writer;
+    out.be32(INDEX_MAGIC);
+    out.byte(INDEX_VERSION);
+    const symbols = this.#writer.position;
+    await this.#writeSymbols();
+    const series = this.#writer.position;
+    await this.#writeSeries();
+    const postings = this.#writer.position;
+    await this.#writePostings();
+    const labelOffsetTable = this.#writer.position;
+    for (const number of [4, 0, crc32c(new Uint8Array(4))]) out.be32(number);
+    const postingsOffsetTable = this.#writer.position;
+    await this.#writeOffsetTable();
+    encodeToc(out, {
+      symbols,
+      series,
+      labelIndices: postings,
+      labelOffsetTable,
+      postings,
+      postingsOffsetTable,
+    });
+  }
+
+  async #writeSymbols(): Promise<void> {
+    await this.#section(async (section) => {
+      section.be32(this.#sorted.length);
+      for (const id of this.#sorted) {
+        section.prefixed(this.#symbols.bytesOf(id));
+        await section.drain();
+      }
+    });
+  }
+
+  async #writeSeries(): Promise<void> {
+    const content = new ByteWriter(1024);
+    let i = 0;
+    await this.#eachSpooled((reader) => {
+      content.clear();
+      const labels = reader.uvarint();
+      content.uvarint(labels);
+      for (let k = 0; k < labels; k++) {
+        const name = this.#rank[reader.uvarint()];
+        content.uvarint(name);
+        content.uvarint(this.#rank[reader.uvarint()]);
+        this.#entriesByName.set(name, (this.#entriesByName.get(name) ?? 0) + 1);
+      }
+      content.bytes(reader.take(reader.left));
+      const { out } = this.#writer;
+      out.pad(SERIES_ALIGN, this.#writer.origin);
+      const ref = this.#writer.position / SERIES_ALIGN;
+      if (ref >= 2 ** 32) throw new VeronaError('limit', 'index: series section exceeds 64 GiB');
+      this.#seriesRefs[i++] = ref;
+      out.prefixed(content.view());
+      out.be32(crc32c(content.view()));
+    });
+  }
+
+  async #writePostings(): Promise<void> {
+    this.#writer.out.pad(4, this.#writer.origin);
+    this.#allOffset = await this.#writeList(this.#seriesRefs);
+    const names = [...this.#entriesByName.keys()].sort((a, b) => a - b);
+    for (let from = 0; from < names.length; ) {
+      const group = new Set<number>();
+      let entries = 0;
+      for (; from < names.length; from++) {
+        const count = this.#entriesByName.get(names[from]) as number;
+        if (group.size > 0 && entries + count > POSTINGS_PER_PASS) break;
+        group.add(names[from]);
+        entries += count;
+      }
+      await this.#writeGroup(group, entries);
+    }
+  }
+
+  /** Collects the postings of some label names in one pass over the series, and writes them ordered by name and value. */
+  async #writeGroup(names: ReadonlySet<number>, entries: number): Promise<void> {
+    const lists: { name: number; value: number; count: number }[] = [];
+    const byName = new Map<number, Map<number, number>>();
+    const listOf = new Uint32Array(entries);
+    const refOf = new Uint32Array(entries);
+    let used = 0;
+    let i = 0;
+    await this.#eachSpooled((reader) => {
+      const ref = this.#seriesRefs[i++];
+      for (let labels = reader.uvarint(); labels > 0; labels--) {
+        const name = this.#rank[reader.uvarint()];
+        const value = this.#rank[reader.uvarint()];
+        if (!names.has(name)) continue;
+        let values = byName.get(name);
+        if (!values) byName.set(name, (values = new Map()));
+        let list = values.get(value);
+        if (list === undefined) {
+          list = lists.push({ name, value, count: 0 }) - 1;
+          values.set(value, list);
+        }
+        lists[list].count++;
+        listOf[used] = list;
+        refOf[used++] = ref;
+      }
+    });
+    assert(used === entries, 'both passes see the same labels');
+    const starts = new Uint32Array(lists.length + 1);
+    for (const [k, list] of lists.entries()) starts[k + 1] = starts[k] + list.count;
+    const next = starts.slice();
+    const sorted = new Uint32Array(entries);
+    for (let k = 0; k < entries; k++) sorted[next[listOf[k]]++] = refOf[k];
+    const order = [...lists.keys()].sort(
+      (a, b) => lists[a].name - lists[b].name || lists[a].value - lists[b].value,
+    );
+    for (const k of order) {
+      const offset = await this.#writeList(sorted.subarray(starts[k], starts[k + 1]));
+      this.#lists.push({ name: lists[k].name, value: lists[k].value, offset });
+    }
+  }
+
+  async #writeList(refs: Uint32Array): Promise<number> {
+    const offset = this.#writer.position;
+    await this.#section(async (section) => {
+      section.be32(refs.length);
+      for (let i = 0; i < refs.length; i++) {
+        section.be32(refs[i]);
+        if ((i & 0xffff) === 0xffff) await section.drain();
+      }
+    });
+    await this.#writer.drain();
+    return offset;
+  }
+
+  async #writeOffsetTable(): Promise<void> {
+    const empty = new Uint8Array(0);
+    await this.#section(async (section) => {
+      section.be32(this.#lists.length + 1);
+      section.offsetEntry(empty, empty, this.#allOffset);
+      for (const { name, value, offset } of this.#lists) {
+        const nameBytes = this.#symbols.bytesOf(this.#sorted[name]);
+        section.offsetEntry(nameBytes, this.#symbols.bytesOf(this.#sorted[value]), offset);
+        await section.drain();
+      }
+    });
+  }
+
+  /** Writes a section whose length and checksum become known as it is written. */
+  async #section(fill: (section: Section) => Promise<void>): Promise<void> {
+    const at = this.#writer.position;
+    this.#writer.out.be32(0);
+    const section = new Section(this.#writer);
+    await fill(section);
+    const { length, sum } = section.end();
+    if (length >= 2 ** 32) throw new VeronaError('limit', 'index: section exceeds 4 GiB');
+    this.#writer.out.be32(sum);
+    if (at >= this.#writer.origin) this.#writer.out.setBe32(at - this.#writer.origin, length);
+    else {
+      const field = new ByteWriter(4);
+      field.be32(length);
+      await this.#writer.file.writeAt([field.view()], at);
+    }
+  }
+
+  async #eachSpooled(visit: (reader: ByteReader) => void): Promise<void> {
+    const size = await this.#spool.size();
+    let block = new Uint8Array(SPOOL_READ_BYTES);
+    let offset = 0;
+    while (offset < size) {
+      const length = await this.#spool.readAt(block, offset);
+      const used = visitFramed(block.subarray(0, length), visit);
+      // An entry larger than the block: read again with more room.
+      if (used === 0) block = new Uint8Array(block.length * 2);
+      offset += used;
+      await this.#writer.drain();
+    }
+  }
+}
+
+/** A section being written: counts its bytes and their checksum as the buffer is emptied. */
+class Section {
+  readonly #writer: FileWriter;
+  #from: number;
+  #length = 0;
+  #sum = 0;
+
+  constructor(writer: FileWriter) {
+    this.#writer = writer;
+    this.#from = writer.out.length;
+  }
+
+  be32(value: number): void {
+    this.#writer.out.be32(value);
+  }
+
+  prefixed(bytes: Uint8Array): void {
+    this.#writer.out.prefixed(bytes);
+  }
+
+  offsetEntry(name: Uint8Array, value: Uint8Array, offset: number): void {
+    this.#writer.out.uvarint(2);
+    this.#writer.out.prefixed(name);
+    this.#writer.out.prefixed(value);
+    this.#writer.out.uvarint(offset);
+  }
+
+  async drain(): Promise<void> {
+    if (!this.#writer.isFull) return;
+    this.#count();
+    await this.#writer.flush();
+    this.#from = 0;
+  }
+
+  end(): { length: number; sum: number } {
+    this.#count();
+    return { length: this.#length, sum: this.#sum };
+  }
+
+  #count(): void {
+    const { out } = this.#writer;
+    const bytes = out.view(this.#from);
+    this.#sum = crc32c(bytes, 0, bytes.length, this.#sum);
+    this.#length += bytes.length;
+    this.#from = out.length;
+  }
+}
+
+function visitFramed(block: Uint8Array, visit: (reader: ByteReader) => void): number {
+  const view = new DataView(block.buffer, block.byteOffset, block.length);
+  let at = 0;
+  while (at + 4 <= block.length) {
+    const length = view.getUint32(at);
+    if (at + 4 + length > block.length) break;
+    visit(new ByteReader(block, at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return at;
+}
+
+/** The order of `compareLabels`, over canonical label bytes. */
+export function compareLabelBytes(a: Uint8Array, b: Uint8Array): number {
+  const left = textRanges(a);
+  const right = textRanges(b);
+  for (let i = 0; i < left.length && i < right.length; i += 2) {
+    const order = Buffer.compare(a.subarray(left[i], left[i + 1]), b.subarray(right[i], right[i + 1]));
+    if (order !== 0) return order;
+  }
+  return left.length - right.length;
+}
+
+function textRanges(bytes: Uint8Array): number[] {
+  const ranges: number[] = [];
+  visitLabels(bytes, 0, bytes.length, (a, b, c, d) => ranges.push(a, b, c, d));
+  return ranges;
+}
