@@ -9,7 +9,7 @@ import { pinToTime, variesWithTime } from './at-modifier.ts';
 import { almostEqual } from './compare.ts';
 import type { Answer, Subject } from './harness.ts';
 import { runScript } from './run-script.ts';
-import { type LoadedSeries, parseScript } from './script.ts';
+import { parseScript } from './script.ts';
 import { parseSeriesDescription } from './series-description.ts';
 import { parseStartTimes } from './start-times.ts';
 
@@ -78,7 +78,7 @@ test('classic series are loaded once more as native histograms', () => {
     x_bucket{le="+Inf"} 3 5
     x_sum 7 9
     x_count 3 5`);
-  const { series } = load as { series: LoadedSeries[] };
+  const { series } = load as Extract<typeof load, { kind: 'load' }>;
   expect(series).toHaveLength(5);
   expect(series[4].labels.toJSON()).toEqual({ [METRIC_NAME]: 'x' });
   expect(series[4].samples[1]).toMatchObject({
