@@ -1,5 +1,7 @@
 import { VeronaError } from '../model/errors.ts';
 import type { AnyHistogram, FloatHistogram, Histogram } from '../model/histogram.ts';
+import { reduceResolution } from '../model/histogram-shape.ts';
+import { EXPONENTIAL_SCHEMA_MAX } from '../model/histogram-validate.ts';
 import { assert } from '../platform/assert.ts';
 import { BitReader, BitWriter } from './bits.ts';
 import { ChunkEncoding } from './encoding.ts';
@@ -201,7 +203,7 @@ export function decodeHistogramChunk(
     const sample: HistogramSample<AnyHistogram> =
       i === 0 ? fields.readFirst(from, layout) : fields.readNext(from, layout);
     timestamps[i] = sample.t;
-    histograms.push(withHint(sample.histogram, header, i));
+    histograms.push(withHint(readable(sample.histogram), header, i));
   }
   checkTimes(timestamps);
   return { timestamps, histograms, header };
@@ -209,6 +211,13 @@ export function decodeHistogramChunk(
 
 function fieldsOf(kind: AnyHistogram['kind']): IntegerFields | FloatFields {
   return kind === 'integer' ? new IntegerFields() : new FloatFields();
+}
+
+/** Schemas beyond ours are reserved for finer resolutions of newer writers; Prometheus reads them coarser. */
+function readable(histogram: AnyHistogram): AnyHistogram {
+  return histogram.schema > EXPONENTIAL_SCHEMA_MAX
+    ? reduceResolution(histogram, EXPONENTIAL_SCHEMA_MAX)
+    : histogram;
 }
 
 function withHint(histogram: AnyHistogram, header: ResetHeader, i: number): AnyHistogram {

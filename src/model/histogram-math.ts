@@ -10,7 +10,7 @@ import {
   usesCustomBuckets,
   withSides,
 } from './histogram-shape.ts';
-import { reconcileZeroBuckets } from './histogram-zero.ts';
+import { outsideZero, reconcileZeroBuckets } from './histogram-zero.ts';
 
 /** What came of adding or subtracting two histograms. */
 export interface Combined {
@@ -54,11 +54,21 @@ export function alignHistograms(
   if (!usesCustomBuckets(a)) {
     const [x, y] = reconcileZeroBuckets(a, b);
     const schema = Math.min(x.schema, y.schema);
-    return { a: reduceResolution(x, schema), b: reduceResolution(y, schema), boundsReconciled: false };
+    const coarse = dropInsideZero(reduceResolution(y, schema));
+    return { a: reduceResolution(x, schema), b: coarse, boundsReconciled: false };
   }
   if (equalNumbers(a.customValues, b.customValues)) return { a, b, boundsReconciled: false };
   const shared = a.customValues.filter((bound) => b.customValues.includes(bound));
   return { a: rebound(a, shared), b: rebound(b, shared), boundsReconciled: true };
+}
+
+/** What the second operand has inside its zero bucket does not count, as in Prometheus. */
+function dropInsideZero(histogram: FloatHistogram): FloatHistogram {
+  const { schema, zeroThreshold } = histogram;
+  if (zeroThreshold === 0) return histogram;
+  const side = (name: 'positive' | 'negative') =>
+    outsideZero(sparseCounts(histogram, name), schema, zeroThreshold);
+  return withSides(histogram, side('positive'), side('negative'));
 }
 
 /** Calls `visit` with every bucket index of the two and both counts, ascending; 0 where one has none. */

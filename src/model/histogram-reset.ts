@@ -1,4 +1,3 @@
-import { exponentialBound } from './exponential-bounds.ts';
 import type { FloatHistogram } from './histogram.ts';
 import { alignHistograms, visitBoth } from './histogram-math.ts';
 import {
@@ -8,7 +7,7 @@ import {
   sparseCounts,
   usesCustomBuckets,
 } from './histogram-shape.ts';
-import { zeroCountAt } from './histogram-zero.ts';
+import { outsideZero, zeroCountAt } from './histogram-zero.ts';
 
 /**
  * Whether a counter was reset between two histograms: by the hint if there is one, else when any count went down, or
@@ -54,11 +53,4 @@ function wentDown(current: SparseCounts, previous: SparseCounts): boolean {
     down ||= now < before;
   });
   return down;
-}
-
-function outsideZero(side: SparseCounts, schema: number, threshold: number): SparseCounts {
-  const from = side.indexes.findIndex((index) => exponentialBound(index, schema) > threshold);
-  if (from === 0) return side;
-  if (from < 0) return { indexes: [], counts: [] };
-  return { indexes: side.indexes.slice(from), counts: side.counts.slice(from) };
 }

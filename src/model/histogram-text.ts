@@ -9,20 +9,19 @@ import {
 
 /** Prometheus' text of a histogram: `{count:3, sum:1.5, [-0.001,0.001]:1, (0.5,1]:2}`, empty buckets left out. */
 export function histogramText(histogram: AnyHistogram): string {
-  const buckets = [
+  const number = histogram.kind === 'float' ? formatG : String;
+  const parts = [
     ...negativeBuckets(histogram).reverse(),
     zeroBucket(histogram),
     ...positiveBuckets(histogram),
-  ];
-  const parts = buckets.filter(({ count }) => count !== 0).map(bucketText);
-  const number = histogram.kind === 'float' ? formatG : String;
+  ]
+    .filter(({ count }) => count !== 0)
+    .map((bucket) => `${boundsText(bucket)}:${number(bucket.count)}`);
   return `{${[`count:${number(histogram.count)}`, `sum:${formatG(histogram.sum)}`, ...parts].join(', ')}}`;
+}
 
-  function bucketText({ lower, upper, lowerInclusive, upperInclusive, count }: Bucket): string {
-    const open = lowerInclusive ? '[' : '(';
-    const close = upperInclusive ? ']' : ')';
-    return `${open}${formatG(lower)},${formatG(upper)}${close}:${number(count)}`;
-  }
+function boundsText({ lower, upper, lowerInclusive, upperInclusive }: Bucket): string {
+  return `${lowerInclusive ? '[' : '('}${formatG(lower)},${formatG(upper)}${upperInclusive ? ']' : ')'}`;
 }
 
 /** Which ends of a bucket belong to it, as the HTTP API numbers it: 0 the upper, 1 the lower, 2 none, 3 both. */

@@ -1,3 +1,4 @@
+import { exponentialBound } from './exponential-bounds.ts';
 import type { FloatHistogram } from './histogram.ts';
 import { negativeBuckets, positiveBuckets } from './histogram-buckets.ts';
 import { type SparseCounts, sparseCounts, withSides } from './histogram-shape.ts';
@@ -65,4 +66,12 @@ export function reconcileZeroBuckets(
     else a = widenZeroBucket(a, b.zeroThreshold);
   }
   return [a, b];
+}
+
+/** The buckets of one side without those that lie wholly inside the zero bucket, where none should be. */
+export function outsideZero(side: SparseCounts, schema: number, threshold: number): SparseCounts {
+  const from = side.indexes.findIndex((index) => exponentialBound(index, schema) > threshold);
+  if (from === 0) return side;
+  if (from < 0) return { indexes: [], counts: [] };
+  return { indexes: side.indexes.slice(from), counts: side.counts.slice(from) };
 }
