@@ -113,13 +113,13 @@ export class HeadServer {
 export class RemoteHead implements Querier {
   readonly warnings: readonly string[] = [];
   readonly #ask: (request: HeadRequest) => Promise<unknown>;
-  readonly #complete: (slice: HeadSlice, range: { mint: number; maxt: number }) => Promise<SeriesBatch>;
+  readonly #complete: (slice: HeadSlice) => Promise<SeriesBatch>;
   #nextCursor = 1;
 
   /** `complete` reads the closed chunks of a slice from `chunks_head/` and cuts out what was deleted. */
   constructor(
     ask: (request: unknown) => Promise<unknown>,
-    complete: (slice: HeadSlice, range: { mint: number; maxt: number }) => Promise<SeriesBatch>,
+    complete: (slice: HeadSlice) => Promise<SeriesBatch>,
   ) {
     this.#ask = ask;
     this.#complete = complete;
@@ -140,7 +140,7 @@ export class RemoteHead implements Querier {
         ctx.signal.throwIfAborted();
         coming = this.#ask({ op: 'next', cursor });
         coming.catch(() => {});
-        const batch = await this.#complete(slice, request);
+        const batch = await this.#complete(slice);
         if (batch.seriesCount > 0) yield batch;
       }
     } finally {

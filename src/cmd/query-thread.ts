@@ -1,0 +1,71 @@
+import type { BucketBlock } from '../blocks/bucket-blocks.ts';
+import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
+import { SystemClock } from '../platform/clock.ts';
+import { NodeDisk } from '../platform/node-disk.ts';
+import { type LogLevel, PinoLog } from '../platform/pino-log.ts';
+import { SystemRandom } from '../platform/random.ts';
+import { threadParent } from '../platform/threads.ts';
+import { Engine, type Features } from '../promql/engine.ts';
+import { Answerer } from '../query/answer.ts';
+import { ThreadHost } from '../query/thread-host.ts';
+import { mergeQueriers } from '../storage/merge.ts';
+import { StoreGateway } from '../store-gateway/store-gateway.ts';
+import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
+
+/** What a query thread is started with. */
+export interface QueryThreadData {
+  readonly lookbackDeltaMs: number;
+  readonly maxSamples: number;
+  readonly timeoutMs: number;
+  readonly features: Features;
+  readonly bucket: BucketOptions | undefined;
+  readonly cacheDir: string;
+  readonly pageCacheBytes: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'text' | 'json';
+}
+
+/** Everything of a tenant that one query may read. */
+export interface TenantView {
+  readonly local: ViewDescription | undefined;
+  readonly bucketBlocks: readonly BucketBlock[];
+}
+
+/** A query thread: evaluates, decodes and writes answers; asks the main thread only for slices of heads. */
+const { port, data } = threadParent();
+const options = data as QueryThreadData;
+const clock = new SystemClock();
+const disk = new NodeDisk();
+const log = PinoLog.open(options.logLevel, options.logFormat);
+const sources = new ViewSources(disk, options.pageCacheBytes);
+const gateway = options.bucket && (await openGateway(options.bucket));
+const engine = new Engine({
+  lookbackDeltaMs: options.lookbackDeltaMs,
+  maxSamples: options.maxSamples,
+  timeoutMs: options.timeoutMs,
+  features: options.features,
+  clock,
+});
+const answerer = new Answerer(engine, options.lookbackDeltaMs);
+
+new ThreadHost(port, {
+  clock,
+  answer: (job, queryable, signal) => answerer.answer(job, queryable, signal),
+  open: (tenant, view, ask) => {
+    const { local, bucketBlocks } = view as TenantView;
+    return {
+      querier: async (mint, maxt) => {
+        const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
+        const localUlids = new Set(local?.blocks.map((block) => block.ulid));
+        if (gateway && bucketBlocks.length > 0)
+          queriers.push(gateway.querier(tenant, { blocks: bucketBlocks, localUlids }, mint, maxt));
+        return mergeQueriers(queriers);
+      },
+    };
+  },
+});
+
+async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
+  const opened = await openBucket(bucket, { disk, clock, random: new SystemRandom() });
+  return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: opened, disk, log });
+}
