@@ -55,7 +55,7 @@ export class BatchDecoder {
     const { chunkStarts } = this.#opened();
     const from = chunkStarts[series];
     const to = chunkStarts[series + 1];
-    if (this.kind(series) !== 'mixed') return this.#decodeRun(series, from, to, mint, maxt, keepStale);
+    if (this.kind(series) === 'floats') return this.#decodeRun(series, from, to, mint, maxt, keepStale);
     return this.#decodeMixed(series, mint, maxt, keepStale);
   }
 
@@ -106,7 +106,7 @@ export class BatchDecoder {
     }
   }
 
-  /** Float and histogram chunks of one series: rare, so each float chunk is taken on its own and merged here. */
+  /** Not all chunks are of floats: rare, so each float chunk is taken on its own and merged here. */
   #decodeMixed(series: number, mint: number, maxt: number, keepStale: boolean): SampleView {
     const byTime = new Map<number, [low: number, high: number]>();
     this.#visitChunks(series, mint, maxt, (chunk, encoding) => {

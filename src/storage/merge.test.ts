@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { XorAppender } from '../chunkenc/xor.ts';
+import { encodeLabels } from '../encoding/label-bytes.ts';
+import { compareLabels, Labels } from '../model/labels.ts';
+import { Matcher } from '../model/matcher.ts';
+import { type AcceptanceData, querierAcceptance, selectSamples } from './acceptance.ts';
+import { BatchBuilder } from './batch-builder.ts';
+import { compareLabelBytes } from './compare-label-bytes.ts';
+import { MemoryStorage } from './memory-storage.ts';
+import { mergeQueriers } from './merge.ts';
+import type { Querier, Queryable } from './querier.ts';
+
+/** Samples spread over three storages, some in two of them. */
+async function openMerged(data: AcceptanceData): Promise<Queryable> {
+  const storages = [new MemoryStorage(), new MemoryStorage(), new MemoryStorage()];
+  const appenders = storages.map((storage) => storage.appender());
+  for (const [i, { labels, t, v }] of data.floats.entries()) {
+    appenders[i % 3].append(labels, t, v);
+    if (i % 7 === 0) appenders[(i + 1) % 3].append(labels, t, v);
+  }
+  for (const [i, { labels, t, histogram }] of data.histograms.entries())
+    appenders[Math.floor(i / 40) % 3].appendHistogram(labels, t, histogram);
+  for (const appender of appenders) await appender.commit();
+  return {
+    querier: async (mint, maxt) =>
+      mergeQueriers(await Promise.all(storages.map((storage) => storage.querier(mint, maxt)))),
+  };
+}
+
+querierAcceptance('merged storages', openMerged);
+
+const up = Labels.from({ __name__: 'up' });
+const request = { matchers: [new Matcher('=', '__name__', 'up')], mint: 0, maxt: 100, sorted: true };
+const ctx = { signal: new AbortController().signal };
+
+test('for equal times and ranges the later source wins', async () => {
+  const merged = mergeQueriers([await storageWith(1, 10), await storageWith(2, 10)]);
+  expect(await selectSamples(merged, request)).toEqual({ '{__name__="up"}': ['10 2'] });
+});
+
+test('a single source is handed through', async () => {
+  const only = await storageWith(1, 10);
+  expect(mergeQueriers([only])).toBe(only);
+});
+
+test('an error of one source fails the answer, and all sources are closed', async () => {
+  let closed = 0;
+  const failing: Querier = {
+    ...(await storageWith(1, 10)),
+    async *select() {
+      yield await Promise.reject(new Error('gone'));
+    },
+    labelNames: () => Promise.reject(new Error('gone')),
+    warnings: ['half of it is missing'],
+    close: async () => {
+      closed++;
+    },
+  } as unknown as Querier;
+  const merged = mergeQueriers([failing, await storageWith(1, 10), failing]);
+  await expect(selectSamples(merged, request)).rejects.toThrow('gone');
+  await expect(merged.labelNames(ctx, { ...request, limit: 0 })).rejects.toThrow('gone');
+  expect(merged.warnings).toEqual(['half of it is missing']);
+  await merged.close();
+  expect(closed).toBe(2);
+});
+
+test('label bytes order as label sets do', () => {
+  const text = fc.oneof(fc.constantFrom('a', 'b', 'ab', '\uffff', '😀', 'é', 'x'.repeat(200)), fc.string());
+  const labelSet = fc.dictionary(text, text, { maxKeys: 4 }).map((pairs) => Labels.from(pairs));
+  fc.assert(
+    fc.property(labelSet, labelSet, (a, b) => {
+      const order = compareLabelBytes(encodeLabels(a), encodeLabels(b));
+      expect(Math.sign(order)).toBe(Math.sign(compareLabels(a, b)));
+    }),
+  );
+});
+
+test('a batch is full by series or by bytes', () => {
+  const builder = new BatchBuilder(2, 1_000);
+  builder.addSeries(encodeLabels(up));
+  expect(builder.isFull).toBe(false);
+  builder.addChunk(1, 1, 1, new Uint8Array(2_000));
+  expect(builder.isFull).toBe(true);
+  const batch = builder.take();
+  expect(batch).toMatchObject({ seriesCount: 1, chunkStarts: Uint32Array.of(0, 1) });
+  expect(builder.isEmpty).toBe(true);
+  builder.addSeries(encodeLabels(up));
+  builder.addSeries(encodeLabels(up));
+  expect(builder.isFull).toBe(true);
+  const appender = new XorAppender();
+  appender.append(5, 5);
+  builder.addChunk(5, 5, appender.encoding, appender.bytes());
+  expect(builder.take().chunkStarts).toEqual(Uint32Array.of(0, 0, 1));
+});
+
+async function storageWith(v: number, t: number): Promise<Querier> {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  appender.append(up, t, v);
+  await appender.commit();
+  return storage.querier(0, 100);
+}
