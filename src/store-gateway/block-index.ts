@@ -51,7 +51,7 @@ export class BlockIndex {
       const fetched = await FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize);
       return guesses.map(({ start }) => {
         try {
-          return decodeSeriesEntry(fetched.from(start), this.header, mint, maxt);
+          return decodeSeriesEntry(fetched.from(start), mint, maxt);
         } catch (error) {
           throw wrapError(`series at ${start}`, error);
         }

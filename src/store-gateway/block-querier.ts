@@ -1,7 +1,6 @@
-import { encodeLabels } from '../encoding/label-bytes.ts';
-import { VeronaError } from '../model/errors.ts';
 import { compareStrings } from '../model/labels.ts';
 import { Matcher } from '../model/matcher.ts';
+import { assertNotAborted } from '../objstore/bucket.ts';
 import { BatchBuilder } from '../storage/batch-builder.ts';
 import type {
   ExemplarSeries,
@@ -13,6 +12,7 @@ import type {
 import type { SeriesBatch } from '../storage/series-batch.ts';
 import type { BlockChunks } from './block-chunks.ts';
 import type { BlockIndex } from './block-index.ts';
+import type { IndexHeader } from './index-header.ts';
 import type { RangeSource } from './ranges.ts';
 import type { SeriesEntry } from './series-entry.ts';
 
@@ -60,7 +60,7 @@ export class BlockQuerier implements Querier {
         this.#reads.budget.takeChunks(metas.length);
         const chunkAt = await chunks.fetch(source, metas);
         for (const entry of group) {
-          builder.addSeries(encodeLabels(entry.labels));
+          builder.addSeries(index.header.labelBytes(entry.labelSymbols));
           if (!hints?.labelsOnly)
             for (const meta of inOrder(entry)) {
               const { encoding, data } = chunkAt(meta);
@@ -75,7 +75,7 @@ export class BlockQuerier implements Querier {
   async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
     const { index } = await this.#open(ctx);
     if (request.matchers.length === 0) return limited(index.header.labelNames(), request.limit);
-    const names = new Set<string>();
+    const names = new Set<number>();
     for await (const series of this.#slices(
       this.#source(ctx),
       index,
@@ -83,18 +83,21 @@ export class BlockQuerier implements Querier {
       request.mint,
       request.maxt,
     ))
-      for (const { labels } of series) for (const [name] of labels) names.add(name);
-    return limited([...names].sort(compareStrings), request.limit);
+      for (const { labelSymbols } of series)
+        for (let i = 0; i < labelSymbols.length; i += 2) names.add(labelSymbols[i]);
+    return limited(toTexts(index.header, names), request.limit);
   }
 
   async labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
     const { index } = await this.#open(ctx);
     if (request.matchers.length === 0) return limited([...index.header.labelValues(name)], request.limit);
     const matchers = [...request.matchers, new Matcher('!=', name, '')];
-    const values = new Set<string>();
+    const values = new Set<number>();
     for await (const series of this.#slices(this.#source(ctx), index, matchers, request.mint, request.maxt))
-      for (const { labels } of series) values.add(labels.get(name));
-    return limited([...values].sort(compareStrings), request.limit);
+      for (const { labelSymbols } of series)
+        for (let i = 0; i < labelSymbols.length; i += 2)
+          if (index.header.symbol(labelSymbols[i]) === name) values.add(labelSymbols[i + 1]);
+    return limited(toTexts(index.header, values), request.limit);
   }
 
   /** Blocks hold no exemplars. */
@@ -113,17 +116,26 @@ export class BlockQuerier implements Querier {
     maxt: number,
     limit = Number.POSITIVE_INFINITY,
   ): AsyncGenerator<SeriesEntry[]> {
-    const { slice } = this.#reads;
     const refs = await index.select(source, matchers);
+    const size = this.#reads.slice.series;
+    const stopped = new AbortController();
+    const ctx = { signal: AbortSignal.any([source.ctx.signal, stopped.signal]) };
+    const read = (at: number) => index.series({ ...source, ctx }, refs.subarray(at, at + size), mint, maxt);
     let left = limit;
-    for (let at = 0; at < refs.length && left > 0; at += slice.series) {
-      if (source.ctx.signal.aborted) throw new VeronaError('canceled', 'read blocks in the bucket: canceled');
-      const part = refs.subarray(at, at + slice.series);
-      const entries = await index.series(source, part, mint, maxt);
-      const present = entries.filter(({ chunks }) => chunks.length > 0).slice(0, left);
-      this.#reads.budget.takeSeries(present.length);
-      left -= present.length;
-      yield present;
+    let next = refs.length > 0 ? read(0) : undefined;
+    try {
+      for (let at = size; next && left > 0; at += size) {
+        assertNotAborted(source.ctx, 'read blocks in the bucket');
+        const present = (await next).filter(({ chunks }) => chunks.length > 0).slice(0, left);
+        this.#reads.budget.takeSeries(present.length);
+        left -= present.length;
+        // The next series are on their way while the caller fetches the chunks of these.
+        next = at < refs.length && left > 0 ? read(at) : undefined;
+        next?.catch(() => {});
+        yield present;
+      }
+    } finally {
+      stopped.abort();
     }
   }
 
@@ -149,6 +161,10 @@ function* groupByChunks(series: readonly SeriesEntry[], chunksMax: number): Gene
 
 function inOrder({ chunks }: SeriesEntry) {
   return [...chunks].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
+}
+
+function toTexts(header: IndexHeader, symbols: ReadonlySet<number>): string[] {
+  return [...symbols].map((number) => header.symbol(number)).sort(compareStrings);
 }
 
 function limited(texts: readonly string[], limit: number): readonly string[] {

@@ -19,6 +19,7 @@ export interface RangeSource {
 
 /** Bytes between two wanted ranges that are rather read along than asked for separately. */
 const GAP_BYTES_MAX = 128 * 1024;
+const NOTHING = new Uint8Array(0);
 const READ_BYTES_MAX = 16 * 1024 * 1024;
 /** An entry that claims to be longer is damage: a postings list this long names 64 million series. */
 const ENTRY_BYTES_MAX = 256 * 1024 * 1024;
@@ -86,14 +87,13 @@ export class FetchedRanges {
     }
     // Entries do not overlap, so the part that begins last before the entry holds it, unless that part is one entry
     // read again; then it is in the part before.
-    const part = this.#after(low - 1, offset);
-    const earlier = this.#after(low - 2, offset);
-    return earlier.length > part.length ? earlier : part;
+    const further = this.#endOf(low - 2) > this.#endOf(low - 1) ? low - 2 : low - 1;
+    const part = this.#parts[further];
+    return part && this.#endOf(further) > offset ? part.bytes.subarray(offset - part.start) : NOTHING;
   }
 
-  #after(i: number, offset: number): Uint8Array {
-    const part = this.#parts[i];
-    return part ? part.bytes.subarray(offset - part.start) : new Uint8Array(0);
+  #endOf(i: number): number {
+    return i < 0 ? 0 : this.#parts[i].start + this.#parts[i].bytes.length;
   }
 }
 

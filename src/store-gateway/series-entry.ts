@@ -1,8 +1,6 @@
 import { crc32c } from '../encoding/crc32c.ts';
 import { VeronaError } from '../model/errors.ts';
-import { Labels } from '../model/labels.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
-import type { IndexHeader } from './index-header.ts';
 
 const TWO_32 = 2 ** 32;
 const CRC_SIZE = 4;
@@ -17,7 +15,8 @@ export interface ChunkMeta {
 }
 
 export interface SeriesEntry {
-  readonly labels: Labels;
+  /** Numbers of symbols: name, value, name, value … in the order of names. */
+  readonly labelSymbols: readonly number[];
   /** Ordered by time, only those that touch the wanted range. */
   readonly chunks: readonly ChunkMeta[];
 }
@@ -38,12 +37,7 @@ export function seriesEntrySize(bytes: Uint8Array): number {
  *
  * Throws `corrupt`.
  */
-export function decodeSeriesEntry(
-  bytes: Uint8Array,
-  header: IndexHeader,
-  mint: number,
-  maxt: number,
-): SeriesEntry {
+export function decodeSeriesEntry(bytes: Uint8Array, mint: number, maxt: number): SeriesEntry {
   const prefix = new ByteReader(bytes);
   const length = prefix.uvarint();
   const start = prefix.at;
@@ -52,15 +46,15 @@ export function decodeSeriesEntry(
   if (crc32c(bytes, start, start + length) !== new ByteReader(bytes, start + length).be32())
     throw new VeronaError('corrupt', 'bad checksum of a series entry');
   const reader = new ByteReader(bytes, start, start + length);
-  return { labels: readLabels(reader, header), chunks: readChunks(reader, mint, maxt) };
+  return { labelSymbols: readLabels(reader), chunks: readChunks(reader, mint, maxt) };
 }
 
-function readLabels(reader: ByteReader, header: IndexHeader): Labels {
+function readLabels(reader: ByteReader): number[] {
   const count = reader.uvarint();
   if (count * 2 > reader.left) throw new VeronaError('corrupt', `${count} labels in ${reader.left} bytes`);
-  const flat: string[] = [];
-  for (let i = 0; i < 2 * count; i++) flat.push(header.symbol(reader.uvarint()));
-  return Labels.fromSorted(flat);
+  const symbols: number[] = [];
+  for (let i = 0; i < 2 * count; i++) symbols.push(reader.uvarint());
+  return symbols;
 }
 
 function readChunks(reader: ByteReader, mint: number, maxt: number): ChunkMeta[] {
