@@ -1,5 +1,7 @@
 /** Most alternatives an expression may unfold to here. */
-const SEQUENCES_MAX = 4_096;
+const SEQUENCES_MAX = 65_536;
+/** Most alternatives tried one by one because some have gaps; beyond, an automaton is faster. */
+const GAP_SEQUENCES_MAX = 64;
 /** Most characters all alternatives together may have. */
 const UNFOLDED_LENGTH_MAX = 262_144;
 const DEPTH_MAX = 50;
@@ -96,7 +98,17 @@ class Unfolder {
   #atom(): readonly Sequence[] {
     if (this.#accept('(')) return this.#group();
     if (this.#accept('[')) return this.#class();
-    return [[this.#character(']')]];
+    return [[this.#run() ?? this.#character(']')]];
+  }
+
+  /** Plain characters as far as they go; not the last one when a quantifier is about it. */
+  #run(): string | undefined {
+    PLAIN.lastIndex = this.#at;
+    let text = PLAIN.exec(this.#source)?.[0] ?? '';
+    if ('?*+{'.includes(this.#source[this.#at + text.length] ?? '.'))
+      text = text.slice(0, lastCharacterOf(text));
+    this.#at += text.length;
+    return text === '' ? undefined : text;
   }
 
   #group(): Sequence[] {
@@ -148,6 +160,14 @@ class Unfolder {
   }
 }
 
+const PLAIN = /[^\\.+*?()|[\]{}^$]+/uy;
+
+/** Where the last character of a text begins. */
+function lastCharacterOf(text: string): number {
+  const code = text.codePointAt(text.length - 2);
+  return text.length - (code !== undefined && code > 0xffff ? 2 : 1);
+}
+
 function addRange(chars: Set<string>, first: number, last: number): void {
   if (last < first || last - first >= CLASS_SIZE_MAX) throw new NotFast();
   for (let code = first; code <= last; code++) chars.add(String.fromCodePoint(code));
@@ -182,6 +202,7 @@ function matcherOf(sequences: readonly Sequence[]): FastRegex {
     const setMatches = [...values];
     return { matches: (value) => values.has(value), setMatches, prefix: commonPrefix(setMatches) };
   }
+  if (sequences.length > GAP_SEQUENCES_MAX) throw new NotFast();
   const heads = sequences.map((sequence) => (typeof sequence[0] === 'string' ? sequence[0] : ''));
   const matchers = sequences.map(sequenceMatcher);
   const matches =
