@@ -18,7 +18,9 @@ export function regexCost(source: string): number {
       REPETITION.lastIndex = i;
       const match = REPETITION.exec(source);
       if (match === null) continue;
-      const times = Math.max(Number(match[1]), Number(match[2] || 0));
+      const written = Math.max(Number(match[1]), Number(match[2] || 0));
+      // More is refused by RE2 before it unfolds anything.
+      const times = written > REPETITIONS_MAX ? 1 : written;
       cost += last * Math.max(times - 1, 0);
       last *= Math.max(times, 1);
       i += match[0].length - 1;
@@ -32,6 +34,8 @@ export function regexCost(source: string): number {
   return cost;
 }
 
+/** RE2's own limit on one repetition. */
+const REPETITIONS_MAX = 1_000;
 const REPETITION = /\{(\d+)(?:,(\d*))?\}/y;
 
 /** Where the bracket expression that opens at `start` closes, or the end of the text. */

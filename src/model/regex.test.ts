@@ -48,6 +48,7 @@ test.each([
   ['*a', 'missing argument to repetition operator: `*`'],
   ['(?=a)', 'invalid or unsupported Perl syntax: `(?=`'],
   ['\\8', 'invalid escape sequence: `\\8`'],
+  ['a\\', 'trailing backslash at end of expression: ``'],
   ['a)(b', 'unexpected ): `a)(b`'],
 ])('%j is refused in the words of Go', (source, message) => {
   const isRefused = expect.objectContaining({

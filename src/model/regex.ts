@@ -59,9 +59,14 @@ function compileRe2(source: string): RE2JS {
   try {
     return RE2JS.compile(source, RE2JS.DOTALL);
   } catch (cause) {
-    // Go's message without what RE2JS puts around: its flag, and what `bad` says again.
-    throw bad((cause as Error).message.replace(/^error parsing regexp: /, '').replace('`(?s)', '`'), cause);
+    throw bad(goMessage((cause as Error).message), cause);
   }
+}
+
+/** Go's words: without RE2JS's flag and what `bad` says again, and with the rest of the expression, even if empty. */
+function goMessage(message: string): string {
+  const text = message.replace(/^error parsing regexp: /, '').replace('`(?s)', '`');
+  return text === 'trailing backslash at end of expression' ? `${text}: \`\`` : text;
 }
 
 function bad(message: string, cause?: unknown): VeronaError {
