@@ -8,6 +8,7 @@ import { threadParent } from '../platform/threads.ts';
 import { Engine, type Features } from '../promql/engine.ts';
 import { Answerer } from '../query/answer.ts';
 import { ThreadHost } from '../query/thread-host.ts';
+import { emptyQuerier } from '../storage/empty-querier.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
@@ -29,6 +30,8 @@ export interface QueryThreadData {
 export interface TenantView {
   readonly local: ViewDescription | undefined;
   readonly bucketBlocks: readonly BucketBlock[];
+  /** What is known to be missing. */
+  readonly warnings: readonly string[];
 }
 
 /** A query thread: evaluates, decodes and writes answers; asks the main thread only for slices of heads. */
@@ -52,13 +55,14 @@ new ThreadHost(port, {
   clock,
   answer: (job, queryable, signal) => answerer.answer(job, queryable, signal),
   open: (tenant, view, ask) => {
-    const { local, bucketBlocks } = view as TenantView;
+    const { local, bucketBlocks, warnings } = view as TenantView;
     return {
       querier: async (mint, maxt) => {
         const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
         const localUlids = new Set(local?.blocks.map((block) => block.ulid));
         if (gateway && bucketBlocks.length > 0)
           queriers.push(gateway.querier(tenant, { blocks: bucketBlocks, localUlids }, mint, maxt));
+        if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         return mergeQueriers(queriers);
       },
     };

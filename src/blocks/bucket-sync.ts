@@ -1,0 +1,85 @@
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/log.ts';
+import type { BucketBlock, BucketBlocks } from './bucket-blocks.ts';
+
+/** Keeps the list of blocks in the bucket fresh for all tenants: once at the start, then at an interval. */
+export class BucketSync {
+  readonly name = 'bucket-sync';
+  readonly #blocks: BucketBlocks;
+  readonly #intervalMs: number;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  readonly #problems = new Map<string, string>();
+  #cancelTimer: (() => void) | undefined;
+  #round: Promise<void> = Promise.resolve();
+
+  constructor(blocks: BucketBlocks, intervalMs: number, clock: Clock, log: Logger) {
+    this.#blocks = blocks;
+    this.#intervalMs = intervalMs;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** A bucket that cannot be listed at the start is a warning: what is on this disk is served, and the next round tries again. */
+  async start(): Promise<void> {
+    await this.#runRound();
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#cancelTimer?.();
+    await this.#round;
+  }
+
+  /** The blocks of a tenant as of the last round. */
+  blocksOf(tenant: string): readonly BucketBlock[] {
+    return this.#blocks.blocks(tenant);
+  }
+
+  /** Why the list of a tenant's blocks may be out of date, in a sentence; undefined when it is not. */
+  problemOf(tenant: string): string | undefined {
+    return this.#problems.get(tenant) ?? this.#problems.get('');
+  }
+
+  /** Looks again now, for one tenant: after an upload, so that the local block may go. */
+  async refresh(tenant: string): Promise<void> {
+    await this.#blocks.refresh({ signal: this.#stopping.signal }, tenant);
+  }
+
+  #schedule(): void {
+    this.#cancelTimer = this.#clock.after(this.#intervalMs, () => {
+      this.#round = this.#runRound();
+      this.#round.then(() => this.#schedule());
+    });
+  }
+
+  async #runRound(): Promise<void> {
+    const ctx = { signal: this.#stopping.signal };
+    try {
+      const tenants = await this.#blocks.tenants(ctx);
+      this.#problems.delete('');
+      for (const tenant of tenants) await this.#refreshOne(tenant);
+    } catch (error) {
+      this.#note('', 'the bucket cannot be listed; blocks known so far are served', error);
+    }
+  }
+
+  async #refreshOne(tenant: string): Promise<void> {
+    try {
+      await this.refresh(tenant);
+      this.#problems.delete(tenant);
+    } catch (error) {
+      this.#note(tenant, 'blocks in the bucket cannot be listed; those known so far are served', error);
+    }
+  }
+
+  /** The empty tenant stands for all. */
+  #note(tenant: string, message: string, error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#problems.set(tenant, `${message}: ${reason}`);
+    this.#log.warn(message, { ...(tenant && { tenant }), error: reason });
+  }
+}
