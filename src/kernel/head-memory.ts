@@ -110,7 +110,8 @@ export interface HeadMemory {
   readonly closedBytesPending: number;
   /**
    * Records a chunk known to be in `chunks_head/` (replay, or written by TypeScript), newest last. Samples of a series
-   * that is not rare then have to be later than `maxt`; one at `maxt` counts as duplicate, its value being unknown.
+   * that is not rare then have to be later than `maxt`; one at `maxt` counts as duplicate, its value being unknown. An
+   * open chunk that is older than `maxt` is closed first.
    */
   addClosedChunk(slot: number, chunkRef: number, mint: number, maxt: number): void;
   /** Closes the open chunk of a slot; false when it is empty. */
@@ -137,6 +138,8 @@ export const LABEL_BYTES_MAX = 65_000;
 export interface HeadMemoryOptions {
   /** Chunks never reach across a multiple of this many ms; 1 … 2³¹-1. Two hours unless said otherwise. */
   chunkRangeMs?: number;
+  /** Of the table of label sets, 32 bits. Who chooses labels must not be able to guess it. */
+  hashSeed?: number;
 }
 
 export const CHUNK_RANGE_MS = 7_200_000;

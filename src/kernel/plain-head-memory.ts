@@ -444,10 +444,12 @@ export class PlainHeadMemory implements HeadMemory {
 
   addClosedChunk(slot: number, chunkRef: number, mint: number, maxt: number): void {
     const series = this.#at(slot);
+    const raises = !series.rare && maxt > series.lastT;
+    if (raises) this.closeOpenChunk(slot);
     series.closed.push({ ref: chunkRef, mint, maxt });
     this.#mint = Math.min(this.#mint, mint);
     this.#maxt = Math.max(this.#maxt, maxt);
-    if (series.rare || maxt <= series.lastT) return;
+    if (!raises) return;
     series.lastT = maxt;
     series.lastBits = undefined;
   }
