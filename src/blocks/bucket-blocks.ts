@@ -4,9 +4,9 @@ import { Gate } from '../objstore/gate.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge, Metrics } from '../platform/metrics.ts';
+import { isUlid } from '../tsdb/block/ulid.ts';
 import { blockKey, DELETION_MARK_FILE, globalDeletionMarkKey, META_FILE, markedBlock } from './layout.ts';
 import { type BlockMeta, META_SIZE_BYTES_MAX, parseDeletionMark, parseMeta } from './meta.ts';
-import { isUlid } from './ulid.ts';
 
 export interface BucketBlocksOptions {
   /** A block marked for deletion is still read this long, ms. */

@@ -1,8 +1,8 @@
 import { VeronaError } from '../model/errors.ts';
 import type { Disk } from '../platform/disk.ts';
+import { isUlid } from '../tsdb/block/ulid.ts';
 import { CHUNKS_FOLDER, INDEX_FILE, META_FILE } from './layout.ts';
 import { type BlockFile, type BlockMeta, parseMeta } from './meta.ts';
-import { isUlid } from './ulid.ts';
 
 /** A finished block in a tenant's folder. */
 export interface LocalBlock {

@@ -1,5 +1,5 @@
 import { VeronaError } from '../model/errors.ts';
-import { isUlid } from './ulid.ts';
+import { isUlid } from '../tsdb/block/ulid.ts';
 
 /** One file of a block as Thanos lists it. `meta.json` itself has no size. */
 export interface BlockFile {

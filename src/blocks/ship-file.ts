@@ -1,6 +1,6 @@
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
-import { isUlid } from './ulid.ts';
+import { isUlid } from '../tsdb/block/ulid.ts';
 
 /** The shipper's memory in a tenant's folder, as Thanos' sidecar has it: `{"version":1,"uploaded":[ulid …]}`. */
 const SHIP_FILE = 'thanos.shipper.json';

@@ -1,13 +1,14 @@
 import { blockKey, INDEX_FILE } from '../blocks/layout.ts';
 import { wrapError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
+import { SERIES_ALIGN } from '../tsdb/index/index-format.ts';
+import { intersect, merge, without } from '../tsdb/index/postings.ts';
 import type { ByteCache } from './byte-cache.ts';
 import type { IndexHeader } from './index-header.ts';
-import { decodePostings, intersect, postingsSize, subtract, union } from './postings.ts';
+import { decodePostings, postingsSize } from './postings.ts';
 import { type ByteRange, FetchedRanges, type RangeSource } from './ranges.ts';
 import { decodeSeriesEntry, type SeriesEntry, seriesEntrySize } from './series-entry.ts';
 
-const SERIES_ALIGNMENT = 16;
 const SERIES_GUESS_BYTES = 512;
 /** A list is asked for whole up to this size; the length of a longer one is looked at first. */
 const LIST_GUESS_BYTES_MAX = 16 * 1024 * 1024;
@@ -34,17 +35,17 @@ export class BlockIndex {
     if (wanted.some((lists) => lists.length === 0)) return new Uint32Array(0);
     const lists = await this.#lists(source, [...wanted, ...unwanted].flat());
     const joined = (ranges: readonly ByteRange[]) =>
-      union(ranges.map(({ start }) => lists.get(start) as Uint32Array));
+      merge(ranges.map(({ start }) => lists.get(start) as Uint32Array));
     const included = wanted.map(joined).sort((a, b) => a.length - b.length);
-    const selected = included.reduce(intersect);
-    return unwanted.map(joined).reduce(subtract, selected);
+    const selected = included.reduce((a, b) => intersect(a, b));
+    return unwanted.map(joined).reduce(without, selected);
   }
 
   /** Decodes the series of ascending references, with their chunks that touch mint … maxt. */
   async series(source: RangeSource, refs: Uint32Array, mint: number, maxt: number): Promise<SeriesEntry[]> {
     const guesses = Array.from(refs, (ref, i) => {
-      const start = ref * SERIES_ALIGNMENT;
-      const next = i + 1 < refs.length ? refs[i + 1] * SERIES_ALIGNMENT : Number.POSITIVE_INFINITY;
+      const start = ref * SERIES_ALIGN;
+      const next = i + 1 < refs.length ? refs[i + 1] * SERIES_ALIGN : Number.POSITIVE_INFINITY;
       return { start, end: Math.min(next, start + SERIES_GUESS_BYTES) };
     });
     try {

@@ -1,10 +1,10 @@
 import { blockKey, INDEX_FILE } from '../blocks/layout.ts';
-import { crc32c } from '../encoding/crc32c.ts';
 import { VeronaError, wrapError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
+import { checkIndexHeader, decodeToc, INDEX_HEADER_BYTES, TOC_BYTES } from '../tsdb/index/index-format.ts';
 import { ByteCache } from './byte-cache.ts';
 import { encodeIndexHeader, IndexHeader } from './index-header.ts';
 
@@ -14,9 +14,6 @@ export interface HeaderStoreDeps {
   readonly log: Logger;
 }
 
-const INDEX_MAGIC = 0xbaaad700;
-const INDEX_VERSION = 2;
-const TOC_SIZE = 52;
 const HEADER_FILE = 'index-header';
 /** Symbols and postings offsets of one block beyond this are refused: they are held in memory. */
 const SECTION_BYTES_MAX = 1024 ** 3;
@@ -116,33 +113,21 @@ async function fetchHeader(
   key: string,
   indexSize: number,
 ): Promise<Uint8Array> {
-  if (indexSize < TOC_SIZE) throw new VeronaError('corrupt', `${key}: ${indexSize} bytes are no index`);
+  if (indexSize < TOC_BYTES) throw new VeronaError('corrupt', `${key}: ${indexSize} bytes are no index`);
   try {
-    const tail = await bucket.getRange(ctx, key, indexSize - TOC_SIZE, TOC_SIZE);
-    const toc = readToc(tail, indexSize);
-    const [head, table] = await Promise.all([
-      fetchSection(bucket, ctx, key, 0, toc.series),
-      fetchSection(bucket, ctx, key, toc.table, indexSize - TOC_SIZE),
+    const toc = decodeToc(await bucket.getRange(ctx, key, indexSize - TOC_BYTES, TOC_BYTES), key);
+    const { symbols, series, postingsOffsetTable: table } = toc;
+    const ordered = symbols >= INDEX_HEADER_BYTES && symbols < series && series <= table && table < indexSize;
+    if (!ordered) throw new VeronaError('corrupt', `sections at ${symbols}, ${series} and ${table}`);
+    const [head, offsets] = await Promise.all([
+      fetchSection(bucket, ctx, key, 0, series),
+      fetchSection(bucket, ctx, key, table, indexSize - TOC_BYTES),
     ]);
-    const reader = new ByteReader(head);
-    if (reader.be32() !== INDEX_MAGIC) throw new VeronaError('corrupt', 'no index');
-    if (reader.byte() !== INDEX_VERSION) throw new VeronaError('corrupt', 'unknown version');
-    return encodeIndexHeader(trimSection(head.subarray(toc.symbols)), trimSection(table), toc.table);
+    checkIndexHeader(head, key);
+    return encodeIndexHeader(trimSection(head.subarray(symbols)), trimSection(offsets), table);
   } catch (error) {
     throw wrapError(key, error);
   }
-}
-
-/** The table of contents: six offsets (symbols, series, two unused, postings, postings offsets) and a checksum. */
-function readToc(tail: Uint8Array, indexSize: number): { symbols: number; series: number; table: number } {
-  const reader = new ByteReader(tail);
-  const [symbols, series, , , , table] = Array.from({ length: 6 }, () => reader.be64());
-  if (crc32c(tail, 0, TOC_SIZE - 4) !== reader.be32())
-    throw new VeronaError('corrupt', 'bad checksum of the contents');
-  const ordered = symbols >= 5 && symbols < series && series <= table && table < indexSize - TOC_SIZE;
-  if (!ordered)
-    throw new VeronaError('corrupt', `sections at ${symbols}, ${series} and ${table} of ${indexSize} bytes`);
-  return { symbols, series, table };
 }
 
 async function fetchSection(

@@ -5,7 +5,6 @@ import { Gate } from '../objstore/gate.ts';
 import { MemoryBucket } from '../objstore/memory-bucket.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { RequestBudget } from './limits.ts';
-import { intersect, subtract, union } from './postings.ts';
 import { coalesce, FetchedRanges } from './ranges.ts';
 
 test('near ranges are read together, far ones apart', () => {
@@ -89,17 +88,5 @@ test('entries are whole however wrong the guess of their length was', async () =
       },
     ),
     { numRuns: 60 },
-  );
-});
-
-test('union, intersection and difference of postings are those of sets', () => {
-  const list = fc.uniqueArray(fc.nat(300), { maxLength: 120 }).map((refs) => Uint32Array.from(refs).sort());
-  const sorted = (refs: Iterable<number>) => [...refs].sort((a, b) => a - b);
-  fc.assert(
-    fc.property(list, list, list, (a, b, c) => {
-      expect([...union([a, b, c])]).toEqual(sorted(new Set([...a, ...b, ...c])));
-      expect([...intersect(a, b)]).toEqual(sorted(a.filter((ref) => b.includes(ref))));
-      expect([...subtract(a, b)]).toEqual(sorted(a.filter((ref) => !b.includes(ref))));
-    }),
   );
 });

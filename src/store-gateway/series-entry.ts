@@ -1,8 +1,9 @@
 import { crc32c } from '../encoding/crc32c.ts';
 import { VeronaError } from '../model/errors.ts';
+import { refOffset, refSequence } from '../tsdb/chunks/chunk-format.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
+import { SeriesEntry as DecodedSeries, decodeSeriesContent } from '../tsdb/index/index-format.ts';
 
-const TWO_32 = 2 ** 32;
 const CRC_SIZE = 4;
 
 /** Where one chunk of a block lies, and when. Times ms, inclusive. */
@@ -29,13 +30,8 @@ export function seriesEntrySize(bytes: Uint8Array): number {
 }
 
 /**
- * Decodes a series of an index at the start of `bytes`, keeping chunks that touch mint … maxt (ms, inclusive):
- *
- *   uvarint length │ uvarint labels │ (uvarint name, uvarint value: symbols)… │ uvarint chunks │
- *      first chunk: varint mint │ uvarint maxt - mint │ uvarint reference
- *      others:      uvarint mint - previous maxt │ uvarint maxt - mint │ varint reference - previous │ crc32c 4
- *
- * Throws `corrupt`.
+ * Decodes a series entry of an index (`tsdb/index/index-format.ts`) at the start of `bytes`, keeping chunks that touch
+ * mint … maxt (ms, inclusive). Throws `corrupt`.
  */
 export function decodeSeriesEntry(bytes: Uint8Array, mint: number, maxt: number): SeriesEntry {
   const prefix = new ByteReader(bytes);
@@ -45,36 +41,28 @@ export function decodeSeriesEntry(bytes: Uint8Array, mint: number, maxt: number)
     throw new VeronaError('corrupt', `series entry of ${length} bytes is cut off`);
   if (crc32c(bytes, start, start + length) !== new ByteReader(bytes, start + length).be32())
     throw new VeronaError('corrupt', 'bad checksum of a series entry');
-  const reader = new ByteReader(bytes, start, start + length);
-  return { labelSymbols: readLabels(reader), chunks: readChunks(reader, mint, maxt) };
+  decodeSeriesContent(bytes.subarray(start, start + length), decoded);
+  return {
+    labelSymbols: Array.from(decoded.labels.subarray(0, 2 * decoded.labelCount)),
+    chunks: takeChunks(mint, maxt),
+  };
 }
 
-function readLabels(reader: ByteReader): number[] {
-  const count = reader.uvarint();
-  if (count * 2 > reader.left) throw new VeronaError('corrupt', `${count} labels in ${reader.left} bytes`);
-  const symbols: number[] = [];
-  for (let i = 0; i < 2 * count; i++) symbols.push(reader.uvarint());
-  return symbols;
-}
+/** Refilled by every entry. */
+const decoded = new DecodedSeries();
 
-function readChunks(reader: ByteReader, mint: number, maxt: number): ChunkMeta[] {
-  const count = reader.uvarint();
-  if (count * 3 > reader.left) throw new VeronaError('corrupt', `${count} chunks in ${reader.left} bytes`);
+function takeChunks(mint: number, maxt: number): ChunkMeta[] {
   const chunks: ChunkMeta[] = [];
-  let lastMaxt = 0;
-  let ref = 0;
-  for (let i = 0; i < count; i++) {
-    const chunkMint = i === 0 ? reader.varint() : lastMaxt + reader.uvarint();
-    lastMaxt = chunkMint + reader.uvarint();
-    ref = i === 0 ? reader.uvarint() : ref + reader.varint();
-    if (!Number.isSafeInteger(ref) || ref < 0) throw new VeronaError('corrupt', `chunk reference ${ref}`);
-    if (chunkMint <= maxt && lastMaxt >= mint)
-      chunks.push({
-        mint: chunkMint,
-        maxt: lastMaxt,
-        segment: Math.floor(ref / TWO_32),
-        offset: ref % TWO_32,
-      });
+  for (let i = 0; i < decoded.chunkCount; i++) {
+    if (decoded.mint[i] > maxt || decoded.maxt[i] < mint) continue;
+    const ref = decoded.chunkRef[i];
+    if (!Number.isSafeInteger(ref)) throw new VeronaError('corrupt', `chunk reference ${ref}`);
+    chunks.push({
+      mint: decoded.mint[i],
+      maxt: decoded.maxt[i],
+      segment: refSequence(ref),
+      offset: refOffset(ref),
+    });
   }
   return chunks;
 }
