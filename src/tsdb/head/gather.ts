@@ -23,6 +23,8 @@ export interface GatherRequest {
   readonly sorted: boolean;
   /** Only which series there are: no chunks. */
   readonly labelsOnly?: boolean;
+  /** Only samples that came in order. */
+  readonly withoutLate?: boolean;
 }
 
 /**
@@ -89,14 +91,15 @@ export class Gatherer {
   }
 
   /** Open chunks of rare series and late samples, by position; empty when no series has any. */
-  #extras(slots: Uint32Array, mint: number, { mint: lateMint, maxt }: GatherRequest): ExtraChunks[] {
+  #extras(slots: Uint32Array, mint: number, request: GatherRequest): ExtraChunks[] {
+    const { mint: lateMint, maxt, withoutLate = false } = request;
     const extras: ExtraChunks[] = [];
     const { late, rareCount } = this.#store;
-    if (late.isEmpty && rareCount === 0) return extras;
+    if ((late.isEmpty || withoutLate) && rareCount === 0) return extras;
     for (let i = 0; i < slots.length; i++) {
       const open = this.#store.rareOf(slots[i])?.openChunk();
       const own = open !== undefined && open.mint <= maxt && open.maxt >= mint ? [open] : [];
-      const lates = late.chunks(slots[i], lateMint, maxt);
+      const lates = withoutLate ? [] : late.chunks(slots[i], lateMint, maxt);
       if (own.length > 0 || lates.length > 0) extras[i] = [...own, ...lates];
     }
     return extras;

@@ -1,0 +1,145 @@
+import { VeronaError } from '../model/errors.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { Disk } from '../platform/disk.ts';
+import type { Logger } from '../platform/log.ts';
+import { Block } from './block/block.ts';
+import { addInterval, type Interval, writeTombstones } from './block/tombstones.ts';
+import { isUlid } from './block/ulid.ts';
+import type { PageCache } from './chunks/page-cache.ts';
+import { FROM_OUT_OF_ORDER } from './compact/late-blocks.ts';
+import { SeriesEntry } from './index/index-format.ts';
+
+const CREATION_SUFFIX = '.tmp-for-creation';
+const DELETION_SUFFIX = '.tmp-for-deletion';
+
+/** A local block with its size on disk. */
+export interface LocalBlock {
+  readonly block: Block;
+  readonly sizeBytes: number;
+}
+
+/** The blocks of a data directory, ordered by time. A removed block's files stay until its last reader is done. */
+export class DbBlocks {
+  readonly #disk: Disk;
+  readonly #dir: string;
+  readonly #cache: PageCache;
+  readonly #log: Logger;
+  #blocks: readonly LocalBlock[] = [];
+  /** Folders that are no readable block; left alone, named once. */
+  unreadable = 0;
+
+  private constructor(disk: Disk, dir: string, cache: PageCache, log: Logger) {
+    this.#disk = disk;
+    this.#dir = dir;
+    this.#cache = cache;
+    this.#log = log;
+  }
+
+  /** Opens the blocks present, and removes what an interrupted write or removal left. */
+  static async open(disk: Disk, dir: string, cache: PageCache, log: Logger): Promise<DbBlocks> {
+    const blocks = new DbBlocks(disk, dir, cache, log);
+    for (const { name, isDirectory } of await disk.list(dir)) {
+      if (!isDirectory) continue;
+      if (name.endsWith(CREATION_SUFFIX) || name.endsWith(DELETION_SUFFIX))
+        await disk.remove(`${dir}/${name}`);
+      else if (isUlid(name)) await blocks.#openPresent(name);
+    }
+    return blocks;
+  }
+
+  get all(): readonly LocalBlock[] {
+    return this.#blocks;
+  }
+
+  /** End of the newest block of samples in order; -Infinity when there is none. */
+  get inOrderMaxTime(): number {
+    let maxTime = Number.NEGATIVE_INFINITY;
+    for (const { block } of this.#blocks)
+      if (!block.meta.compaction.hints?.includes(FROM_OUT_OF_ORDER))
+        maxTime = Math.max(maxTime, block.meta.maxTime);
+    return maxTime;
+  }
+
+  /** Opens a block without making it visible. */
+  openBlock(ulid: string): Promise<Block> {
+    return Block.open(this.#disk, `${this.#dir}/${ulid}`, this.#cache);
+  }
+
+  async sized(block: Block): Promise<LocalBlock> {
+    return { block, sizeBytes: await folderBytes(this.#disk, block.dir) };
+  }
+
+  /** Makes a block visible, in this turn of the event loop. */
+  add(added: LocalBlock): void {
+    this.#blocks = [...this.#blocks, added].sort((a, b) => a.block.meta.minTime - b.block.meta.minTime);
+  }
+
+  /** Hides a block at once and removes its files when nobody reads them any more. */
+  async remove({ block }: LocalBlock): Promise<void> {
+    this.#blocks = this.#blocks.filter((other) => other.block !== block);
+    await block.close();
+    const doomed = `${block.dir}${DELETION_SUFFIX}`;
+    await this.#disk.rename(block.dir, doomed);
+    await this.#disk.syncDir(this.#dir);
+    await this.#disk.remove(doomed);
+  }
+
+  /** Hides samples of the series that match between mint and maxt (ms, inclusive) in all blocks. */
+  async deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void> {
+    for (const { block } of this.#blocks)
+      if (block.overlaps(mint, maxt)) await deleteFrom(this.#disk, block, matchers, { mint, maxt });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#blocks.map(({ block }) => block.close()));
+    this.#blocks = [];
+  }
+
+  async #openPresent(ulid: string): Promise<void> {
+    try {
+      this.add(await this.sized(await this.openBlock(ulid)));
+    } catch (error) {
+      const isDamage = error instanceof VeronaError ? error.code === 'corrupt' : isAbsent(error);
+      if (!isDamage) throw error;
+      this.unreadable++;
+      this.#log.error('a block cannot be read and is left out', {
+        dir: `${this.#dir}/${ulid}`,
+        error: (error as Error).message,
+      });
+    }
+  }
+}
+
+async function deleteFrom(
+  disk: Disk,
+  block: Block,
+  matchers: readonly Matcher[],
+  range: Interval,
+): Promise<void> {
+  const tombstones = new Map(block.tombstones);
+  const refs = block.index.postings(matchers);
+  await block.index.prefetchSeries(refs);
+  const entry = new SeriesEntry();
+  for (const ref of refs) {
+    block.index.readSeries(ref, entry);
+    const mint = Math.max(range.mint, entry.mint[0]);
+    const maxt = Math.min(range.maxt, entry.maxt[entry.chunkCount - 1]);
+    if (mint <= maxt) tombstones.set(ref, addInterval(tombstones.get(ref) ?? [], { mint, maxt }));
+  }
+  await writeTombstones(disk, block.dir, tombstones);
+  block.replaceTombstones(tombstones);
+}
+
+/** Bytes of the files in a folder and the folders in it. */
+export async function folderBytes(disk: Disk, dir: string): Promise<number> {
+  let bytes = 0;
+  for (const { name, isDirectory } of await disk.list(dir)) {
+    const path = `${dir}/${name}`;
+    bytes += isDirectory ? await folderBytes(disk, path) : ((await disk.stat(path))?.sizeBytes ?? 0);
+  }
+  return bytes;
+}
+
+function isAbsent(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}

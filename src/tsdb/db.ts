@@ -1,0 +1,281 @@
+import { VeronaError, wrapError } from '../model/errors.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { DiskLock } from '../platform/disk.ts';
+import type { Appender } from '../storage/appender.ts';
+import type { Querier, Queryable } from '../storage/querier.ts';
+import type { BlockMeta } from './block/meta.ts';
+import { newUlid } from './block/ulid.ts';
+import { type BlockTarget, writeHeadBlock } from './compact/head-block.ts';
+import { rangesOf, writeLateBlock } from './compact/late-blocks.ts';
+import { blocksToDrop } from './compact/retention.ts';
+import { verifyBlock } from './compact/verify-block.ts';
+import { DbBlocks, folderBytes, type LocalBlock } from './db-blocks.ts';
+import { type DbMetrics, dbMetrics } from './db-metrics.ts';
+import { DB_LIMITS_DEFAULT, type DbLimits, type DbOptions, MAINTENANCE_INTERVAL_MS } from './db-options.ts';
+import { type DbView, DbViews, viewQuerier } from './db-view.ts';
+import { Head } from './head/head.ts';
+import type { SeriesPolicy } from './head/series-table.ts';
+import type { WriteVersion } from './head/write-request.ts';
+import type { WriteResult } from './head/write-result.ts';
+
+/** Queries that began before a block was made may use the head as it was for so long. */
+const READERS_WAIT_MS = 300_000;
+
+/**
+ * The storage of one tenant on this machine: a Prometheus data directory. Writes go to the head and its log, the head
+ * becomes a block every block range, blocks leave when they are old and allowed to. One process at a time.
+ */
+export class Db implements Queryable {
+  readonly limits: DbLimits;
+  readonly head: Head;
+  readonly #options: DbOptions;
+  readonly #lock: DiskLock;
+  readonly #blocks: DbBlocks;
+  readonly #views = new DbViews();
+  readonly #metrics: DbMetrics;
+  /** Samples in order before this are in blocks. */
+  #inOrderMint: number;
+  /** Compaction, deletion and retention come one after the other. */
+  #exclusive: Promise<unknown> = Promise.resolve();
+  #cancelMaintenance: () => void = () => {};
+  #closed = false;
+
+  private constructor(options: DbOptions, limits: DbLimits, lock: DiskLock, blocks: DbBlocks, head: Head) {
+    this.#options = options;
+    this.limits = limits;
+    this.#lock = lock;
+    this.#blocks = blocks;
+    this.head = head;
+    this.#inOrderMint = blocks.inOrderMaxTime;
+    this.#metrics = dbMetrics(options.metrics);
+  }
+
+  /**
+   * Opens a data directory and reads its log back. Rejects with `unavailable` when another process has it or the disk
+   * cannot be written, naming the path.
+   */
+  static async open(options: DbOptions): Promise<Db> {
+    const limits = { ...DB_LIMITS_DEFAULT, ...options.limits };
+    const { disk, dir } = options;
+    const lock = await takeLock(options);
+    try {
+      const blocks = await DbBlocks.open(disk, dir, options.pageCache, options.log);
+      const head = await Head.open({
+        ...options,
+        limits: { ...limits, chunkRangeMs: limits.blockRangeMs },
+        minValidTime: blocks.inOrderMaxTime,
+      });
+      const db = new Db(options, limits, lock, blocks, head);
+      db.#scheduleMaintenance();
+      return db;
+    } catch (error) {
+      await lock.release();
+      throw wrapError(`open ${dir}`, error, error instanceof VeronaError ? error.code : 'unavailable');
+    }
+  }
+
+  get blocks(): readonly LocalBlock[] {
+    return this.#blocks.all;
+  }
+
+  /** Applies a snappy-compressed remote write request; see `Head.write`. */
+  write(body: Uint8Array, version: WriteVersion, policy: SeriesPolicy): Promise<WriteResult> {
+    this.#checkOpen();
+    return this.head.write(body, version, this.limits.requestBytesMax, policy);
+  }
+
+  appender(policy: SeriesPolicy): Appender {
+    this.#checkOpen();
+    return this.head.appender(policy);
+  }
+
+  querier(mint: number, maxt: number): Promise<Querier> {
+    return viewQuerier(this.view(mint, maxt), mint, maxt);
+  }
+
+  /** A consistent view of mint … maxt (ms, inclusive), for whoever reads blocks and head by itself. To be released. */
+  view(mint: number, maxt: number): DbView {
+    this.#checkOpen();
+    return this.#views.take(this.head, this.#blocks.all, this.#inOrderMint, mint, maxt);
+  }
+
+  /** Hides samples of the series that match between mint and maxt (ms, inclusive), durably when it resolves. */
+  deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void> {
+    return this.#alone(async () => {
+      await this.head.deleteSeries(matchers, mint, maxt);
+      await this.#blocks.deleteSeries(matchers, mint, maxt);
+    });
+  }
+
+  /** Turns what is due of the head into blocks, and removes blocks that are due to go. */
+  maintain(): Promise<void> {
+    return this.#alone(async () => {
+      await this.#compact();
+      await this.#applyRetention();
+    });
+  }
+
+  /** Turns all of the head into blocks; samples that are not newer than all it had are refused from then on. */
+  flush(): Promise<void> {
+    return this.#alone(async () => {
+      const { mint, maxt } = this.head.store.timeRange();
+      if (mint <= maxt) {
+        this.head.store.setMinValidTime(maxt + 1);
+        for (let from = mint; from <= maxt; from = this.#rangeEnd(from))
+          await this.#compactRange(from, Math.min(this.#rangeEnd(from), maxt + 1));
+      }
+      await this.#compactLate();
+    });
+  }
+
+  /** Ends maintenance and closes everything; what was written is in the log. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelMaintenance();
+    await this.#exclusive.catch(() => undefined);
+    try {
+      await this.head.close();
+      await this.#blocks.close();
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  async #compact(): Promise<void> {
+    const { blockRangeMs } = this.limits;
+    for (;;) {
+      const { mint, maxt } = this.head.store.timeRange();
+      if (!(maxt - mint > 1.5 * blockRangeMs)) break;
+      await this.#compactRange(mint, this.#rangeEnd(mint));
+    }
+    await this.#compactLate();
+  }
+
+  /** Block first, verified; then visible, in one turn with the head's end of validity; then the head and its log are cut. */
+  async #compactRange(from: number, maxt: number): Promise<void> {
+    const startedAt = this.#options.clock.monotonic();
+    const target = this.#target(Math.floor(from / this.limits.blockRangeMs) * this.limits.blockRangeMs, maxt);
+    const block = await this.#makeBlock(target, () => writeHeadBlock(this.head, target));
+    if (block !== undefined) this.#blocks.add(block);
+    this.#inOrderMint = Math.max(this.#inOrderMint, maxt);
+    this.head.store.setMinValidTime(maxt);
+    await this.#waitForReaders();
+    await this.head.truncate(maxt);
+    this.#metrics.compactions.inc();
+    this.#metrics.compactionSeconds.inc((this.#options.clock.monotonic() - startedAt) / 1000);
+    if (block !== undefined) await this.#announce(block.block.meta);
+  }
+
+  /** As `#compactRange` for late samples, into as many blocks as ranges they fall into. */
+  async #compactLate(): Promise<void> {
+    const { late } = this.head.store;
+    if (late.isEmpty) return;
+    const segment = await this.head.cutLate();
+    const chunks = late.closeAll();
+    const made: LocalBlock[] = [];
+    for (const mint of rangesOf(chunks, this.limits.blockRangeMs)) {
+      const target = this.#target(mint, mint + this.limits.blockRangeMs);
+      const block = await this.#makeBlock(target, () => writeLateBlock(this.head, chunks, target));
+      if (block !== undefined) made.push(block);
+    }
+    for (const block of made) this.#blocks.add(block);
+    await this.#waitForReaders();
+    late.drop(chunks);
+    if (segment !== undefined) await this.head.truncateLate(segment);
+    for (const { block } of made) await this.#announce(block.meta);
+  }
+
+  async #makeBlock(
+    { ulid, mint, maxt }: BlockTarget,
+    write: () => Promise<BlockMeta | undefined>,
+  ): Promise<LocalBlock | undefined> {
+    const meta = await write();
+    if (meta === undefined) return undefined;
+    const block = await this.#blocks.openBlock(ulid);
+    await verifyBlock(block);
+    this.#metrics.blocks.inc();
+    this.#options.log.info('the head became a block', { ulid, mint, maxt, ...meta.stats });
+    return this.#blocks.sized(block);
+  }
+
+  #target(mint: number, maxt: number): BlockTarget {
+    const { disk, dir, clock, random } = this.#options;
+    return { disk, dir, ulid: newUlid(clock, random), mint, maxt };
+  }
+
+  #rangeEnd(t: number): number {
+    return (Math.floor(t / this.limits.blockRangeMs) + 1) * this.limits.blockRangeMs;
+  }
+
+  async #waitForReaders(): Promise<void> {
+    if (await this.#views.drained(this.#options.clock, READERS_WAIT_MS)) return;
+    this.#options.log.warn('queries hold the head for too long and lose sight of its older samples', {
+      waitedMs: READERS_WAIT_MS,
+    });
+  }
+
+  async #announce(meta: BlockMeta): Promise<void> {
+    try {
+      await this.#options.hooks?.onBlock?.(meta);
+    } catch (error) {
+      this.#options.log.error('a new block was not taken notice of', {
+        ulid: meta.ulid,
+        error: String(error),
+      });
+    }
+  }
+
+  async #applyRetention(): Promise<void> {
+    const { disk, dir, clock, hooks, log } = this.#options;
+    const { retentionMs, retentionBytes } = this.limits;
+    if (retentionMs === 0 && retentionBytes === 0) return;
+    const others = ['wal', 'wbl', 'chunks_head'].map((name) => folderBytes(disk, `${dir}/${name}`));
+    const otherBytes = (await Promise.all(others)).reduce((sum, bytes) => sum + bytes, 0);
+    const sized = this.#blocks.all.map((local) => ({ ...local, meta: local.block.meta }));
+    for (const doomed of blocksToDrop(sized, this.limits, clock.now(), otherBytes)) {
+      const { ulid, maxTime } = doomed.meta;
+      if (hooks?.canDelete && !(await hooks.canDelete(ulid))) continue;
+      await this.#blocks.remove(doomed);
+      this.#metrics.blocksRemoved.inc();
+      log.info('a block left the local disk', { ulid, maxt: maxTime });
+    }
+  }
+
+  #scheduleMaintenance(): void {
+    const { clock, log, maintenanceIntervalMs = MAINTENANCE_INTERVAL_MS } = this.#options;
+    if (maintenanceIntervalMs === 0) return;
+    this.#cancelMaintenance = clock.after(maintenanceIntervalMs, () => {
+      this.maintain()
+        .catch((error) => {
+          this.#metrics.failures.inc();
+          log.error('maintenance failed and is tried again', { error: String(error) });
+        })
+        .finally(() => {
+          if (!this.#closed) this.#scheduleMaintenance();
+        });
+    });
+  }
+
+  #alone<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#exclusive.then(() => {
+      this.#checkOpen();
+      return task();
+    });
+    this.#exclusive = run.catch(() => undefined);
+    return run;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new VeronaError('unavailable', `${this.#options.dir}: closed`);
+  }
+}
+
+async function takeLock({ disk, dir }: DbOptions): Promise<DiskLock> {
+  try {
+    await disk.makeDir(dir);
+    return await disk.lock(`${dir}/lock`);
+  } catch (error) {
+    throw wrapError(`open ${dir}`, error, 'unavailable');
+  }
+}
