@@ -1,4 +1,5 @@
 import { type ErrorCode, VeronaError } from '../model/errors.ts';
+import type { Labels } from '../model/labels.ts';
 import type { HttpResponse } from '../platform/http.ts';
 import type { WriteResult } from './tenant-db.ts';
 
@@ -57,13 +58,16 @@ export function refusalText(result: WriteResult): string | undefined {
   if (refused === 0) return undefined;
   const stored = result.samples + result.histograms + result.exemplars;
   const counts = [...result.refusedCounts].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
-  const details = result.refused.map(({ reason, labels, t }) => {
-    const series = labels.toString();
-    const shown = series.length > LABELS_LENGTH_MAX ? `${series.slice(0, LABELS_LENGTH_MAX)}…` : series;
-    return `${reason}: series ${shown}, timestamp ${t}`;
-  });
+  const details = result.refused.map(({ reason, labels, t }) => `${reason}: ${quotedSeries(labels, t)}`);
   return [
     `${details[0] ?? 'some samples were refused'} (refused: ${counts}; stored: ${stored})`,
     ...details.slice(1),
   ].join('\n');
+}
+
+/** `series {…}, timestamp …`, not too long. */
+export function quotedSeries(labels: Labels, t: number): string {
+  const series = labels.toString();
+  const shown = series.length > LABELS_LENGTH_MAX ? `${series.slice(0, LABELS_LENGTH_MAX)}…` : series;
+  return `series ${shown}, timestamp ${t}`;
 }

@@ -1,11 +1,11 @@
 import { VeronaError } from '../model/errors.ts';
 import type { HttpRequest, HttpResponse } from '../platform/http.ts';
-import type { TenantLimits } from '../tenancy/limits.ts';
+import type { Limits, TenantLimits } from '../tenancy/limits.ts';
 import type { RateLimiter } from '../tenancy/rate-limiter.ts';
 import type { PushMetrics } from './push-metrics.ts';
 import { failedWrite, plain, rateLimited, refusalText } from './push-response.ts';
 import { LimitPolicy } from './series-policy.ts';
-import type { TenantStorage, WriteOutcome, WriteResult } from './tenant-db.ts';
+import type { TenantStorage, WriteResult } from './tenant-db.ts';
 import { type WriteVersion, writeVersionOf } from './write-protocol.ts';
 
 /** Bodies beyond this are not read from the socket, whatever a tenant's limit says. */
@@ -54,11 +54,7 @@ export class RemoteWriteHandler {
   async #write(tenant: string, body: Uint8Array, version: WriteVersion): Promise<HttpResponse> {
     const { tenants, rates, metrics } = this.#context;
     const limits = this.#context.limits.of(tenant);
-    if (limits.maxRequestSize > 0 && body.length > limits.maxRequestSize)
-      throw new VeronaError(
-        'too_large',
-        `the request has ${body.length} bytes, ${limits.maxRequestSize} are allowed`,
-      );
+    checkSize(body, limits);
     const waitMs = rates.waitMs(tenant, limits.ingestionRate, limits.ingestionBurstSize);
     if (waitMs > 0) {
       metrics.countRateLimited(tenant);
@@ -67,15 +63,22 @@ export class RemoteWriteHandler {
     const db = await tenants.open(tenant);
     const policy = new LimitPolicy(limits);
     const decodedMax = limits.maxDecodedRequestSize || DECODED_MAX;
-    const outcome = await db.write({ body, version, decodedMax, policy });
-    metrics.countWrite(tenant, version === 1 ? 'rw1' : 'rw2', outcome.result, policy);
-    rates.take(tenant, itemCount(outcome.result));
-    return answer(outcome, version);
+    const result = await db.write(body, version, decodedMax, policy);
+    metrics.countWrite(tenant, version === 1 ? 'rw1' : 'rw2', result, policy);
+    rates.take(tenant, itemCount(result));
+    return answer(result, version);
   }
 }
 
+/** Throws `too_large` when a body is larger than the tenant may send. */
+export function checkSize(body: Uint8Array, limits: Limits): void {
+  const { maxRequestSize } = limits;
+  if (maxRequestSize > 0 && body.length > maxRequestSize)
+    throw new VeronaError('too_large', `the request has ${body.length} bytes, ${maxRequestSize} are allowed`);
+}
+
 /** Used when a tenant has no limit: what the head's memory can take in one piece. */
-const DECODED_MAX = 512 * 1024 * 1024;
+export const DECODED_MAX = 512 * 1024 * 1024;
 
 /** Everything a write held, stored or not. */
 export function itemCount(result: WriteResult): number {
@@ -84,9 +87,8 @@ export function itemCount(result: WriteResult): number {
   return count;
 }
 
-function answer({ result, malformed }: WriteOutcome, version: WriteVersion): HttpResponse {
+function answer(result: WriteResult, version: WriteVersion): HttpResponse {
   const headers = version === 2 ? writtenHeaders(result) : {};
-  if (malformed) return failedWrite(malformed, headers);
   const refusal = refusalText(result);
   return refusal === undefined ? { status: 204, headers } : plain(400, refusal, headers);
 }

@@ -18,12 +18,20 @@ export class LimitPolicy implements SeriesPolicy {
   readonly #limits: Limits;
   /** Series refused for their labels, by reason. */
   readonly refusedSeries = new Map<LabelDiscardReason, number>();
+  /** The sentence of the latest refusal. */
+  lastReason = '';
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
   admit(labels: Labels, seriesCount: number): SeriesRefusal | undefined {
+    const refusal = this.#judge(labels, seriesCount);
+    if (refusal) this.lastReason = refusal.reason;
+    return refusal;
+  }
+
+  #judge(labels: Labels, seriesCount: number): SeriesRefusal | undefined {
     const problem = labelsProblem(labels, this.#limits);
     if (problem) {
       const [discard, reason] = problem;
