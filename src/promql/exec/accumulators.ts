@@ -157,6 +157,11 @@ function finishHistogram(
   const total = totals.finish(cell, {
     warn: (message) => context.warn(message, plan.child.span),
     info: (message) => context.info(message, plan.child.span),
+    mixedSchemas: () =>
+      context.warn(
+        'PromQL warning: vector contains a mix of histograms with exponential and custom buckets schemas for metric name',
+        plan.child.span,
+      ),
   });
   if (total !== undefined) setHistogram(into, cell, total);
 }
@@ -276,7 +281,8 @@ class ExtremeAccumulator implements Accumulator {
       if (batch.presence[from] !== Presence.float) continue;
       const value = batch.values[from];
       const known = best[cell];
-      if (seen[cell] === 0 || known !== known || (isMax ? value > known : value < known)) best[cell] = value;
+      if (seen[cell] === 0 || Number.isNaN(known) || (isMax ? value > known : value < known))
+        best[cell] = value;
       seen[cell] = 1;
     }
   }
@@ -383,7 +389,7 @@ class QuantileAccumulator implements Accumulator {
 
   finish(into: Batch): void {
     for (const q of this.#params)
-      if (q !== q || q < 0 || q > 1) this.#context.warn(quantileMessage(q), this.#plan.param!.span);
+      if (Number.isNaN(q) || q < 0 || q > 1) this.#context.warn(quantileMessage(q), this.#plan.param!.span);
     for (let group = 0; group < this.#rows.length; group++) {
       const rows = this.#rows[group];
       const presences = this.#presences[group];

@@ -5,6 +5,7 @@ import { type CallPlan, type PlanNode, planType } from '../plan/node.ts';
 import { absentLabels, type OperatorBuilder, stringOf } from './build-operators.ts';
 import { CellMap } from './cell-map.ts';
 import { type Grid, timeAt } from './grid.ts';
+import { histogramCall } from './histogram-functions.ts';
 import { labelJoin, labelReplace } from './label-functions.ts';
 import { collectScalar, type Operator } from './operator.ts';
 import { absentRow, scalarFromVector, scalarOf, scalarRow } from './scalars.ts';
@@ -48,7 +49,7 @@ export function buildVectorCall(builder: OperatorBuilder, node: CallPlan, grid: 
     case 'sort_by_label_desc':
       return sortByLabels(context, child(0), strings(1), name === 'sort_by_label_desc');
   }
-  const mapped = mapCells(builder, node, grid);
+  const mapped = mapCells(builder, node, grid) ?? histogramCall(builder, node, grid);
   if (mapped === undefined) throw new VeronaError('execution', `function ${name} is not implemented`);
   return mapped;
 }

@@ -1,6 +1,6 @@
 import { formatFloat } from '../../encoding/number-text.ts';
 import { VeronaError } from '../../model/errors.ts';
-import { histogramText } from '../functions/histogram-text.ts';
+import { histogramText } from '../../model/histogram-text.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { GroupIds } from './aggregate.ts';
 import { type Batch, Presence } from './batch.ts';

@@ -1,3 +1,4 @@
+import { METRIC_NAME } from '../../model/labels.ts';
 import { isStale } from '../../model/sample.ts';
 import { interpolate } from '../functions/interpolate.ts';
 import type { SeriesSamples } from '../functions/window.ts';
@@ -74,7 +75,18 @@ export class InstantSelect implements Operator {
       if (found === undefined) continue;
       const cell = row * grid.count + i;
       if (typeof found === 'number') setFloat(batch, cell, found);
+      else if (typeof found === 'string') this.#warnMixed(batch, row, found);
       else setHistogram(batch, cell, found);
     }
   }
+
+  #warnMixed(batch: Batch, row: number, what: 'mixed' | 'mixedSchemas'): void {
+    const name = JSON.stringify(batch.labels.at(row).get(METRIC_NAME));
+    this.#context.warn(`PromQL warning: ${MIXED[what]} for metric name ${name}`, this.#plan.span);
+  }
 }
+
+const MIXED = {
+  mixed: 'encountered a mix of histograms and floats',
+  mixedSchemas: 'vector contains a mix of histograms with exponential and custom buckets schemas',
+} as const;

@@ -15,19 +15,22 @@ export class LabelGrouping {
   readonly #hidden: Uint8Array[];
   readonly #range: ByteRange = { bytes: new Uint8Array(), start: 0, end: 0 };
 
-  constructor(names: Iterable<string>, without: boolean) {
-    this.names = new Set(without ? [...names, METRIC_NAME] : names);
+  /** `without` ignores the metric name unless `nameCounts`. */
+  constructor(names: Iterable<string>, without: boolean, nameCounts = false) {
+    this.names = new Set(without && !nameCounts ? [...names, METRIC_NAME] : names);
     this.without = without;
     this.#encoded = [...this.names].map((name) => encoder.encode(name));
     this.#hidden = [...METADATA_LABELS].map((name) => encoder.encode(name));
   }
 
+  /** All labels but those named; the metric name counts. */
+  static allBut(names: Iterable<string>): LabelGrouping {
+    return new LabelGrouping(names, true, true);
+  }
+
   /** All labels, the metric name included. */
   static everything(): LabelGrouping {
-    const grouping = new LabelGrouping([], true);
-    (grouping.names as Set<string>).clear();
-    grouping.#encoded.length = 0;
-    return grouping;
+    return LabelGrouping.allBut([]);
   }
 
   /** The labels of a row that count. */

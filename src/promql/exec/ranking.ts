@@ -1,5 +1,5 @@
 import { VeronaError } from '../../model/errors.ts';
-import { goNumber } from '../functions/over-time.ts';
+import { formatG } from '../../model/histogram-text.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { GroupIds } from './aggregate.ts';
 import { type Batch, dropEmptyRows, Presence, pickRows } from './batch.ts';
@@ -58,10 +58,10 @@ function takeK(
 }
 
 function kOf(value: number): number {
-  if (value !== value) throw new VeronaError('execution', 'Parameter value is NaN');
-  if (value >= 2 ** 63) throw new VeronaError('execution', `Scalar value ${goNumber(value)} overflows int64`);
+  if (Number.isNaN(value)) throw new VeronaError('execution', 'Parameter value is NaN');
+  if (value >= 2 ** 63) throw new VeronaError('execution', `Scalar value ${formatG(value)} overflows int64`);
   if (value <= -(2 ** 63))
-    throw new VeronaError('execution', `Scalar value ${goNumber(value)} underflows int64`);
+    throw new VeronaError('execution', `Scalar value ${formatG(value)} underflows int64`);
   return Math.trunc(value);
 }
 
@@ -85,7 +85,7 @@ function select(
   const compare = (a: number, b: number): number => {
     const x = valueOf(a);
     const y = valueOf(b);
-    if (x !== x || y !== y) return Number(x !== x) - Number(y !== y);
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
     return x === y ? 0 : largest === x > y ? -1 : 1;
   };
   return [...candidates].sort(compare).slice(0, k);
@@ -112,11 +112,11 @@ function takeRatio(
 }
 
 function ratioOf(context: QueryContext, plan: AggregatePlan, value: number): number {
-  if (value !== value) throw new VeronaError('execution', 'Ratio value is NaN');
+  if (Number.isNaN(value)) throw new VeronaError('execution', 'Ratio value is NaN');
   const capped = Math.max(-1, Math.min(1, value));
   if (capped !== value)
     context.warn(
-      `PromQL warning: ratio value should be between -1 and 1, got ${goNumber(value)}, capping to ${capped}`,
+      `PromQL warning: ratio value should be between -1 and 1, got ${formatG(value)}, capping to ${capped}`,
       plan.param!.span,
     );
   return capped;

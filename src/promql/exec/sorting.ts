@@ -26,7 +26,7 @@ function dropHistograms(batch: Batch, row: number): boolean {
 }
 
 function compareValues(a: number, b: number, descending: boolean): number {
-  if (a !== a || b !== b) return Number(a !== a) - Number(b !== b);
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
   return descending ? b - a || 0 : a - b || 0;
 }
 

@@ -1,5 +1,6 @@
+import { detectReset } from '../../model/histogram-reset.ts';
+import { equalHistograms } from '../../model/histogram-shape.ts';
 import { firstIndex } from './extended-rate.ts';
-import { equalHistograms, isHistogramReset } from './histogram-compare.ts';
 import type { Window, WindowFunction } from './window.ts';
 
 /** `changes`: how often a sample differs from the one before it; a change between float and histogram counts. */
@@ -8,7 +9,7 @@ export function changes(anchored: boolean): WindowFunction {
     count(
       w,
       anchored,
-      (a, b) => a !== b && !(a !== a && b !== b),
+      (a, b) => a !== b && !(Number.isNaN(a) && Number.isNaN(b)),
       (a, b) => !equalHistograms(a, b),
     );
 }
@@ -20,7 +21,7 @@ export function resets(anchored: boolean): WindowFunction {
       w,
       anchored,
       (a, b) => b < a,
-      (a, b) => isHistogramReset(b, a),
+      (a, b) => detectReset(b, a),
     );
 }
 

@@ -1,14 +1,87 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
+import {
+  addHistograms,
+  divideHistogram,
+  scaleHistogram,
+  subtractHistograms,
+} from '../../model/histogram-math.ts';
+import { compactHistogram, equalHistograms, usesCustomBuckets } from '../../model/histogram-shape.ts';
 import type { BinaryOperator } from '../parser/ast.ts';
-import type { HistogramRemarks } from './histogram-totals.ts';
-export function combineHistograms(
-  _op: BinaryOperator,
-  _a: number | FloatHistogram,
-  _b: number | FloatHistogram,
-  _r: HistogramRemarks,
-): number | FloatHistogram | boolean | 'dropped' | undefined {
-  return undefined;
+import { trimHistogram } from './histogram-trim.ts';
+
+interface BinaryRemarks {
+  warn(message: string): void;
+  info(message: string): void;
 }
-export function negateHistogram(h: FloatHistogram): FloatHistogram {
-  return h;
+
+type Operand = number | FloatHistogram;
+
+/**
+ * A binary operator with at least one histogram. A boolean is the outcome of a comparison; `dropped` means the
+ * operator could not be applied and said why; undefined, that it is not defined for operands of these kinds.
+ */
+export function combineHistograms(
+  op: BinaryOperator,
+  a: Operand,
+  b: Operand,
+  remarks: BinaryRemarks,
+): FloatHistogram | boolean | 'dropped' | undefined {
+  if (typeof a === 'number') return op === '*' && typeof b !== 'number' ? scaleHistogram(b, a) : undefined;
+  return typeof b === 'number' ? withNumber(op, a, b) : withHistogram(op, a, b, remarks);
+}
+
+function withNumber(op: BinaryOperator, a: FloatHistogram, b: number): FloatHistogram | undefined {
+  switch (op) {
+    case '*':
+      return scaleHistogram(a, b);
+    case '/':
+      return divideHistogram(a, b);
+    case '</':
+    case '>/':
+      return trimHistogram(a, b, op === '</');
+    default:
+      return undefined;
+  }
+}
+
+function withHistogram(
+  op: BinaryOperator,
+  a: FloatHistogram,
+  b: FloatHistogram,
+  remarks: BinaryRemarks,
+): FloatHistogram | boolean | 'dropped' | undefined {
+  switch (op) {
+    case '+':
+    case '-':
+      return addOrSubtract(op, a, b, remarks);
+    case '==':
+      return equalHistograms(compactHistogram(a), compactHistogram(b));
+    case '!=':
+      return !equalHistograms(compactHistogram(a), compactHistogram(b));
+    default:
+      return undefined;
+  }
+}
+
+function addOrSubtract(
+  op: '+' | '-',
+  a: FloatHistogram,
+  b: FloatHistogram,
+  remarks: BinaryRemarks,
+): FloatHistogram | 'dropped' {
+  if (usesCustomBuckets(a) !== usesCustomBuckets(b)) {
+    remarks.warn(`PromQL warning: incompatible bucket layout encountered for binary operator ${op}`);
+    return 'dropped';
+  }
+  const { histogram, resetCollision, boundsReconciled } =
+    op === '+' ? addHistograms(a, b) : subtractHistograms(a, b);
+  const name = op === '+' ? 'addition' : 'subtraction';
+  if (resetCollision) remarks.warn(`PromQL warning: conflicting counter resets during histogram ${name}`);
+  if (boundsReconciled) remarks.info(`PromQL info: mismatched custom buckets were reconciled during ${name}`);
+  return compactHistogram(histogram);
+}
+
+/** `-h`, a gauge. */
+export function negateHistogram(histogram: FloatHistogram): FloatHistogram {
+  return scaleHistogram(histogram, -1);
 }

@@ -1,8 +1,24 @@
-import { VeronaError } from '../../model/errors.ts';
+import { HistogramTotals } from './histogram-totals.ts';
+import { warnMixedSchemas } from './remarks.ts';
 import type { Window } from './window.ts';
-export function averageHistograms(_w: Window): 0 | 2 {
-  throw new VeronaError('execution', 'native histograms');
+
+/** The mean of the histograms of a window. */
+export function averageHistograms(w: Window): 0 | 2 {
+  return total(w, 'avg');
 }
-export function sumHistograms(_w: Window): 0 | 2 {
-  throw new VeronaError('execution', 'native histograms');
+
+/** The sum of the histograms of a window. */
+export function sumHistograms(w: Window): 0 | 2 {
+  return total(w, 'sum');
+}
+
+function total(w: Window, kind: 'sum' | 'avg'): 0 | 2 {
+  const totals = new HistogramTotals(kind);
+  for (let i = w.h0; i < w.h1; i++) totals.add(0, w.histograms[i]);
+  w.histogram = totals.finish(0, {
+    warn: w.remarks.warn,
+    info: w.remarks.info,
+    mixedSchemas: () => warnMixedSchemas(w),
+  });
+  return w.histogram === undefined ? 0 : 2;
 }

@@ -1,3 +1,4 @@
+import { formatG } from '../../model/histogram-text.ts';
 import { averageHistograms, sumHistograms } from './histogram-over-time.ts';
 import { KahanSum } from './kahan.ts';
 import { quantileOf } from './quantile.ts';
@@ -30,20 +31,20 @@ export const OVER_TIME: Readonly<Record<string, WindowFunction>> = {
     w.value = 1;
     return 1;
   },
-  max_over_time: ofFloats((w) => extreme(w, (v, best) => v > best || best !== best).value),
-  min_over_time: ofFloats((w) => extreme(w, (v, best) => v < best || best !== best).value),
+  max_over_time: ofFloats((w) => extreme(w, (v, best) => v > best || Number.isNaN(best)).value),
+  min_over_time: ofFloats((w) => extreme(w, (v, best) => v < best || Number.isNaN(best)).value),
   ts_of_max_over_time: ofFloats(
-    (w) => w.floatTimes[extreme(w, (v, best) => v >= best || best !== best).index] / 1000,
+    (w) => w.floatTimes[extreme(w, (v, best) => v >= best || Number.isNaN(best)).index] / 1000,
   ),
   ts_of_min_over_time: ofFloats(
-    (w) => w.floatTimes[extreme(w, (v, best) => v <= best || best !== best).index] / 1000,
+    (w) => w.floatTimes[extreme(w, (v, best) => v <= best || Number.isNaN(best)).index] / 1000,
   ),
   stddev_over_time: ofFloats((w) => Math.sqrt(variance(w.floats, w.f0, w.f1))),
   stdvar_over_time: ofFloats((w) => variance(w.floats, w.f0, w.f1)),
   mad_over_time: ofFloats(medianDeviation),
   quantile_over_time: (w) => {
     const [q] = w.args;
-    if (q !== q || q < 0 || q > 1) w.remarks.warnArgument(0, quantileMessage(q));
+    if (Number.isNaN(q) || q < 0 || q > 1) w.remarks.warnArgument(0, quantileMessage(q));
     return ofFloats((window) => quantileOf(q, window.floats.slice(window.f0, window.f1)))(w);
   },
   last_over_time: (w) => pick(w, newestIsFloat(w), w.f1 - 1, w.h1 - 1),
@@ -59,15 +60,7 @@ export const OVER_TIME: Readonly<Record<string, WindowFunction>> = {
 };
 
 export function quantileMessage(q: number): string {
-  return `PromQL warning: quantile value should be between 0 and 1, got ${goNumber(q)}`;
-}
-
-/** A number as Go's `%g` writes the usual ones. */
-export function goNumber(value: number): string {
-  if (value !== value) return 'NaN';
-  if (value === Infinity) return '+Inf';
-  if (value === -Infinity) return '-Inf';
-  return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
+  return `PromQL warning: quantile value should be between 0 and 1, got ${formatG(q)}`;
 }
 
 function hasMix(w: Window): boolean {

@@ -1,6 +1,6 @@
 /** The q-quantile by linear interpolation between ranks; sorts `values` in place, NaN first. */
 export function quantileOf(q: number, values: Float64Array): number {
-  if (values.length === 0 || q !== q) return Number.NaN;
+  if (values.length === 0 || Number.isNaN(q)) return Number.NaN;
   if (q < 0) return -Infinity;
   if (q > 1) return Infinity;
   sortNanFirst(values);
@@ -15,8 +15,7 @@ export function quantileOf(q: number, values: Float64Array): number {
 function sortNanFirst(values: Float64Array): void {
   values.sort();
   let nans = 0;
-  while (nans < values.length && values[values.length - 1 - nans] !== values[values.length - 1 - nans])
-    nans++;
+  while (nans < values.length && Number.isNaN(values[values.length - 1 - nans])) nans++;
   if (nans === 0) return;
   values.copyWithin(nans, 0, values.length - nans);
   values.fill(Number.NaN, 0, nans);

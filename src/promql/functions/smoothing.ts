@@ -1,5 +1,5 @@
 import { VeronaError } from '../../model/errors.ts';
-import { goNumber } from './over-time.ts';
+import { formatG } from '../../model/histogram-text.ts';
 import type { WindowFunction } from './window.ts';
 
 /** `double_exponential_smoothing`: Holt's linear method with the factors `args[0]` (level) and `args[1]` (trend), both in (0, 1). */
@@ -25,6 +25,6 @@ export const doubleExponentialSmoothing: WindowFunction = (w) => {
 };
 
 function invalid(factor: string, letters: string, value: number): VeronaError {
-  const got = Number.isFinite(value) ? value.toFixed(6) : goNumber(value);
+  const got = Number.isFinite(value) ? value.toFixed(6) : formatG(value);
   return new VeronaError('execution', `invalid ${factor} factor. Expected: 0 < ${letters} < 1, got: ${got}`);
 }

@@ -1,0 +1,167 @@
+import { VeronaError } from '../../model/errors.ts';
+import type { FloatHistogram } from '../../model/histogram.ts';
+import {
+  histogramAverage,
+  histogramFraction,
+  histogramQuantile,
+  histogramStddev,
+  histogramVariance,
+} from '../../model/histogram-statistics.ts';
+import { formatG } from '../../model/histogram-text.ts';
+import {
+  type ClassicBuckets,
+  classicFraction,
+  classicQuantile,
+  makeMonotonic,
+} from '../functions/classic-histogram.ts';
+import { quantileMessage } from '../functions/over-time.ts';
+import type { Span } from '../parser/ast.ts';
+import type { CallPlan } from '../plan/node.ts';
+import { type OperatorBuilder, stringOf } from './build-operators.ts';
+import { CellMap } from './cell-map.ts';
+import type { Grid } from './grid.ts';
+import { type HistogramFunction, HistogramRows } from './histogram-call.ts';
+import { collect, collectScalar, Deferred, type Operator } from './operator.ts';
+import type { QueryContext } from './query-context.ts';
+import { RowBuilder } from './row-builder.ts';
+
+const PARTS: Readonly<Record<string, (histogram: FloatHistogram) => number>> = {
+  histogram_count: (histogram) => histogram.count,
+  histogram_sum: (histogram) => histogram.sum,
+  histogram_avg: histogramAverage,
+  histogram_stddev: histogramStddev,
+  histogram_stdvar: histogramVariance,
+};
+
+/** The operator of a `histogram_…` function; undefined for any other. */
+export function histogramCall(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operator | undefined {
+  const { name, args } = node;
+  const part = PARTS[name];
+  if (part !== undefined) {
+    const cells = { float: () => undefined, histogram: part };
+    return builder.dropNames(
+      new CellMap(builder.context, builder.build(args[0], grid), () => cells),
+      args[0],
+      false,
+    );
+  }
+  switch (name) {
+    case 'histogram_quantile':
+      return quantiles(builder, node, grid, 1, [0], undefined);
+    case 'histogram_quantiles':
+      return quantiles(
+        builder,
+        node,
+        grid,
+        0,
+        args.slice(2).map((_, i) => i + 2),
+        stringOf(args[1]),
+      );
+    case 'histogram_fraction':
+      return fraction(builder, node, grid);
+    default:
+      return undefined;
+  }
+}
+
+/** One result per histogram and quantile; with several, `label` tells them apart. Arguments are given by their index. */
+function quantiles(
+  builder: OperatorBuilder,
+  node: CallPlan,
+  grid: Grid,
+  vector: number,
+  wanted: readonly number[],
+  label: string | undefined,
+): Operator {
+  const { context } = builder;
+  const { args } = node;
+  const scalars = wanted.map((i) => builder.build(args[i], grid));
+  const child = builder.build(args[vector], grid);
+  const operator = new Deferred(grid, async () => {
+    const columns = await Promise.all(scalars.map(collectScalar));
+    const batch = await collect(child, context);
+    const rows = new HistogramRows(context, batch, args[vector].span);
+    const out = new RowBuilder(grid.count, batch.count);
+    for (const [i, column] of columns.entries()) {
+      remarkQuantiles(context, column, args[wanted[i]].span, batch.count);
+      rows.evaluate(quantileFunction(context, column, args[vector].span), (labels, step, value) => {
+        const named = label === undefined ? labels : labels.with({ [label]: openMetricsText(column[step]) });
+        put(out, out.rowOf(named), step, value);
+      });
+    }
+    return out.finish();
+  });
+  return builder.dropNames(operator, node, false);
+}
+
+function remarkQuantiles(context: QueryContext, column: Float64Array, span: Span, rowCount: number): void {
+  if (rowCount === 0) return;
+  for (const q of column) if (Number.isNaN(q) || q < 0 || q > 1) context.warn(quantileMessage(q), span);
+}
+
+function put(out: RowBuilder, row: number, step: number, value: number): void {
+  if (out.has(row, step))
+    throw new VeronaError('execution', 'vector cannot contain metrics with the same labelset');
+  out.setFloat(row, step, value);
+}
+
+function quantileFunction(context: QueryContext, column: Float64Array, span: Span): HistogramFunction {
+  return {
+    classic: (buckets, step, name) => {
+      if (makeMonotonic(buckets)) remarkForced(context, name, span);
+      return classicQuantile(column[step], buckets);
+    },
+    native: (histogram, step, name) => {
+      const { value, isAmongNaN, skewedByNaN } = histogramQuantile(column[step], histogram);
+      const input = 'PromQL info: input to histogram_quantile has NaN observations, result is';
+      if (isAmongNaN) context.info(`${input} NaN for metric name ${JSON.stringify(name)}`, span);
+      if (skewedByNaN) context.info(`${input} skewed higher for metric name ${JSON.stringify(name)}`, span);
+      return value;
+    },
+  };
+}
+
+function remarkForced(context: QueryContext, metricName: string, span: Span): void {
+  context.info(
+    `PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) for metric name ${JSON.stringify(metricName)}`,
+    span,
+  );
+}
+
+function fraction(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operator {
+  const { context } = builder;
+  const scalars = node.args.slice(0, 2).map((arg) => builder.build(arg, grid));
+  const child = builder.build(node.args[2], grid);
+  const { span } = node.args[2];
+  const operator = new Deferred(grid, async () => {
+    const [lower, upper] = await Promise.all(scalars.map(collectScalar));
+    const batch = await collect(child, context);
+    const out = new RowBuilder(grid.count, batch.count);
+    const compute: HistogramFunction = {
+      classic: (buckets: ClassicBuckets, step) => {
+        makeMonotonic(buckets);
+        return classicFraction(lower[step], upper[step], buckets);
+      },
+      native: (histogram, step, name) => {
+        const { value, skewedByNaN } = histogramFraction(lower[step], upper[step], histogram);
+        if (skewedByNaN)
+          context.info(
+            `PromQL info: input to histogram_fraction has NaN observations, which are excluded from all fractions for metric name ${JSON.stringify(name)}`,
+            span,
+          );
+        return value;
+      },
+    };
+    new HistogramRows(context, batch, span).evaluate(compute, (labels, step, value) =>
+      put(out, out.rowOf(labels), step, value),
+    );
+    return out.finish();
+  });
+  return builder.dropNames(operator, node, false);
+}
+
+/** A float as OpenMetrics writes it: always with a point or an exponent. */
+function openMetricsText(value: number): string {
+  const text = formatG(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}

@@ -1,0 +1,96 @@
+/** Cumulative buckets of one classic histogram at one time: upper bounds ascending, distinct, and their counts. */
+export interface ClassicBuckets {
+  readonly bounds: number[];
+  readonly counts: number[];
+}
+
+/** Counts that differ relatively by less than this are the same count with float noise. */
+const SMALL_DELTA = 1e-12;
+const MIN_NORMAL = 2.2250738585072014e-308;
+
+/** Equal bounds become one bucket with the sum of their counts. Bounds ascending. */
+export function coalesce(bounds: readonly number[], counts: readonly number[]): ClassicBuckets {
+  const merged: ClassicBuckets = { bounds: [], counts: [] };
+  for (let i = 0; i < bounds.length; i++) {
+    const last = merged.bounds.length - 1;
+    if (last >= 0 && merged.bounds[last] === bounds[i]) merged.counts[last] += counts[i];
+    else {
+      merged.bounds.push(bounds[i]);
+      merged.counts.push(counts[i]);
+    }
+  }
+  return merged;
+}
+
+/** Raises counts that fall below their predecessor, in place; true when one fell by more than float noise. */
+export function makeMonotonic({ counts }: ClassicBuckets): boolean {
+  let forced = false;
+  for (let i = 1; i < counts.length; i++) {
+    const previous = counts[i - 1];
+    if (almostEqual(previous, counts[i])) counts[i] = previous;
+    else if (counts[i] < previous) {
+      counts[i] = previous;
+      forced = true;
+    }
+  }
+  return forced;
+}
+
+function almostEqual(a: number, b: number): boolean {
+  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;
+  const sum = Math.abs(a) + Math.abs(b);
+  const difference = Math.abs(a - b);
+  if (a === 0 || b === 0 || sum < MIN_NORMAL) return difference < SMALL_DELTA * MIN_NORMAL;
+  return difference / Math.min(sum, Number.MAX_VALUE) < SMALL_DELTA;
+}
+
+/** The q-quantile, linear inside a bucket; NaN without a `+Inf` bucket or without observations. Buckets are coalesced and monotonic. */
+export function classicQuantile(q: number, { bounds, counts }: ClassicBuckets): number {
+  if (Number.isNaN(q)) return Number.NaN;
+  if (q < 0) return -Infinity;
+  if (q > 1) return Infinity;
+  const last = bounds.length - 1;
+  if (bounds[last] !== Infinity || last < 1) return Number.NaN;
+  const observations = counts[last];
+  if (observations === 0) return Number.NaN;
+  let rank = q * observations;
+  let b = 0;
+  while (b < last && !(counts[b] >= rank)) b++;
+  if (b === last) return bounds[last - 1];
+  if (b === 0 && bounds[0] <= 0) return bounds[0];
+  let start = 0;
+  let count = counts[b];
+  if (b > 0) {
+    start = bounds[b - 1];
+    count -= counts[b - 1];
+    rank -= counts[b - 1];
+  }
+  return start + (bounds[b] - start) * (rank / count);
+}
+
+/** The share of observations between two values. Buckets are coalesced and monotonic. */
+export function classicFraction(lower: number, upper: number, buckets: ClassicBuckets): number {
+  const { bounds, counts } = buckets;
+  const last = bounds.length - 1;
+  if (bounds[last] !== Infinity) return Number.NaN;
+  const observations = counts[last];
+  if (observations === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
+  if (lower >= upper) return 0;
+  return (rankOf(upper, buckets) - rankOf(lower, buckets)) / observations;
+}
+
+/** How many observations lie below a value. The first bucket begins at zero unless it ends there or below. */
+function rankOf(value: number, { bounds, counts }: ClassicBuckets): number {
+  const observations = counts[counts.length - 1];
+  let rank = 0;
+  for (let i = 0; i < bounds.length; i++) {
+    const start = i > 0 ? bounds[i - 1] : bounds[0] > 0 ? 0 : -Infinity;
+    if (start >= value) return rank;
+    if (bounds[i] > value) {
+      const inside = (counts[i] - rank) * ((value - start) / (bounds[i] - start));
+      return Math.min(observations, rank + (Number.isNaN(inside) ? 0 : inside));
+    }
+    rank = counts[i];
+  }
+  return observations;
+}
