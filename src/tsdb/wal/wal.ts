@@ -60,6 +60,8 @@ export class Wal {
   /** End of the last record known to be written. */
   #offset = 0;
   #unsynced = false;
+  /** Whether the name of `#file` is durable. */
+  #isNamed = false;
   #cutWanted = false;
   #running: Promise<void> | undefined;
   #syncing: Promise<void> = Promise.resolve();
@@ -221,7 +223,7 @@ export class Wal {
   }
 
   async #step(): Promise<void> {
-    if (!this.#file) await this.#openSegment();
+    if (!this.#file || !this.#isNamed) await this.#openSegment();
     const count = this.#frameNext();
     if (count > 0) await this.#writeFramed(this.#file as DiskFile, count);
     else if (this.#cutWanted || this.#queue.some((batch) => batch.records.length > batch.written))
@@ -269,11 +271,16 @@ export class Wal {
     }
   }
 
+  /** Makes the next segment, as far as an attempt before has not. */
   async #openSegment(): Promise<void> {
     const { disk, dir } = this.#options;
-    this.#file = await disk.open(segmentPath(dir, this.#index), 'create');
-    this.#offset = 0;
+    if (!this.#file) {
+      this.#file = await disk.open(segmentPath(dir, this.#index), 'create');
+      this.#offset = 0;
+      this.#isNamed = false;
+    }
     await disk.syncDir(dir);
+    this.#isNamed = true;
   }
 
   /** Fills the last page with zeros, as Prometheus does, and leaves syncing the old segment to the background. */
