@@ -9,7 +9,19 @@ import { basename, join } from 'node:path';
 const HERE = import.meta.dirname;
 const ASSEMBLY = join(HERE, 'assembly');
 const GEN = join(HERE, 'gen');
-const FLAGS = ['-O3', '--converge', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--use', 'abort='];
+const FLAGS = [
+  '-O3',
+  '--initialMemory',
+  '1',
+  '--converge',
+  '--runtime',
+  'stub',
+  '--noAssert',
+  '--enable',
+  'simd',
+  '--use',
+  'abort=',
+];
 
 await build();
 
