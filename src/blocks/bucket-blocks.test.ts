@@ -70,6 +70,19 @@ test('blocks come oldest first with their sizes, and each meta.json is read once
   expect(reads).toHaveLength(3);
 });
 
+test('a block is held when a refresh found it, or one that was made of it', async () => {
+  const id = await putBlock(1);
+  const blocks = open();
+  expect(blocks.holds('acme', id)).toBe(false);
+  await blocks.refresh(CALM, 'acme');
+  expect(blocks.holds('acme', id)).toBe(true);
+  expect(blocks.holds('other', id)).toBe(false);
+  const compaction = { level: 2, sources: [ulid(3), ulid(4)] };
+  await put(`acme/${ulid(5)}/meta.json`, { ulid: ulid(5), minTime: 1, maxTime: 20, version: 1, compaction });
+  await blocks.refresh(CALM, 'acme');
+  expect([3, 4, 5, 6].map((i) => blocks.holds('acme', ulid(i)))).toEqual([true, true, true, false]);
+});
+
 test('tenants are the folders that are not marked as internal', async () => {
   await putBlock(1, 'b');
   await putBlock(1, 'a');

@@ -88,6 +88,14 @@ export class BucketBlocks {
     return this.#tenants.get(tenant)?.blocks ?? [];
   }
 
+  /**
+   * Whether the last refresh found a block, or one that was made of it. What is served from the bucket is what a
+   * refresh found, so only then may the local copy go.
+   */
+  holds(tenant: string, ulid: string): boolean {
+    return this.blocks(tenant).some(({ meta }) => meta.ulid === ulid || meta.sources.includes(ulid));
+  }
+
   /** Looks again. When the bucket fails the last view stays and the error is thrown. */
   async refresh(ctx: BucketContext, tenant: string): Promise<readonly BucketBlock[]> {
     const found = await this.#list(ctx, tenant);

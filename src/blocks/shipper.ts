@@ -77,7 +77,7 @@ export class Shipper {
     return new Shipper(options, deps, await readShipped(deps.disk, options.dir, deps.log));
   }
 
-  /** Whether a block is known to be whole in the bucket, so that the local one may go. */
+  /** Whether a block is known to have been brought into the bucket whole. Before the local one goes ask `BucketBlocks.holds` as well. */
   isShipped(ulid: string): boolean {
     return this.#state.shipped.has(ulid);
   }

@@ -1,5 +1,5 @@
 import { blockKey } from '../blocks/layout.ts';
-import { VeronaError, wrapError } from '../model/errors.ts';
+import { VeronaError } from '../model/errors.ts';
 import { type FileBytes, readBlockChunk, type StoredChunk } from '../tsdb/chunks/chunk-format.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
 import { type ByteRange, FetchedRanges, type RangeSource } from './ranges.ts';
@@ -38,20 +38,18 @@ export class BlockChunks {
     const sizeBytes = this.#sizes.get(file);
     if (sizeBytes === undefined)
       throw new VeronaError('corrupt', `${path}: missing, but the index refers to it`);
-    try {
-      const fetched = await FetchedRanges.entries(source, path, guessesOf(metas, sizeBytes), chunkSize);
-      return { path, read: (start, length) => fetched.from(start).subarray(0, length) };
-    } catch (error) {
-      throw wrapError(path, error);
-    }
+    const guesses = guessesOf(path, metas, sizeBytes);
+    const fetched = await FetchedRanges.entries(source, path, guesses, chunkSize);
+    return { path, read: (start, length) => fetched.from(start).subarray(0, length) };
   }
 }
 
 /** A chunk ends at the latest where the next wanted one begins. */
-function guessesOf(metas: readonly ChunkMeta[], sizeBytes: number): ByteRange[] {
+function guessesOf(path: string, metas: readonly ChunkMeta[], sizeBytes: number): ByteRange[] {
   const starts = Float64Array.from(metas, ({ offset }) => offset).sort();
   return Array.from(starts, (start, i) => {
-    if (start >= sizeBytes) throw new VeronaError('corrupt', `chunk at ${start} of ${sizeBytes} bytes`);
+    if (start >= sizeBytes)
+      throw new VeronaError('corrupt', `${path}: chunk at ${start} of ${sizeBytes} bytes`);
     const next = starts[i + 1] > start ? starts[i + 1] : sizeBytes;
     return { start, end: Math.min(next, sizeBytes, start + CHUNK_GUESS_BYTES) };
   });

@@ -48,18 +48,10 @@ export class BlockIndex {
       const next = i + 1 < refs.length ? refs[i + 1] * SERIES_ALIGN : Number.POSITIVE_INFINITY;
       return { start, end: Math.min(next, start + SERIES_GUESS_BYTES) };
     });
-    try {
-      const fetched = await FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize);
-      return guesses.map(({ start }) => {
-        try {
-          return decodeSeriesEntry(fetched.from(start), mint, maxt);
-        } catch (error) {
-          throw wrapError(`series at ${start}`, error);
-        }
-      });
-    } catch (error) {
-      throw wrapError(this.#key, error);
-    }
+    const fetched = await FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize);
+    return guesses.map(({ start }) =>
+      this.#decode('series', start, () => decodeSeriesEntry(fetched.from(start), mint, maxt)),
+    );
   }
 
   /** Lists to unite per matcher that wants a value, and per matcher that also takes series without the label those to leave out. */
@@ -96,16 +88,20 @@ export class BlockIndex {
       else missing.set(range.start, range);
     }
     const guesses = [...missing.values()].map(guessOf);
+    const fetched = await FetchedRanges.entries(source, this.#key, guesses, postingsSize);
+    for (const { start } of guesses) {
+      const list = this.#decode('postings', start, () => decodePostings(fetched.from(start)));
+      lists.set(start, list);
+      this.#cache.set(`${this.#key}:${start}`, list, list.byteLength);
+    }
+    return lists;
+  }
+
+  #decode<T>(what: string, start: number, decode: () => T): T {
     try {
-      const fetched = await FetchedRanges.entries(source, this.#key, guesses, postingsSize);
-      for (const { start } of guesses) {
-        const list = decodePostings(fetched.from(start));
-        lists.set(start, list);
-        this.#cache.set(`${this.#key}:${start}`, list, list.byteLength);
-      }
-      return lists;
+      return decode();
     } catch (error) {
-      throw wrapError(`${this.#key}: postings`, error);
+      throw wrapError(`${this.#key}: ${what} at ${start}`, error);
     }
   }
 }

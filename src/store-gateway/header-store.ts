@@ -1,5 +1,5 @@
 import { blockKey, INDEX_FILE } from '../blocks/layout.ts';
-import { VeronaError, wrapError } from '../model/errors.ts';
+import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
@@ -114,20 +114,17 @@ async function fetchHeader(
   indexSize: number,
 ): Promise<Uint8Array> {
   if (indexSize < TOC_BYTES) throw new VeronaError('corrupt', `${key}: ${indexSize} bytes are no index`);
-  try {
-    const toc = decodeToc(await bucket.getRange(ctx, key, indexSize - TOC_BYTES, TOC_BYTES), key);
-    const { symbols, series, postingsOffsetTable: table } = toc;
-    const ordered = symbols >= INDEX_HEADER_BYTES && symbols < series && series <= table && table < indexSize;
-    if (!ordered) throw new VeronaError('corrupt', `sections at ${symbols}, ${series} and ${table}`);
-    const [head, offsets] = await Promise.all([
-      fetchSection(bucket, ctx, key, 0, series),
-      fetchSection(bucket, ctx, key, table, indexSize - TOC_BYTES),
-    ]);
-    checkIndexHeader(head, key);
-    return encodeIndexHeader(trimSection(head.subarray(symbols)), trimSection(offsets), table);
-  } catch (error) {
-    throw wrapError(key, error);
-  }
+  const toc = decodeToc(await bucket.getRange(ctx, key, indexSize - TOC_BYTES, TOC_BYTES), key);
+  const { symbols, series, postingsOffsetTable: table } = toc;
+  const ordered =
+    symbols >= INDEX_HEADER_BYTES && symbols + 4 < series && series <= table && table < indexSize - TOC_BYTES;
+  if (!ordered) throw new VeronaError('corrupt', `${key}: sections at ${symbols}, ${series} and ${table}`);
+  const [head, offsets] = await Promise.all([
+    fetchSection(bucket, ctx, key, 0, series),
+    fetchSection(bucket, ctx, key, table, indexSize - TOC_BYTES),
+  ]);
+  checkIndexHeader(head, key);
+  return encodeIndexHeader(trimSection(head.subarray(symbols)), trimSection(offsets), table);
 }
 
 async function fetchSection(
@@ -143,11 +140,11 @@ async function fetchSection(
       `section of ${end - start} bytes, at most ${SECTION_BYTES_MAX} are read`,
     );
   const bytes = await bucket.getRange(ctx, key, start, end - start);
-  if (bytes.length < end - start) throw new VeronaError('corrupt', `ends at ${start + bytes.length}`);
+  if (bytes.length < end - start) throw new VeronaError('corrupt', `${key}: ends at ${start + bytes.length}`);
   return bytes;
 }
 
-/** A section without the padding behind it. */
+/** A section without the padding behind it; one that is cut off stays so, and is found when the header is read. */
 function trimSection(bytes: Uint8Array): Uint8Array {
-  return bytes.subarray(0, 4 + new ByteReader(bytes).be32() + 4);
+  return bytes.length < 4 ? bytes : bytes.subarray(0, 4 + new ByteReader(bytes).be32() + 4);
 }

@@ -1,4 +1,4 @@
-import { VeronaError } from '../model/errors.ts';
+import { VeronaError, wrapError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Gate } from '../objstore/gate.ts';
 import type { RequestBudget } from './limits.ts';
@@ -61,12 +61,21 @@ export class FetchedRanges {
     const short: ByteRange[] = [];
     for (const { start } of guesses) {
       const bytes = fetched.from(start);
-      const size = bytes.length === 0 ? 0 : sizeOf(bytes);
-      if (size > ENTRY_BYTES_MAX) throw new VeronaError('corrupt', `entry of ${size} bytes at ${start}`);
+      const size = bytes.length === 0 ? 0 : fetched.#sizeAt(start, bytes, sizeOf);
       if (size > bytes.length) short.push({ start, end: start + size });
     }
     if (short.length > 0) await fetched.#read(source, short);
     return fetched;
+  }
+
+  #sizeAt(start: number, bytes: Uint8Array, sizeOf: (bytes: Uint8Array) => number): number {
+    try {
+      const size = sizeOf(bytes);
+      if (size <= ENTRY_BYTES_MAX) return size;
+      throw new VeronaError('corrupt', `${size} bytes, at most ${ENTRY_BYTES_MAX} are read`);
+    } catch (error) {
+      throw wrapError(`${this.key}: entry at ${start}`, error);
+    }
   }
 
   async #read(source: RangeSource, ranges: readonly ByteRange[]): Promise<void> {
