@@ -155,8 +155,7 @@ class MemoryQuerier implements Querier {
     for (const series of this.#matching([request.matchers], request.mint, request.maxt)) {
       ctx.signal.throwIfAborted();
       builder.addSeries(encodeLabels(series.labels));
-      if (!request.hints?.labelsOnly)
-        encodeSamples(builder, this.#samplesIn(series, request.mint, request.maxt));
+      if (!request.hints?.labelsOnly) encodeSamples(builder, series.samples, request.mint, request.maxt);
       if (builder.isFull) yield builder.take();
     }
     if (!builder.isEmpty) yield builder.take();
@@ -219,12 +218,22 @@ function sortedUnique(texts: readonly string[], limit: number): string[] {
 
 type OpenChunk = XorAppender | HistogramAppender<AnyHistogram>;
 
-/** Chunks of at most `CHUNK_SAMPLES`, a new one wherever the kind of sample changes or a histogram does not fit. */
-function encodeSamples(builder: BatchBuilder, samples: readonly MemorySample[]): void {
+/**
+ * Chunks of at most `CHUNK_SAMPLES`, a new one wherever the kind of sample changes or a histogram does not fit; only
+ * those that overlap mint … maxt are given out. All samples are encoded: where a chunk begins decides what a reader
+ * is told of counter resets, so it must not depend on the request.
+ */
+function encodeSamples(
+  builder: BatchBuilder,
+  samples: readonly MemorySample[],
+  requestMint: number,
+  requestMaxt: number,
+): void {
   let open: OpenChunk | undefined;
   let mint = 0;
   const close = () => {
-    if (open) builder.addChunk(mint, open.lastTime, open.encoding, open.bytes());
+    if (open && mint <= requestMaxt && open.lastTime >= requestMint)
+      builder.addChunk(mint, open.lastTime, open.encoding, open.bytes());
   };
   for (const { t, value } of samples) {
     const kind = value instanceof Float64Array ? 'xor' : value.kind;
