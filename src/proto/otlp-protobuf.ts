@@ -107,10 +107,14 @@ function readData(reader: WireReader): MetricData | undefined {
       return { kind: 'gauge', points: readPoints(reader.message(), readNumberPoint).points };
     case 7:
       return { kind: 'sum', ...readPoints(reader.message(), readNumberPoint) };
-    case 9:
-      return { kind: 'histogram', ...readPoints(reader.message(), readHistogramPoint) };
-    case 10:
-      return { kind: 'exponential_histogram', ...readPoints(reader.message(), readExponentialPoint) };
+    case 9: {
+      const { points, temporality } = readPoints(reader.message(), readHistogramPoint);
+      return { kind: 'histogram', points, temporality };
+    }
+    case 10: {
+      const { points, temporality } = readPoints(reader.message(), readExponentialPoint);
+      return { kind: 'exponential_histogram', points, temporality };
+    }
     case 11:
       return { kind: 'summary', points: readPoints(reader.message(), readSummaryPoint).points };
     default:
