@@ -5,10 +5,10 @@ import type { Appender } from '../storage/appender.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
 import type { BlockMeta } from './block/meta.ts';
 import { newUlid } from './block/ulid.ts';
+import { verifyBlock } from './block/verify-block.ts';
 import { type BlockTarget, writeHeadBlock } from './compact/head-block.ts';
 import { rangesOf, writeLateBlock } from './compact/late-blocks.ts';
 import { blocksToDrop } from './compact/retention.ts';
-import { verifyBlock } from './compact/verify-block.ts';
 import { DbBlocks, folderBytes, type LocalBlock } from './db-blocks.ts';
 import { type DbMetrics, dbMetrics } from './db-metrics.ts';
 import { DB_LIMITS_DEFAULT, type DbLimits, type DbOptions, MAINTENANCE_INTERVAL_MS } from './db-options.ts';
@@ -193,7 +193,9 @@ export class Db implements Queryable {
     const meta = await write();
     if (meta === undefined) return undefined;
     const block = await this.#blocks.openBlock(ulid);
-    await verifyBlock(block);
+    const { findings, findingCount } = await verifyBlock(block);
+    if (findingCount > 0)
+      throw new VeronaError('corrupt', `new block ${ulid}: ${findings.slice(0, 3).join('; ')}`);
     this.#metrics.blocks.inc();
     this.#options.log.info('the head became a block', { ulid, mint, maxt, ...meta.stats });
     return this.#blocks.sized(block);
