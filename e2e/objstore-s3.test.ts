@@ -1,15 +1,25 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { BucketBlocks } from '../src/blocks/bucket-blocks.ts';
+import { Shipper } from '../src/blocks/shipper.ts';
+import { Matcher } from '../src/model/matcher.ts';
 import { acceptBucket, CALM, collect } from '../src/objstore/acceptance.ts';
 import type { Bucket } from '../src/objstore/bucket.ts';
 import { openBucket } from '../src/objstore/open-bucket.ts';
 import type { S3Options } from '../src/objstore/s3-options.ts';
 import { SystemClock } from '../src/platform/clock.ts';
+import { silentLogger } from '../src/platform/log.ts';
+import { Metrics } from '../src/platform/metrics.ts';
 import { NodeDisk } from '../src/platform/node-disk.ts';
 import { SystemRandom } from '../src/platform/random.ts';
+import { StoreGateway } from '../src/store-gateway/store-gateway.ts';
 import { type Radosgw, startRadosgw } from './radosgw.ts';
 
 const START_TIMEOUT_MS = 400_000;
+const machine = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
 let server: Radosgw;
 let client: S3Client;
 let buckets = 0;
@@ -44,8 +54,7 @@ function open(bucket: string, more: Partial<S3Options> = {}, prefix?: string): P
     part_size: 5 * 1024 * 1024,
     ...more,
   };
-  const deps = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
-  return openBucket({ type: 'S3', config, prefix }, deps);
+  return openBucket({ type: 'S3', config, prefix }, machine);
 }
 
 acceptBucket("S3Bucket on Ceph's gateway", async () => open(await newBucketName()));
@@ -73,6 +82,33 @@ test('a failed upload in parts leaves no parts behind', async () => {
   const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket: name }));
   expect(Uploads ?? []).toEqual([]);
   await bucket.close();
+});
+
+test('blocks shipped to the server are listed and read back from it', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'verona-s3-'));
+  try {
+    const testdata = join(import.meta.dirname, '../src/store-gateway/testdata');
+    cpSync(testdata, join(dir, 'tsdb'), { recursive: true });
+    const deps = {
+      ...machine,
+      bucket: await open(await newBucketName()),
+      log: silentLogger,
+      metrics: new Metrics(),
+    };
+    const shipper = await Shipper.open({ tenant: 'acme', dir: join(dir, 'tsdb') }, deps);
+    expect(await shipper.sync(CALM)).toEqual({ uploaded: 2, failed: [] });
+    expect(await shipper.sync(CALM)).toEqual({ uploaded: 0, failed: [] });
+    const blocks = await new BucketBlocks({ ignoreDeletionMarksDelayMs: 0 }, deps).refresh(CALM, 'acme');
+    const gateway = new StoreGateway({ cacheDir: join(dir, 'cache') }, deps);
+    const all = { matchers: [new Matcher('=~', '__name__', '.+')], mint: 0, maxt: 2e12, sorted: true };
+    const querier = gateway.querier('acme', { blocks, localUlids: new Set() }, all.mint, all.maxt);
+    const batches = await collect(querier.select(CALM, all));
+    expect(batches.reduce((count, { seriesCount }) => count + seriesCount, 0)).toBe(41);
+    expect(batches.reduce((count, { chunkMint }) => count + chunkMint.length, 0)).toBe(80);
+    await deps.bucket.close();
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
 
 test('refused credentials and a missing bucket are told apart from a missing object, without secrets', async () => {
