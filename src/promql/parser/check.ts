@@ -10,7 +10,6 @@ import {
   type ValueType,
   type VectorSelector,
 } from './ast.ts';
-import { documentedType } from './cursor.ts';
 import { quote } from './go-text.ts';
 import type { Problems } from './problems.ts';
 
@@ -227,4 +226,10 @@ function resolveMatching({ op, matching }: Binary): Binary['matching'] {
   return matching !== undefined && isSetOperator(op)
     ? { ...matching, cardinality: 'many-to-many' }
     : matching;
+}
+
+/** A value type as the documentation of the language calls it. */
+function documentedType(type: ValueType): string {
+  if (type === 'vector') return 'instant vector';
+  return type === 'matrix' ? 'range vector' : type;
 }

