@@ -60,8 +60,12 @@ const KEY_BYTES_MAX = 1024;
 
 /** Throws `bad_data` unless `key` is usable in every store: 1 to 1024 bytes, no empty segment, no `.` or `..`, no control character. */
 export function assertKey(key: string): void {
-  if (key === '' || Buffer.byteLength(key) > KEY_BYTES_MAX || !hasPlainSegments(key))
-    throw new VeronaError('bad_data', `object key ${JSON.stringify(key)} is not usable`);
+  if (!isKey(key)) throw new VeronaError('bad_data', `object key ${JSON.stringify(key)} is not usable`);
+}
+
+/** Whether `assertKey` accepts it. */
+export function isKey(key: string): boolean {
+  return key !== '' && Buffer.byteLength(key) <= KEY_BYTES_MAX && hasPlainSegments(key);
 }
 
 /** Throws `bad_data` unless `prefix` is empty or a usable key followed by `/`. */

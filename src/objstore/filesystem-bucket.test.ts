@@ -43,6 +43,16 @@ test('an upload that a dead process left is swept after a day, a younger one is 
   expect(readdirSync(join(dir, '.uploads'))).toEqual(['young']);
 });
 
+test('a file whose name can be no key is left out of listings', async () => {
+  const dir = newDir();
+  const bucket = new FilesystemBucket(dir, deps);
+  await bucket.upload(CALM, 'fine', new Uint8Array(1));
+  writeFileSync(join(dir, 'line\nbreak'), 'x');
+  writeFileSync(join(dir, 'back\\slash'), 'x');
+  for (const recursive of [true, false])
+    expect((await collect(bucket.list(CALM, '', { recursive }))).map(({ key }) => key)).toEqual(['fine']);
+});
+
 test('a key in the way of another one is a conflict', async () => {
   const bucket = new FilesystemBucket(newDir(), deps);
   await bucket.upload(CALM, 'a', new Uint8Array(1));

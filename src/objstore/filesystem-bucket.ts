@@ -11,6 +11,7 @@ import {
   type Bucket,
   type BucketContext,
   GET_SIZE_BYTES_MAX,
+  isKey,
   type ListEntry,
   type ListOptions,
   type ObjectAttributes,
@@ -136,7 +137,7 @@ export class FilesystemBucket implements Bucket {
     );
     return entries
       .map(({ name, isDirectory }) => `${prefix}${name}${isDirectory ? '/' : ''}`)
-      .filter((key) => key !== `${UPLOADS}/`)
+      .filter((key) => key !== `${UPLOADS}/` && isKey(key.replace(/\/$/, '')))
       .sort(compareStrings);
   }
 

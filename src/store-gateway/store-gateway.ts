@@ -35,7 +35,7 @@ export interface StoreGatewayDeps {
 /** What of a tenant is to be served from the bucket, asked anew for every query. */
 export interface TenantView {
   readonly blocks: readonly BucketBlock[];
-  /** Blocks that the same query reads from the local disk. */
+  /** Blocks that the same query reads from the local disk, and those they were compacted from (`compaction.sources`). */
   readonly localUlids: ReadonlySet<string>;
 }
 
