@@ -18,6 +18,7 @@ export class Block implements Queryable {
   readonly chunks: ChunkReader;
   readonly #indexFile: IndexFile;
   #tombstones: Tombstones;
+  #tombstonesVersion = 0;
   #readers = 0;
   #closing = false;
   readonly #closed = Promise.withResolvers<void>();
@@ -53,6 +54,11 @@ export class Block implements Queryable {
     }
   }
 
+  /** Grows when the tombstones are replaced; tells readers on other threads to read them again. */
+  get tombstonesVersion(): number {
+    return this.#tombstonesVersion;
+  }
+
   get tombstones(): Tombstones {
     return this.#tombstones;
   }
@@ -60,6 +66,7 @@ export class Block implements Queryable {
   /** For later reads; writing them to the block's folder is the caller's. */
   replaceTombstones(tombstones: Tombstones): void {
     this.#tombstones = tombstones;
+    this.#tombstonesVersion++;
   }
 
   /** Whether it has samples in mint … maxt (ms, inclusive). */
