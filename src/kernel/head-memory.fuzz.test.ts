@@ -5,7 +5,8 @@ import { snappyCompress } from '../encoding/snappy.ts';
 import { VeronaError } from '../model/errors.ts';
 import { Labels } from '../model/labels.ts';
 import { SeededRandom } from '../platform/random.ts';
-import { type HeadMemory, IngestEvent, type IngestEventDetail } from './head-memory.ts';
+import { type HeadMemory, IngestEvent, type IngestEventDetail, SampleOutcome } from './head-memory.ts';
+import { MALFORMED_REASONS } from './malformed-reason.ts';
 import { PlainHeadMemory } from './plain-head-memory.ts';
 import { WasmHeadMemory } from './wasm-head-memory.ts';
 
@@ -14,11 +15,34 @@ import { WasmHeadMemory } from './wasm-head-memory.ts';
  * damaged, so that every branch of the scan is taken.
  */
 const OPERATIONS = 2500;
+/** What was met on the way, so that a generator that no longer reaches something is noticed. */
+const met = new Map<string, number>();
+const meet = (what: string) => met.set(what, (met.get(what) ?? 0) + 1);
 
 for (const seed of [1, 2, 3, 4, 5, 6])
   test(`both memories answer ${OPERATIONS} random commands alike (seed ${seed})`, () => {
     new Pair(new SeededRandom(seed)).run(OPERATIONS);
   });
+
+test('the commands led to every event, outcome and reason', () => {
+  const expected = [
+    ...Object.keys(IngestEvent).map((name) => `event ${name}`),
+    ...Object.keys(SampleOutcome).map((name) => `outcome ${name}`),
+    ...MALFORMED_REASONS.slice(1).map((reason) => `reason ${reason}`),
+    ...[
+      'not canonical',
+      'duplicates',
+      'metadata',
+      'closed chunks',
+      'collected',
+      'replayed',
+      'replay refused',
+      'too large',
+      'bad snappy',
+    ],
+  ];
+  expect(expected.filter((what) => !met.has(what))).toEqual([]);
+});
 
 class Pair {
   readonly #random: SeededRandom;
@@ -96,7 +120,8 @@ class Pair {
     for (let i = 0; i < count; i++) {
       const t = this.#time();
       const v = this.#value();
-      this.#both((memory) => memory.append(slot, t, v));
+      const outcome = this.#both((memory) => memory.append(slot, t, v));
+      meet(`outcome ${nameOf(SampleOutcome, outcome)}`);
     }
   }
 
@@ -110,7 +135,8 @@ class Pair {
     const begun = this.#both((memory) =>
       isV2 ? memory.beginWriteV2(body, max) : memory.beginWrite(body, max),
     );
-    if (begun instanceof VeronaError) return;
+    if (begun instanceof VeronaError)
+      return void meet(begun.code === 'too_large' ? 'too large' : 'bad snappy');
     this.#both((memory) => memory.decoded());
     while (this.#resume() !== IngestEvent.done);
     expect(this.#both((memory) => memory.resume())).toBe(IngestEvent.done);
@@ -120,6 +146,12 @@ class Pair {
     const kind = this.#both((memory) => memory.resume()) as IngestEvent;
     const event = this.#both((memory) => detailOf(kind, memory.event)) as Partial<IngestEventDetail>;
     this.#both((memory) => [memory.writeSamples, memory.writeDuplicates]);
+    meet(`event ${nameOf(IngestEvent, kind)}`);
+    if (event.outcome) meet(`outcome ${nameOf(SampleOutcome, event.outcome)}`);
+    if (kind === IngestEvent.malformed) meet(`reason ${event.reason}`);
+    if (event.labelsCanonical === false) meet('not canonical');
+    if (event.metadataEnd) meet('metadata');
+    if (this.#plain.writeDuplicates > 0) meet('duplicates');
     if (kind === IngestEvent.newSeries) this.#adopt(event);
     if (kind === IngestEvent.rareSeries && event.slot && this.#chance(0.2))
       this.#both((memory) => memory.setRare(event.slot as number, true));
@@ -148,7 +180,8 @@ class Pair {
   #takeAll(): void {
     this.#both((memory) => memory.takeSamplesRecord());
     this.#both((memory) => memory.closedBytesPending);
-    this.#both((memory) => memory.takeClosedChunks());
+    const closed = this.#both((memory) => memory.takeClosedChunks()) as Uint8Array;
+    if (closed.length > 0) meet('closed chunks');
     if (this.#chance(0.3)) this.#both((memory) => memory.setChunkFilePosition(++this.#sequence >> 1, 8));
   }
 
@@ -198,12 +231,13 @@ class Pair {
       if (this.#chance(0.8)) {
         this.#both((memory) => memory.collect(slot));
         this.#slots.delete(slot);
+        meet('collected');
       }
   }
 
   #setBounds(): void {
     const some = this.#chance(0.5);
-    const mint = this.#now - 5_000_000.5;
+    const mint = this.#now - 1_000_000.5;
     const maxt = this.#now + 1_000_000.5;
     this.#both((memory) => memory.setBounds(some ? mint : -Infinity, some ? maxt : Infinity));
   }
@@ -222,7 +256,8 @@ class Pair {
     if (record.length === 0) return;
     if (this.#chance(0.3)) record = this.#damaged(record);
     for (const [walRef, slot] of mapped) this.#both((memory) => memory.mapWalRef(walRef, slot));
-    this.#both((memory) => memory.replaySamples(record));
+    const replayed = this.#both((memory) => memory.replaySamples(record));
+    meet(replayed instanceof VeronaError ? 'replay refused' : 'replayed');
     if (this.#chance(0.5)) this.#both((memory) => memory.replaySamples(record));
     this.#both((memory) => memory.endReplay());
   }
@@ -335,6 +370,7 @@ class Pair {
     const changes = this.#int(4);
     for (let i = 0; i < changes && out.length > 0; i++)
       out[this.#int(out.length)] = this.#pick([0, 0x0a, 0x12, 0x7f, 0x80, 0xff, this.#int(256)]);
+    if (this.#chance(0.2)) out.fill(0xff, this.#int(out.length), out.length);
     return out;
   }
 
@@ -369,6 +405,10 @@ class Pair {
     if (kind < 0.9) return this.#random.next() * 10 ** this.#int(20);
     return this.#pick([0, -0, Infinity, -Infinity, Number.NaN, 5e-324, Number.MAX_VALUE]);
   }
+}
+
+function nameOf(set: Readonly<Record<string, number>>, value: unknown): string {
+  return Object.keys(set).find((name) => set[name] === value) ?? String(value);
 }
 
 /** What the event says of its kind; labels copied, as the next call moves them. */

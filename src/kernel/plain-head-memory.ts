@@ -257,6 +257,7 @@ export class PlainHeadMemory implements HeadMemory {
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       request.over = true;
+      request.current = undefined;
       this.event.offset = error.offset;
       this.event.reason = error.reason;
       return IngestEvent.malformed;
