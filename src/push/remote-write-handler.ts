@@ -5,7 +5,7 @@ import type { RateLimiter } from '../tenancy/rate-limiter.ts';
 import type { PushMetrics } from './push-metrics.ts';
 import { failedWrite, plain, rateLimited, refusalText } from './push-response.ts';
 import { LimitPolicy } from './series-policy.ts';
-import type { TenantStorage, WriteOutcome, WriteResult } from './tenant-db.ts';
+import type { TenantStorage, WriteResult } from './tenant-db.ts';
 import { type WriteVersion, writeVersionOf } from './write-protocol.ts';
 
 /** Bodies beyond this are not read from the socket, whatever a tenant's limit says. */
@@ -63,10 +63,10 @@ export class RemoteWriteHandler {
     const db = await tenants.open(tenant);
     const policy = new LimitPolicy(limits);
     const decodedMax = limits.maxDecodedRequestSize || DECODED_MAX;
-    const outcome = await db.write({ body, version, decodedMax, policy });
-    metrics.countWrite(tenant, version === 1 ? 'rw1' : 'rw2', outcome.result, policy);
-    rates.take(tenant, itemCount(outcome.result));
-    return answer(outcome, version);
+    const result = await db.write(body, version, decodedMax, policy);
+    metrics.countWrite(tenant, version === 1 ? 'rw1' : 'rw2', result, policy);
+    rates.take(tenant, itemCount(result));
+    return answer(result, version);
   }
 }
 
@@ -87,9 +87,8 @@ export function itemCount(result: WriteResult): number {
   return count;
 }
 
-function answer({ result, malformed }: WriteOutcome, version: WriteVersion): HttpResponse {
+function answer(result: WriteResult, version: WriteVersion): HttpResponse {
   const headers = version === 2 ? writtenHeaders(result) : {};
-  if (malformed) return failedWrite(malformed, headers);
   const refusal = refusalText(result);
   return refusal === undefined ? { status: 204, headers } : plain(400, refusal, headers);
 }

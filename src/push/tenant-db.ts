@@ -1,4 +1,3 @@
-import type { VeronaError } from '../model/errors.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Appender, AppendOutcome } from '../storage/appender.ts';
 
@@ -31,28 +30,14 @@ export interface WriteResult {
   }[];
 }
 
-/** A remote write request as it came, and what it may do. */
-export interface WriteOrder {
-  /** snappy-compressed. */
-  readonly body: Uint8Array;
-  /** `1`: prometheus.WriteRequest; `2`: io.prometheus.write.v2.Request. */
-  readonly version: 1 | 2;
-  readonly decodedMax: number;
-  readonly policy: SeriesPolicy;
-}
-
-export interface WriteOutcome {
-  readonly result: WriteResult;
-  /** Set when the request does not parse beyond some point; what came before is stored, and counted if that is known. */
-  readonly malformed: VeronaError | undefined;
-}
-
-/**
- * What writing needs of one tenant's storage. Both ways resolve when the log has what was not refused, and reject with
- * `unavailable` when the log cannot be written; `write` also with `too_large` when the body decodes to too much.
- */
+/** What writing needs of one tenant's storage. */
 export interface TenantDb {
-  write(order: WriteOrder): Promise<WriteOutcome>;
+  /**
+   * Applies a snappy-compressed remote write request (`1`: prometheus.WriteRequest, `2`: io.prometheus.write.v2.Request)
+   * and resolves when the log has what was not refused. Rejects with `bad_data` or `too_large` when it does not parse
+   * (what came before the fault is stored), with `unavailable` when the log cannot be written.
+   */
+  write(body: Uint8Array, version: 1 | 2, decodedMax: number, policy: SeriesPolicy): Promise<WriteResult>;
   appender(policy: SeriesPolicy): Appender | Promise<Appender>;
 }
 
