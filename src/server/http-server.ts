@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip, zstdCompress } from 'node:zlib';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { VeronaError } from '../model/errors.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -16,7 +17,11 @@ export interface HttpServerOptions {
   readonly connectionsMax: number;
   /** Names the tenant of a request or throws `bad_data`. */
   readonly tenantOf: (headers: Readonly<Record<string, string | undefined>>) => string;
+  /** Until then every route answers 503, but for `/-/healthy`, `/-/ready` and `/metrics`. */
+  readonly isReady: () => boolean;
 }
+
+const ALWAYS = new Set(['/-/healthy', '/-/ready', '/ready', '/metrics']);
 
 const COMPRESS_FROM_BYTES = 1024;
 const compressGzip = promisify(gzip);
@@ -63,7 +68,7 @@ export class HttpServer {
     this.#app.setNotFoundHandler(async (request, reply) =>
       send(reply, { status: 404, body: `nothing is served at ${request.url.split('?')[0]}\n` }),
     );
-    for (const route of routes) this.#mount(route, log);
+    for (const route of [...healthRoutes(options.isReady), ...routes]) this.#mount(route, log);
     this.#app.options('/*', async (_request, reply) => reply.code(204).send());
   }
 
@@ -74,6 +79,8 @@ export class HttpServer {
       bodyLimit: Math.max(route.bodyMax, 1),
       handler: async (incoming, reply) => {
         try {
+          if (!this.#options.isReady() && !ALWAYS.has(route.path))
+            throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
           const response = await route.handle(this.#request(incoming, reply));
           return await send(reply, await compressed(response, incoming.headers['accept-encoding']));
         } catch (error) {
@@ -137,6 +144,24 @@ export class HttpServer {
     await this.#app.close();
     clearTimeout(cut);
   }
+}
+
+function healthRoutes(isReady: () => boolean): Route[] {
+  const get = (path: string, handle: Route['handle']): Route => ({
+    path,
+    methods: ['GET'],
+    bodyMax: 0,
+    handle,
+  });
+  const ready = () =>
+    isReady()
+      ? { status: 200, body: 'Verona is ready.\n' }
+      : { status: 503, body: 'Verona is starting or stopping.\n' };
+  return [
+    get('/-/healthy', () => ({ status: 200, body: 'Verona is healthy.\n' })),
+    get('/-/ready', ready),
+    get('/ready', ready),
+  ];
 }
 
 async function send(reply: FastifyReply, response: HttpResponse): Promise<FastifyReply> {

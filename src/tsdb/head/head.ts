@@ -67,6 +67,7 @@ export class Head {
   readonly #closed: ClosedChunks;
   readonly #gatherer: Gatherer;
   readonly #metrics: HeadMetrics;
+  #oldestChunkFile = 0;
   /** For reading here; other threads have their own. */
   readonly chunkReader: ChunkReader;
   /** Collected series that samples in the log may still name, and the segment after which none does. */
@@ -116,6 +117,11 @@ export class Head {
     await head.#collectEmpty();
     head.#metrics.noteReplay(counts, clock.monotonic() - startedAt);
     return head;
+  }
+
+  /** Files of `chunks_head/` before this sequence are gone. */
+  get oldestChunkFile(): number {
+    return this.#oldestChunkFile;
   }
 
   get seriesCount(): number {
@@ -215,6 +221,7 @@ export class Head {
   async truncate(mint: number): Promise<void> {
     this.store.setMinValidTime(mint);
     const { oldestChunkFile } = await cutHead(this.#cutOptions(mint));
+    this.#oldestChunkFile = oldestChunkFile;
     await this.chunkReader.forgetBefore(oldestChunkFile);
   }
 

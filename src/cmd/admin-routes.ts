@@ -1,0 +1,65 @@
+import { VeronaError } from '../model/errors.ts';
+import type { HttpResponse, Route } from '../platform/http.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { Tenants } from '../push/ingester/tenants.ts';
+import { MAX_TIME_MS, MIN_TIME_MS, Params } from '../query/params.ts';
+
+interface AdminSources {
+  readonly tenants: Tenants;
+  readonly metrics: Metrics;
+  readonly reload: () => boolean;
+}
+
+/** Own metrics, reload, flush, and deletion of series. Health and readiness are the listener's. */
+export function adminRoutes({ tenants, metrics, reload }: AdminSources): Route[] {
+  return [
+    {
+      path: '/metrics',
+      methods: ['GET'],
+      bodyMax: 0,
+      handle: async () => ({
+        status: 200,
+        headers: { 'content-type': metrics.registry.contentType },
+        body: await metrics.registry.metrics(),
+      }),
+    },
+    {
+      path: '/-/reload',
+      methods: ['POST', 'PUT'],
+      bodyMax: 1024,
+      handle: () =>
+        reload()
+          ? text(200, 'reloaded\n')
+          : text(500, 'the configuration is not good; the old one stays, see the log\n'),
+    },
+    {
+      path: '/ingester/flush',
+      methods: ['POST'],
+      bodyMax: 1024,
+      handle: async ({ tenant }) => {
+        await tenants.flush(tenant);
+        return text(200, `flushed: what tenant ${tenant} had in memory is in blocks\n`);
+      },
+    },
+    ...['', '/prometheus'].map(
+      (prefix): Route => ({
+        path: `${prefix}/api/v1/admin/tsdb/delete_series`,
+        methods: ['POST', 'PUT'],
+        bodyMax: 1024 * 1024,
+        handle: async (request) => {
+          const params = new Params(request);
+          const sets = params.matcherSets();
+          if (sets.length === 0) throw new VeronaError('bad_data', 'no match[] parameter provided');
+          const db = tenants.find(request.tenant)?.db;
+          for (const set of sets)
+            await db?.deleteSeries(set, params.time('start', MIN_TIME_MS), params.time('end', MAX_TIME_MS));
+          return { status: 204 };
+        },
+      }),
+    ),
+  ];
+}
+
+function text(status: number, body: string): HttpResponse {
+  return { status, body };
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { SystemClock } from '../platform/clock.ts';
+import { PinoLog } from '../platform/pino-log.ts';
+import { EXIT } from './exit.ts';
+import { addSettingFlags, givenFlags } from './flags.ts';
+import { buildSystem, type System } from './system.ts';
+
+/** `verona all`: everything in one process, with embedded defaults. */
+export function addAllCommand(program: Command): void {
+  const command = program
+    .command('all', { isDefault: false })
+    .description('everything in one process: takes writes, keeps them, ships blocks, answers queries');
+  addSettingFlags(command);
+  command.action(async () => {
+    const read = () => readConfig(command);
+    process.exitCode = await run(read(), read);
+  });
+}
+
+function readConfig(command: Command): Config {
+  const { configFile, flags } = givenFlags(command);
+  const text = configFile === undefined ? '' : readFileSync(configFile, 'utf8');
+  return loadConfig({ file: configFile ?? 'flags', text }, flags, process.env);
+}
+
+/** Runs until a signal says stop; resolves with the exit code. A second signal ends at once. */
+async function run(config: Config, reread: () => Config): Promise<number> {
+  const log = PinoLog.open(config.log.level, config.log.format);
+  const system = await buildSystem(config, log, new SystemClock(), reread);
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+  });
+  process.on('SIGHUP', () => system.reload());
+  try {
+    await system.lifecycle.start();
+  } catch (error) {
+    log.error('Verona did not start', { error: error instanceof Error ? error.message : String(error) });
+    return EXIT.failed;
+  }
+  greet(config, system);
+  const signal = await stopped;
+  log.info('stopping: requests under way are finished first', { signal });
+  process.once('SIGINT', () => process.exit(EXIT.failed));
+  process.once('SIGTERM', () => process.exit(EXIT.failed));
+  const clean = await system.lifecycle.stop();
+  log.info('stopped');
+  return clean ? EXIT.ok : EXIT.failed;
+}
+
+/** What a person wants to know first: where to send, where to ask, where the data lie. */
+function greet(config: Config, system: System): void {
+  if (config.log.format === 'json') return;
+  const url = `http://${system.address()}`;
+  process.stdout.write(`
+  Verona ${system.version} is ready.
+
+    send   Prometheus remote_write   ${url}/api/v1/push
+           OpenTelemetry (OTLP)      ${url}/otlp/v1/metrics
+    ask    Prometheus API, Grafana   ${url}
+           a first query             ${url}/api/v1/query?query=verona_head_series
+    data   head, log, blocks         ${join(config.data.dir, 'tsdb')}
+           bucket                    ${system.bucketName}
+
+  Ctrl-C stops it; nothing acknowledged is lost.
+
+`);
+}

@@ -1,0 +1,64 @@
+import { stringify } from 'yaml';
+import type { Config } from '../config/schema.ts';
+import { settingGroups } from '../config/settings.ts';
+import { formatDuration } from '../model/duration.ts';
+import type { Tenants } from '../push/ingester/tenants.ts';
+import type { HeadStatus, StatusSource } from '../query/status.ts';
+import { headStatus } from '../tsdb/head/head-status.ts';
+import { VERSION } from './version.ts';
+
+const SECRET = '<secret>';
+
+/** What `/api/v1/status/*` and `/api/v1/metadata` say, out of the parts of this process. */
+export function statusSource(
+  tenants: Tenants,
+  startedAtMs: number,
+  config: () => Config,
+  lastReload: StatusSource['lastReload'],
+): StatusSource {
+  return {
+    version: VERSION,
+    startedAtMs,
+    lastReload,
+    storageRetention: formatDuration(config().tsdb.retention_time),
+    config: () => stringify(withoutSecrets(config())),
+    flags: () => flagsOf(withoutSecrets(config())),
+    head: async (tenant, top): Promise<HeadStatus> => {
+      const db = tenants.find(tenant)?.db;
+      return db ? headStatus(db.head, top) : EMPTY_HEAD;
+    },
+    metadata: async (tenant, metric) => {
+      const entries = tenants.find(tenant)?.db.head.metadata() ?? [];
+      return new Map([...entries].filter(([name]) => metric === undefined || name === metric));
+    },
+  };
+}
+
+const EMPTY_HEAD: HeadStatus = {
+  numSeries: 0,
+  numLabelPairs: 0,
+  chunkCount: 0,
+  minTime: 0,
+  maxTime: 0,
+  seriesCountByMetricName: [],
+  labelValueCountByLabelName: [],
+  memoryInBytesByLabelName: [],
+  seriesCountByLabelValuePair: [],
+};
+
+/** The bucket's configuration holds keys: none of it is shown. */
+function withoutSecrets(config: Config): Config {
+  const text = config.objstore.config === '' ? '' : SECRET;
+  return { ...config, objstore: { ...config.objstore, config: text } };
+}
+
+function flagsOf(config: Config): Record<string, string> {
+  const values = config as unknown as Record<string, Record<string, unknown>>;
+  const settings = settingGroups().flatMap((group) => group.settings);
+  return Object.fromEntries(
+    settings.map(({ flag, path, kind }) => {
+      const value = values[path[0]][path[1]];
+      return [flag.slice(2), kind === 'duration' ? formatDuration(value as number) : String(value)];
+    }),
+  );
+}

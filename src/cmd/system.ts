@@ -1,0 +1,292 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { BucketBlocks } from '../blocks/bucket-blocks.ts';
+import { BucketSync } from '../blocks/bucket-sync.ts';
+import { loadBucketOptions } from '../config/objstore.ts';
+import type { Config } from '../config/schema.ts';
+import { WasmHeadMemory } from '../kernel/wasm-head-memory.ts';
+import { compileLabelRegex } from '../model/regex.ts';
+import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Route } from '../platform/http.ts';
+import type { Logger } from '../platform/log.ts';
+import { Metrics } from '../platform/metrics.ts';
+import { NodeDisk } from '../platform/node-disk.ts';
+import type { PinoLog } from '../platform/pino-log.ts';
+import { SystemRandom } from '../platform/random.ts';
+import { processorCount, startThread } from '../platform/threads.ts';
+import { Tenants } from '../push/ingester/tenants.ts';
+import { OtlpHandler } from '../push/otlp-handler.ts';
+import { PushMetrics } from '../push/push-metrics.ts';
+import { RemoteWriteHandler, WRITE_BODY_MAX } from '../push/remote-write-handler.ts';
+import { SelfMetrics } from '../push/self-metrics.ts';
+import { LimitPolicy } from '../push/series-policy.ts';
+import { queryRoutes } from '../query/api.ts';
+import { statusRoutes } from '../query/status.ts';
+import { ThreadPool } from '../query/thread-pool.ts';
+import { HttpServer } from '../server/http-server.ts';
+import { Lifecycle } from '../server/lifecycle.ts';
+import { TenantLimits } from '../tenancy/limits.ts';
+import { RateLimiter } from '../tenancy/rate-limiter.ts';
+import { tenantOf } from '../tenancy/tenant-id.ts';
+import { PageCache } from '../tsdb/chunks/page-cache.ts';
+import { adminRoutes } from './admin-routes.ts';
+import type { QueryThreadData } from './query-thread.ts';
+import { statusSource } from './status-source.ts';
+import { pinTenantView } from './tenant-views.ts';
+import { VERSION } from './version.ts';
+
+export interface System {
+  readonly version: string;
+  readonly lifecycle: Lifecycle;
+  readonly bucketName: string;
+  /** Host and port in use, once started. */
+  address(): string;
+  /** Reads the configuration again and applies what can change. Never throws; says in the log what happened. */
+  reload(): boolean;
+}
+
+const PAGE_CACHE_BYTES = 64 * 1024 * 1024;
+const THREAD_PAGE_CACHE_BYTES = 64 * 1024 * 1024;
+const PUSH_PATHS = [
+  '/api/v1/push',
+  '/api/v1/receive',
+  '/api/v1/write',
+  '/api/prom/push',
+  '/prometheus/api/v1/write',
+];
+const OTLP_PATHS = ['/otlp/v1/metrics', '/api/v1/otlp/v1/metrics', '/api/v1/otlp'];
+
+/** Wires every room of the house for one process. Nothing is started yet. */
+export async function buildSystem(
+  config: Config,
+  log: PinoLog,
+  clock: Clock,
+  reread: () => Config,
+): Promise<System> {
+  const metrics = new Metrics();
+  const disk = new NodeDisk();
+  const random = new SystemRandom();
+  const dataDir = resolve(config.data.dir);
+  const tenantsDir = join(dataDir, 'tsdb');
+  const limits = new TenantLimits(config.limits, config.overrides);
+  const bucketOptions = config.objstore.enabled ? bucketOf(config, dataDir) : undefined;
+  const bucket = bucketOptions && (await openBucket(bucketOptions, { disk, clock, random, metrics }));
+  const bucketSync =
+    bucket &&
+    new BucketSync(
+      new BucketBlocks(
+        { ignoreDeletionMarksDelayMs: config.objstore.ignore_deletion_marks_delay },
+        { bucket, clock, log, metrics },
+      ),
+      config.objstore.sync_interval,
+      clock,
+      log,
+    );
+  const tenants = new Tenants(
+    {
+      dir: tenantsDir,
+      tenantsMax: config.tsdb.max_tenants,
+      blockRangeMs: config.tsdb.block_duration,
+      outOfOrderWindowMs: config.tsdb.out_of_order_time_window,
+      retentionMs: config.tsdb.retention_time,
+      retentionBytes: config.tsdb.retention_size,
+      wal: {
+        compression: config.tsdb.wal_compression ? 'snappy' : 'none',
+        fsync: config.tsdb.wal_fsync,
+        fsyncIntervalMs: config.tsdb.wal_fsync_interval,
+        segmentBytes: config.tsdb.wal_segment_size,
+      },
+    },
+    {
+      disk,
+      clock,
+      random,
+      log,
+      metrics,
+      limits,
+      pageCache: new PageCache(PAGE_CACHE_BYTES),
+      newMemory: (options) =>
+        new WasmHeadMemory({ ...options, hashSeed: Math.floor(random.next() * 2 ** 32) }),
+      shipping: bucket && bucketSync && { bucket, bucketSync, intervalMs: config.objstore.sync_interval },
+    },
+  );
+  const threadData: QueryThreadData = {
+    lookbackDeltaMs: config.query.lookback_delta,
+    maxSamples: config.query.max_samples,
+    timeoutMs: config.query.timeout,
+    features: Object.fromEntries(config.query.enable_feature.map((name) => [name, true])),
+    bucket: bucketOptions,
+    cacheDir: join(dataDir, 'cache'),
+    pageCacheBytes: THREAD_PAGE_CACHE_BYTES,
+    logLevel: config.log.level,
+    logFormat: config.log.format,
+  };
+  const pool = new ThreadPool(
+    {
+      threads: config.query.threads || processorCount(),
+      concurrencyMax: config.query.max_concurrency,
+      queuedMax: config.query.max_queued,
+      timeoutMs: config.query.timeout,
+    },
+    () => startThread(new URL('./query-thread.ts', import.meta.url), threadData),
+    clock,
+    log,
+    metrics,
+  );
+  const push = { tenants, limits, rates: new RateLimiter(clock), metrics: new PushMetrics(metrics) };
+  const reloads = { ok: true, atMs: clock.now() };
+  let current = config;
+
+  const system: System = {
+    version: VERSION,
+    bucketName: bucketOptions ? bucketText(bucketOptions) : 'none: blocks stay on this disk',
+    address: () => `${bound.host}:${bound.port}`,
+    reload: () => {
+      try {
+        current = reread();
+        limits.replace(current.limits, current.overrides);
+        log.setLevel(current.log.level);
+        Object.assign(reloads, { ok: true, atMs: clock.now() });
+        log.info('the configuration was read again: limits, overrides and log level are in force');
+        return true;
+      } catch (error) {
+        Object.assign(reloads, { ok: false });
+        log.error('the configuration was not read again; the old one stays', { error: String(error) });
+        return false;
+      }
+    },
+    get lifecycle() {
+      return lifecycle;
+    },
+  };
+  const routes: Route[] = [
+    ...pushRoutes(new RemoteWriteHandler(push), new OtlpHandler(push, otlpOptions(config))),
+    ...queryRoutes({
+      clock,
+      parse: { features: threadData.features },
+      run: (tenant, job, signal, timeoutMs) => {
+        const view = async () => pinTenantView(tenant, tenants, tenantsDir, bucketSync);
+        return pool.run(tenant, job, view, signal, timeoutMs || limits.of(tenant).queryTimeout || undefined);
+      },
+    }),
+    ...statusRoutes(
+      statusSource(
+        tenants,
+        clock.now(),
+        () => current,
+        () => reloads,
+      ),
+    ),
+    ...adminRoutes({ tenants, metrics, reload: () => system.reload() }),
+  ];
+  const [host, port] = splitAddress(config.http.listen_address);
+  let bound = { host, port };
+  const server = new HttpServer(
+    {
+      host,
+      port,
+      allowsOrigin: originTest(config.http.cors_origin),
+      requestTimeoutMs: config.http.request_timeout,
+      connectionsMax: config.http.max_connections,
+      tenantOf: (headers) => tenantOf(headers, config.tenant.default),
+      isReady: () => lifecycle.ready,
+    },
+    routes,
+    log,
+    metrics,
+  );
+  metrics.gauge('verona_build_info', 'The version that runs.', ['version']).set({ version: VERSION }, 1);
+  const lifecycle: Lifecycle = new Lifecycle(
+    [
+      {
+        name: 'listener',
+        start: async () => {
+          warnIfOpen(host, log);
+          bound = await server.listen();
+        },
+        stop: async () => {},
+      },
+      ...(bucketSync ? [bucketSync] : []),
+      tenants,
+      { name: 'query threads', start: async () => {}, stop: () => pool.close() },
+      ...(config.self_metrics.enabled ? [selfMetrics()] : []),
+      { name: 'requests', start: async () => {}, stop: () => server.close(config.http.shutdown_timeout) },
+    ],
+    log,
+    clock,
+  );
+  return system;
+
+  function selfMetrics(): SelfMetrics {
+    const { interval, tenant } = config.self_metrics;
+    const appender = async () => (await tenants.open(tenant)).appender(new LimitPolicy(limits.of(tenant)));
+    return new SelfMetrics(
+      { intervalMs: interval, instance: `${host}:${port}` },
+      appender,
+      metrics,
+      clock,
+      log,
+    );
+  }
+}
+
+function pushRoutes(remoteWrite: RemoteWriteHandler, otlp: OtlpHandler): Route[] {
+  const post = (path: string, handle: Route['handle']): Route => ({
+    path,
+    methods: ['POST'],
+    bodyMax: WRITE_BODY_MAX,
+    handle,
+  });
+  return [
+    ...PUSH_PATHS.map((path) => post(path, (request) => remoteWrite.handle(request))),
+    ...OTLP_PATHS.map((path) => post(path, (request) => otlp.handle(request))),
+  ];
+}
+
+function otlpOptions({ otlp }: Config) {
+  return {
+    translationStrategy: otlp.translation_strategy,
+    promoteResourceAttributes: otlp.promote_resource_attributes,
+  };
+}
+
+function bucketOf({ objstore }: Config, dataDir: string): BucketOptions {
+  if (objstore.config !== '')
+    return loadBucketOptions({ file: 'objstore.config', text: objstore.config }, process.env);
+  if (objstore.config_file !== '')
+    return loadBucketOptions(
+      { file: objstore.config_file, text: readFileSync(objstore.config_file, 'utf8') },
+      process.env,
+    );
+  return { type: 'FILESYSTEM', config: { directory: join(dataDir, 'bucket') } };
+}
+
+/** Names a bucket for people; holds no secret. */
+function bucketText(options: BucketOptions): string {
+  if (options.type === 'FILESYSTEM') return options.config.directory;
+  return options.type === 'S3' ? `s3 ${options.config.bucket} at ${options.config.endpoint}` : 'in memory';
+}
+
+function splitAddress(address: string): [string, number] {
+  const at = address.lastIndexOf(':');
+  const port = Number(address.slice(at + 1));
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
+  return [host === '' ? '0.0.0.0' : host, port];
+}
+
+function originTest(expression: string): ((origin: string) => boolean) | undefined {
+  if (expression === '') return undefined;
+  const regex = compileLabelRegex(expression);
+  return (origin) => regex.matches(origin);
+}
+
+function warnIfOpen(host: string, log: Logger): void {
+  if (host === '127.0.0.1' || host === 'localhost' || host === '::1') return;
+  log.warn(
+    'listening beyond loopback without TLS or credentials: everybody who can connect can read and write every tenant',
+    {
+      host,
+    },
+  );
+}

@@ -1,0 +1,180 @@
+import type { HeadMemory, HeadMemoryOptions } from '../../kernel/head-memory.ts';
+import { VeronaError } from '../../model/errors.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Disk } from '../../platform/disk.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Gauge, Metrics } from '../../platform/metrics.ts';
+import type { Random } from '../../platform/random.ts';
+import type { TenantLimits } from '../../tenancy/limits.ts';
+import { checkTenantId } from '../../tenancy/tenant-id.ts';
+import type { PageCache } from '../../tsdb/chunks/page-cache.ts';
+import { Db } from '../../tsdb/db.ts';
+import type { DbOptions } from '../../tsdb/db-options.ts';
+import type { TenantDb, TenantStorage } from '../tenant-db.ts';
+import { TenantShipper, type TenantShipperDeps } from './tenant-shipper.ts';
+
+export interface TenantsOptions {
+  /** Folder with one data directory per tenant. */
+  readonly dir: string;
+  readonly tenantsMax: number;
+  readonly blockRangeMs: number;
+  /** For tenants whose limits set no window of their own. */
+  readonly outOfOrderWindowMs: number;
+  readonly retentionMs: number;
+  readonly retentionBytes: number;
+  readonly wal: DbOptions['wal'];
+}
+
+export interface TenantsDeps {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly limits: TenantLimits;
+  readonly pageCache: PageCache;
+  readonly newMemory: (options: HeadMemoryOptions) => HeadMemory;
+  /** Undefined when there is no bucket. */
+  readonly shipping: Omit<TenantShipperDeps, 'disk' | 'clock' | 'random' | 'log' | 'metrics'> | undefined;
+}
+
+export interface Tenant {
+  readonly db: Db;
+  readonly shipper: TenantShipper | undefined;
+}
+
+/** The tenants with storage in this process. */
+export class Tenants implements TenantStorage {
+  readonly name = 'tenants';
+  readonly #options: TenantsOptions;
+  readonly #deps: TenantsDeps;
+  readonly #open = new Map<string, Tenant>();
+  readonly #opening = new Map<string, Promise<Tenant>>();
+  readonly #count: Gauge;
+  #closed = false;
+
+  constructor(options: TenantsOptions, deps: TenantsDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#count = deps.metrics.gauge('verona_tenants', 'Tenants with storage in this process.');
+  }
+
+  /** Opens every tenant that has a data directory, one after the other, reading its log back. */
+  async start(): Promise<void> {
+    const { disk, log } = this.#deps;
+    await disk.makeDir(this.#options.dir);
+    const names = (await disk.list(this.#options.dir))
+      .filter((entry) => entry.isDirectory)
+      .map((entry) => entry.name);
+    for (const [i, name] of names.entries()) {
+      if (!isTenantId(name)) {
+        log.warn('a folder beside the tenants is left alone: its name is not a tenant’s', { folder: name });
+        continue;
+      }
+      log.info('reading a tenant’s data', { tenant: name, number: i + 1, of: names.length });
+      await this.#openTenant(name);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#opening.values());
+    const results = await Promise.allSettled([...this.#open.values()].map(closeTenant));
+    this.#open.clear();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  /** The tenant's storage when it has one here. */
+  find(tenant: string): Tenant | undefined {
+    return this.#open.get(tenant);
+  }
+
+  get all(): ReadonlyMap<string, Tenant> {
+    return this.#open;
+  }
+
+  async open(tenant: string): Promise<TenantDb> {
+    const { db } = await this.#openTenant(tenant);
+    return {
+      write: (body, version, _decodedMax, policy) => db.write(body, version, policy),
+      appender: (policy) => db.appender(policy),
+    };
+  }
+
+  /** Makes blocks of everything in memory and ships them: before a move, or for a test. */
+  async flush(tenant: string): Promise<void> {
+    const found = this.#open.get(tenant);
+    if (!found) return;
+    await found.db.flush();
+    await found.shipper?.ship();
+  }
+
+  async #openTenant(tenant: string): Promise<Tenant> {
+    const open = this.#open.get(tenant);
+    if (open) return open;
+    let opening = this.#opening.get(tenant);
+    if (!opening) {
+      opening = this.#make(checkTenantId(tenant)).finally(() => this.#opening.delete(tenant));
+      this.#opening.set(tenant, opening);
+    }
+    return opening;
+  }
+
+  async #make(tenant: string): Promise<Tenant> {
+    if (this.#closed) throw new VeronaError('unavailable', 'the server is stopping');
+    const { tenantsMax } = this.#options;
+    if (this.#open.size + this.#opening.size >= tenantsMax)
+      throw new VeronaError(
+        'rate_limited',
+        `${tenantsMax} tenants have storage here already (tsdb.max_tenants)`,
+      );
+    const dir = `${this.#options.dir}/${tenant}`;
+    const log = this.#deps.log.child({ tenant });
+    const { shipping } = this.#deps;
+    let shipper: TenantShipper | undefined;
+    const db = await Db.open({
+      ...this.#deps,
+      log,
+      dir,
+      wal: this.#options.wal,
+      limits: this.#dbLimits(tenant),
+      hooks: {
+        onBlock: () => shipper?.wake(),
+        canDelete: (ulid) => shipping === undefined || (shipper?.isSafe(ulid) ?? false),
+      },
+    });
+    if (shipping) shipper = await TenantShipper.start({ tenant, dir }, { ...this.#deps, ...shipping, log });
+    const made = { db, shipper };
+    this.#open.set(tenant, made);
+    this.#count.set(this.#open.size);
+    return made;
+  }
+
+  #dbLimits(tenant: string): DbOptions['limits'] {
+    const limits = this.#deps.limits.of(tenant);
+    const { blockRangeMs, outOfOrderWindowMs, retentionMs, retentionBytes } = this.#options;
+    return {
+      blockRangeMs,
+      retentionMs,
+      retentionBytes,
+      outOfOrderWindowMs: limits.outOfOrderTimeWindow || outOfOrderWindowMs,
+      futureMs: limits.creationGracePeriod,
+      exemplarsMax: limits.maxExemplars,
+      requestBytesMax: limits.maxDecodedRequestSize,
+    };
+  }
+}
+
+async function closeTenant({ db, shipper }: Tenant): Promise<void> {
+  await shipper?.stop();
+  await db.close();
+}
+
+function isTenantId(name: string): boolean {
+  try {
+    return checkTenantId(name) === name;
+  } catch {
+    return false;
+  }
+}
