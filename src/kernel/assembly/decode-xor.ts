@@ -1,8 +1,11 @@
 // XOR chunks (drawing: chunkenc/xor.ts) → columns of float64 times and raw 64-bit values.
 // Bits are read eight bytes at a time from the byte that holds the next bit; the caller leaves 64 readable bytes
-// behind the data, and the position is checked against the end once per sample.
+// behind the data, and the position is checked against the end once per sample, which takes at most 19 bytes.
 
 const SAFE_MAX: i64 = 9007199254740991;
+
+// 65,535 steps below this, from any allowed time, stay inside 64 bits.
+const WIDE: i64 = 1 << 46;
 
 // Results below zero; texts in query-kernel.ts.
 const ENDS_EARLY: i32 = -1;
@@ -37,7 +40,8 @@ export function decodeChunk(src: usize, length: u32, mint: f64, maxt: f64, times
   return count + trim(firstTime, firstValue, n, mint, maxt);
 }
 
-function decodeAll(src: usize, length: u32, n: u32, tOut: usize, vOut: usize): i32 {
+function decodeAll(src: usize, length: u32, n: u32, times: usize, values: usize): i32 {
+  let tOut = times, vOut = values;
   let p = src + 2, end = src + length;
   let z: u64 = 0, shift: u64 = 0, byte: u64;
   do {
@@ -64,6 +68,8 @@ function decodeAll(src: usize, length: u32, n: u32, tOut: usize, vOut: usize): i
     shift += 7;
   } while (byte >= 128);
   let delta: i64 = z as i64;
+  if (delta <= 0) return NOT_ASCENDING;
+  let wide = delta >= WIDE;
 
   let base = p;
   let bitsEnd = ((end - base) << 3) as u32;
@@ -74,9 +80,7 @@ function decodeAll(src: usize, length: u32, n: u32, tOut: usize, vOut: usize): i
   let word = loadBigEndian(base), valid: u32 = 64;
   let i: u32 = 1;
   while (true) {
-    let before = t;
     t += delta;
-    if (t <= before) return NOT_ASCENDING;
     if ((word as i64) < 0) {
       if ((word & (1 << 62)) == 0) {
         pos += 2; word <<= 2; valid -= 2;
@@ -102,8 +106,8 @@ function decodeAll(src: usize, length: u32, n: u32, tOut: usize, vOut: usize): i
     let bit = pos & 7;
     word = loadBigEndian(base + (pos >> 3)) << (bit as u64);
     valid = 64 - bit;
-    if ((word as i64) >= 0) { pos += 1; word <<= 1; valid -= 1; }
-    else if (((word >> 62) & 1) == 0) {
+    if ((word as i64) >= 0) { pos += 1; word <<= 1; valid -= 1; continue; }
+    if (((word >> 62) & 1) == 0) {
       let d = ((word << 2) >> 50) as i64;
       delta += d > 8192 ? d - 16384 : d;
       pos += 16; word <<= 16; valid -= 16;
@@ -122,9 +126,21 @@ function decodeAll(src: usize, length: u32, n: u32, tOut: usize, vOut: usize): i
       word = loadBigEndian(base + (pos >> 3)) << (bit as u64);
       valid = 64 - bit;
     }
-    if (pos > bitsEnd) return ENDS_EARLY;
+    // Looked at only when it changes: as long as it is positive and not wide, times ascend and cannot overflow.
+    if (((delta - 1) as u64) >= (WIDE as u64)) {
+      if (delta <= 0) return NOT_ASCENDING;
+      wide = true;
+    }
   }
+  if (wide && !ascends(times, n)) return NOT_ASCENDING;
   return t > SAFE_MAX ? TIME_TOO_LARGE : 0;
+}
+
+function ascends(times: usize, n: u32): bool {
+  for (let end = times + (((n - 1) as usize) << 3); times < end; times += 8) {
+    if (!(load<f64>(times, 8) > load<f64>(times)) || load<f64>(times, 8) > (SAFE_MAX as f64)) return false;
+  }
+  return true;
 }
 
 // Keeps mint ≤ t ≤ maxt of `n` ascending samples; returns how many.
