@@ -3,18 +3,18 @@ import type { FloatHistogram } from '../model/histogram.ts';
 import { compareLabels, type Labels } from '../model/labels.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
-import type { Batch } from './exec/batch.ts';
-import { Presence, pickRows } from './exec/batch.ts';
+import { renderAnnotations } from './annotations.ts';
+import { type Batch, dropEmptyRows, Presence, pickRows } from './exec/batch.ts';
+
 import { OperatorBuilder } from './exec/build-operators.ts';
 import { type Grid, instantGrid, rangeGrid } from './exec/grid.ts';
 import { dropMarkedNames, mergeRows } from './exec/merge-rows.ts';
 import { collect, collectScalar } from './exec/operator.ts';
-import { type Annotation, QueryContext } from './exec/query-context.ts';
+import { QueryContext } from './exec/query-context.ts';
 import { type RawSeries, readRawSeries } from './exec/raw-series.ts';
 import type { Expr } from './parser/ast.ts';
 import type { Features as SyntaxFeatures } from './parser/options.ts';
 import { parseExpr } from './parser/parse.ts';
-import { positionText } from './parser/position.ts';
 import { type PlanNode, planType } from './plan/node.ts';
 import { makePlan } from './plan/plan.ts';
 import { printPlan } from './plan/print-plan.ts';
@@ -35,6 +35,8 @@ export interface EngineOptions {
   /** The step of subqueries that name none. */
   readonly subqueryStepMs?: number;
   readonly features?: Features;
+  /** Most cells (series × steps) of one batch between operators. */
+  readonly batchCells?: number;
   /** Without one, queries neither time out by themselves nor pause for other work of their thread. */
   readonly clock?: Clock;
 }
@@ -93,11 +95,13 @@ const DEFAULTS = {
   timeoutMs: 2 * 60_000,
   maxPointsPerSeries: 11_000,
   subqueryStepMs: 60_000,
+  /** 2 MiB of float64: what stays in a processor's cache between operators. */
+  batchCells: 2 ** 18,
 } as const;
 
 /** Evaluates PromQL over a `Queryable`. Holds no state between queries and may run many at once. */
 export class Engine {
-  readonly #options: typeof DEFAULTS & EngineOptions;
+  readonly #options: Required<Omit<EngineOptions, 'features' | 'clock'>> & EngineOptions;
 
   constructor(options: EngineOptions = {}) {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -214,13 +218,14 @@ export class Engine {
     times: { start: number; end: number; step: number },
     options: QueryOptions,
   ): QueryContext {
-    const { maxSamples, maxBytes, timeoutMs, clock, features } = this.#options;
+    const { maxSamples, maxBytes, timeoutMs, clock, features, batchCells } = this.#options;
     return new QueryContext({
       read,
       querier,
       lookbackMs: this.#lookback(options),
       delayedNameRemoval: features?.['promql-delayed-name-removal'] === true,
       ...times,
+      batchCells,
       limits: { maxSamples, maxBytes },
       clock,
       timeoutMs,
@@ -249,7 +254,7 @@ async function evaluateInstant(context: QueryContext, plan: PlanNode, t: number)
 /** All rows, distinct and without names that were to go. */
 async function evaluate(context: QueryContext, plan: PlanNode, grid: Grid): Promise<Batch> {
   const rows = await collect(new OperatorBuilder(context).build(plan, grid), context);
-  return mergeRows(dropMarkedNames(rows));
+  return dropEmptyRows(mergeRows(dropMarkedNames(rows)));
 }
 
 /** Whether the order of the rows is part of the answer. */
@@ -279,18 +284,6 @@ function columnsOf(batch: Batch, grid: Grid): Columns {
 
 function resultOf(value: QueryValue, context: QueryContext, query: string): QueryResult {
   const { annotations, querier, samplesRead, peakSamples } = context;
-  const texts = (level: Annotation['level']) =>
-    annotations
-      .filter((annotation) => annotation.level === level)
-      .map((annotation) => withPlace(annotation, query));
-  return {
-    value,
-    warnings: [...querier.warnings, ...texts('warning')],
-    infos: texts('info'),
-    stats: { samplesRead, peakSamples },
-  };
-}
-
-function withPlace({ message, span }: Annotation, query: string): string {
-  return span === undefined ? message : `${message} (${positionText(query, span.start)})`;
+  const { warnings, infos } = renderAnnotations(query, annotations);
+  return { value, warnings: [...querier.warnings, ...warnings], infos, stats: { samplesRead, peakSamples } };
 }

@@ -3,7 +3,7 @@ import { Labels as LabelSet, type Labels, METRIC_NAME } from '../../model/labels
 import { assert } from '../../platform/assert.ts';
 import { negateHistogram } from '../functions/histogram-binary.ts';
 import { windowFunction } from '../functions/window-functions.ts';
-import { isComparison, isSetOperator } from '../parser/ast.ts';
+import { isSetOperator } from '../parser/ast.ts';
 import {
   type AggregatePlan,
   type BinaryPlan,
@@ -25,7 +25,7 @@ import { DropNames } from './merge-rows.ts';
 import { collectScalar, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 import { ranking } from './ranking.ts';
-import { floatOperation } from './scalar-binary.ts';
+import { floatOperation, keepsName } from './scalar-binary.ts';
 import { absentRow, Repeat, SharedResult, scalarOf, scalarRow } from './scalars.ts';
 import { SetOperation } from './set-operation.ts';
 import { SubqueryWindows } from './subquery-windows.ts';
@@ -106,8 +106,8 @@ export class OperatorBuilder {
     if (leftIsScalar || rightIsScalar) {
       const [vector, scalar] = leftIsScalar ? [right, left] : [left, right];
       const result = vectorWithScalar(this.context, node, vector, scalar, leftIsScalar);
-      const keepsName = isComparison(node.op) && !node.returnBool;
-      return keepsName ? result : this.dropNames(result, leftIsScalar ? node.right : node.left, false);
+      const isKept = keepsName(node.op) && !node.returnBool;
+      return isKept ? result : this.dropNames(result, leftIsScalar ? node.right : node.left, false);
     }
     if (isSetOperator(node.op)) return new SetOperation(this.context, node, left, right);
     return new Join(this.context, node, left, right);
@@ -123,19 +123,14 @@ export class OperatorBuilder {
   #buildWindowCall(node: CallPlan, ranged: WindowsPlan | SubqueryPlan, grid: Grid): Operator {
     const source = this.windows(ranged, grid);
     const name = node.name === 'absent_over_time' ? 'present_over_time' : node.name;
-    const scalars = node.args.filter((arg) => arg !== ranged).map((arg) => this.build(arg, grid));
-    const call = new WindowCall(
-      this.context,
-      grid,
-      source,
-      windowFunction(name, source.mode),
-      () => Promise.all(scalars.map(collectScalar)),
-      {
-        call: node.span,
-        args: node.args.filter((arg) => arg !== ranged).map((arg) => arg.span),
-        vector: ranged.span,
-      },
-    );
+    const others = node.args.filter((arg) => arg !== ranged);
+    const scalars = others.map((arg) => this.build(arg, grid));
+    const call = new WindowCall(this.context, grid, source, {
+      name,
+      compute: windowFunction(name, source.mode),
+      args: () => Promise.all(scalars.map(collectScalar)),
+      spans: { call: node.span, args: others.map((arg) => arg.span), vector: ranged.span },
+    });
     if (node.name === 'absent_over_time') return absentRow(this.context, call, absentLabels(ranged));
     if (node.name === 'last_over_time' || node.name === 'first_over_time') return call;
     return this.dropNames(call, ranged, true);

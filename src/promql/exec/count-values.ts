@@ -32,33 +32,24 @@ export class CountValues implements Operator {
     this.#done = true;
     const { grouping, without } = this.#plan;
     const groups = new GroupIds(without ? [...grouping, this.#label] : grouping, without);
-    const counts = new Map<string, Float64Array>();
     const rows = new RowBuilder(this.grid.count);
-    const placed: { row: number; counts: Float64Array }[] = [];
     for (let batch = await this.#child.next(); batch !== undefined; batch = await this.#child.next()) {
-      for (let row = 0; row < batch.count; row++) {
-        const group = groups.idOf(batch, row);
-        for (let i = 0; i < batch.steps; i++) {
-          const text = textOf(batch, row * batch.steps + i);
-          if (text === undefined) continue;
-          let column = counts.get(`${group} ${text}`);
-          if (column === undefined) {
-            column = new Float64Array(this.grid.count);
-            this.#context.hold(this.grid.count);
-            counts.set(`${group} ${text}`, column);
-            placed.push({
-              row: rows.rowOf(groups.labels[group].with({ [this.#label]: text })),
-              counts: column,
-            });
-          }
-          column[i]++;
-        }
-      }
+      for (let row = 0; row < batch.count; row++) this.#countRow(batch, row, groups, rows);
       await this.#context.breathe();
     }
-    for (const { row, counts: column } of placed)
-      for (let i = 0; i < column.length; i++) if (column[i] > 0) rows.setFloat(row, i, column[i]);
     return rows.count === 0 ? undefined : rows.finish();
+  }
+
+  #countRow(batch: Batch, row: number, groups: GroupIds, rows: RowBuilder): void {
+    const group = groups.labels[groups.idOf(batch, row)];
+    for (let i = 0; i < batch.steps; i++) {
+      const text = textOf(batch, row * batch.steps + i);
+      if (text === undefined) continue;
+      const before = rows.count;
+      const counted = rows.rowOf(group.with({ [this.#label]: text }));
+      if (rows.count > before) this.#context.hold(this.grid.count);
+      rows.addFloat(counted, i, 1);
+    }
   }
 }
 

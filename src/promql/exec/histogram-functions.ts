@@ -83,7 +83,7 @@ function quantiles(
     const rows = new HistogramRows(context, batch, args[vector].span);
     const out = new RowBuilder(grid.count, batch.count);
     for (const [i, column] of columns.entries()) {
-      remarkQuantiles(context, column, args[wanted[i]].span, batch.count);
+      remarkQuantiles(context, column, args[wanted[i]].span);
       rows.evaluate(quantileFunction(context, column, args[vector].span), (labels, step, value) => {
         const named = label === undefined ? labels : labels.with({ [label]: openMetricsText(column[step]) });
         put(out, out.rowOf(named), step, value);
@@ -94,8 +94,7 @@ function quantiles(
   return builder.dropNames(operator, node, false);
 }
 
-function remarkQuantiles(context: QueryContext, column: Float64Array, span: Span, rowCount: number): void {
-  if (rowCount === 0) return;
+function remarkQuantiles(context: QueryContext, column: Float64Array, span: Span): void {
   for (const q of column) if (Number.isNaN(q) || q < 0 || q > 1) context.warn(quantileMessage(q), span);
 }
 

@@ -5,7 +5,8 @@ import type { SeriesSamples } from '../functions/window.ts';
 import type { SelectPlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, newBatch, setFloat, setHistogram } from './batch.ts';
 import type { Grid } from './grid.ts';
-import type { Operator } from './operator.ts';
+import { putKernelRow } from './kernel-row.ts';
+import { type Operator, rowsPerBatch } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 import { type SeriesBlock, SeriesSource } from './series-source.ts';
 
@@ -15,6 +16,8 @@ export class InstantSelect implements Operator {
   readonly #context: QueryContext;
   readonly #plan: SelectPlan;
   readonly #series: SeriesSource;
+  #block: SeriesBlock | undefined;
+  #row = 0;
 
   constructor(context: QueryContext, plan: SelectPlan, grid: Grid) {
     this.#context = context;
@@ -24,21 +27,42 @@ export class InstantSelect implements Operator {
   }
 
   async next(): Promise<Batch | undefined> {
-    for (let block = await this.#series.next(); block !== undefined; block = await this.#series.next()) {
-      const batch = dropEmptyRows(this.#select(block));
+    for (;;) {
+      if (this.#block === undefined || this.#row === this.#block.count) {
+        this.#block = await this.#series.next();
+        this.#row = 0;
+      } else await this.#context.breathe();
+      if (this.#block === undefined) return undefined;
+      const batch = dropEmptyRows(this.#select(this.#block));
       if (batch.count > 0) return batch;
     }
-    return undefined;
   }
 
+  /** The next rows of a block, as many as fit a batch. */
   #select(block: SeriesBlock): Batch {
-    const batch = newBatch(block.labels, this.grid.count);
-    for (let row = 0; row < block.count; row++) {
-      const samples = block.load(row, true);
-      if (this.#plan.source.mode === 'smoothed') this.#smooth(samples, batch, row);
-      else this.#fill(samples, batch, row);
-    }
+    const first = this.#row;
+    const end = Math.min(block.count, first + rowsPerBatch(this.#context, this.grid));
+    this.#row = end;
+    const rows = Array.from({ length: end - first }, (_, i) => first + i);
+    const whole = first === 0 && end === block.count;
+    const batch = newBatch(whole ? block.labels : block.labels.pick(rows), this.grid.count);
+    block.open();
+    for (const row of rows) this.#selectRow(block, row, batch, row - first);
     return batch;
+  }
+
+  #selectRow(block: SeriesBlock, row: number, batch: Batch, toRow: number): void {
+    const { source, value } = this.#plan;
+    if (source.mode === 'smoothed') this.#smooth(block.load(row, false), batch, toRow);
+    else if (block.isFloats(row) && (source.at === undefined || this.grid.count === 1)) {
+      const grid = {
+        start: (source.at ?? this.grid.start) - source.offset,
+        step: this.grid.step,
+        steps: this.grid.count,
+      };
+      const values = block.instantRow(row, grid, value === 'timestamp');
+      if (values !== undefined) putKernelRow(batch, toRow, values);
+    } else this.#fill(block.load(row, true), batch, toRow);
   }
 
   #fill(samples: SeriesSamples, batch: Batch, row: number): void {

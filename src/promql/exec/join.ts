@@ -2,7 +2,7 @@ import { VeronaError } from '../../model/errors.ts';
 import type { FloatHistogram } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
 import { assert } from '../../platform/assert.ts';
-import { isComparison, type VectorMatching } from '../parser/ast.ts';
+import type { VectorMatching } from '../parser/ast.ts';
 import type { BinaryPlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, Presence } from './batch.ts';
 import { CellOperation } from './cell-operation.ts';
@@ -12,6 +12,7 @@ import { LabelGrouping } from './label-grouping.ts';
 import { collect, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 import { RowBuilder } from './row-builder.ts';
+import { keepsName } from './scalar-binary.ts';
 
 /**
  * Arithmetic and comparison of two vectors. Rows of both sides get the number of their match group once; what
@@ -217,14 +218,15 @@ class Matching {
   }
 
   #fillOf(side: 'one' | 'many'): number | undefined {
-    return (side === 'one') === this.#swapped ? this.#matching.fillLeft : this.#matching.fillRight;
+    // Prometheus turns group_right around before it fills: `fill_left` is for the "many" side there too.
+    return side === 'many' ? this.#matching.fillLeft : this.#matching.fillRight;
   }
 
   #outRow(many: Labels, one: Labels | undefined, manyRow: number): number {
     const { returnBool, op } = this.#plan;
     const delayed = this.#context.delayedNameRemoval;
     let labels = this.#resultLabels(many, one);
-    const arithmetic = !isComparison(op);
+    const arithmetic = !keepsName(op);
     if (arithmetic || (returnBool && !delayed)) labels = labels.drop(METADATA_LABELS);
     const inherited = manyRow >= 0 ? this.#many.nameDropped?.[manyRow] : 0;
     return this.#out.rowOf(labels, delayed && !arithmetic && (returnBool || inherited === 1));

@@ -1,13 +1,19 @@
-import type { ByteRange, LabelColumn } from './label-column.ts';
+import type { Labels } from '../../model/labels.ts';
+import { xxhash64 } from '../functions/xxhash64.ts';
 
-const range: ByteRange = { bytes: new Uint8Array(), start: 0, end: 0 };
+const encoder = new TextEncoder();
 
-/** A hash of a row's labels, uniform in [0, 1) (FNV-1a with a final mix). The same labels give the same number everywhere. */
-export function labelHashRatio(column: LabelColumn, row: number): number {
-  column.bytesOf(row, range);
-  let hash = 0x811c9dc5;
-  for (let i = range.start; i < range.end; i++) hash = Math.imul(hash ^ range.bytes[i], 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+/**
+ * Prometheus' hash of a label set as a share of all hashes, in [0, 1]: XXH64 over name and value of each label, each
+ * preceded by its length (one byte, or 255 and three bytes, little endian).
+ */
+export function labelHashRatio(labels: Labels): number {
+  const parts = labels.flat.map((text) => encoder.encode(text));
+  const bytes: number[] = [];
+  for (const part of parts) {
+    if (part.length < 255) bytes.push(part.length);
+    else bytes.push(255, part.length & 255, (part.length >> 8) & 255, (part.length >> 16) & 255);
+    for (const byte of part) bytes.push(byte);
+  }
+  return Number(xxhash64(Uint8Array.from(bytes))) / 2 ** 64;
 }

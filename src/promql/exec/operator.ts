@@ -49,3 +49,8 @@ export class Deferred implements Operator {
     return this.#make();
   }
 }
+
+/** How many rows make a batch. */
+export function rowsPerBatch(context: QueryContext, grid: Grid): number {
+  return Math.max(1, Math.floor(context.batchCells / Math.max(1, grid.count)));
+}

@@ -1,7 +1,9 @@
+import { QueryKernel } from '../../kernel/query-kernel.ts';
 import { VeronaError } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { sleep } from '../../platform/clock.ts';
 import type { Querier, ReadContext } from '../../storage/querier.ts';
+import type { Annotation } from '../annotations.ts';
 import type { Span } from '../parser/ast.ts';
 
 /** What a query may use; every limit is named in the error that reaching it throws. */
@@ -10,15 +12,6 @@ export interface QueryLimits {
   readonly maxSamples: number;
   /** Bytes held at one time in samples and cells. */
   readonly maxBytes: number;
-}
-
-/** A remark on a query that did not stop it. */
-export interface Annotation {
-  readonly level: 'warning' | 'info';
-  /** As Prometheus words it, without the place. */
-  readonly message: string;
-  /** The part of the query it is about. */
-  readonly span: Span | undefined;
 }
 
 /** A time slice after which a query lets other work of its thread run, ms. */
@@ -38,7 +31,10 @@ export class QueryContext {
   readonly start: number;
   readonly end: number;
   readonly step: number;
+  /** Most cells of one batch, unless one row has more. */
+  readonly batchCells: number;
   readonly #limits: QueryLimits;
+  #kernel: QueryKernel | undefined;
   readonly #clock: Clock | undefined;
   readonly #deadline: number;
   readonly #annotations = new Map<string, Annotation>();
@@ -55,6 +51,7 @@ export class QueryContext {
     start: number;
     end: number;
     step: number;
+    batchCells: number;
     limits: QueryLimits;
     clock: Clock | undefined;
     timeoutMs: number;
@@ -66,11 +63,18 @@ export class QueryContext {
     this.start = options.start;
     this.end = options.end;
     this.step = options.step;
+    this.batchCells = options.batchCells;
     this.#limits = options.limits;
     this.#clock = options.clock;
     const now = options.clock?.monotonic() ?? 0;
     this.#deadline = now + options.timeoutMs;
     this.#sliceEnd = now + SLICE_MS;
+  }
+
+  /** The one kernel of this query; made when first asked for. */
+  get kernel(): QueryKernel {
+    this.#kernel ??= new QueryKernel();
+    return this.#kernel;
   }
 
   get annotations(): readonly Annotation[] {

@@ -81,10 +81,10 @@ function select(
   k: number,
   largest: boolean,
 ): number[] {
-  const valueOf = (row: number) => rows.values[row * rows.steps + step];
+  const valueAt = (row: number) => rows.values[row * rows.steps + step];
   const compare = (a: number, b: number): number => {
-    const x = valueOf(a);
-    const y = valueOf(b);
+    const x = valueAt(a);
+    const y = valueAt(b);
     if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
     return x === y ? 0 : largest === x > y ? -1 : 1;
   };
@@ -99,10 +99,11 @@ function takeRatio(
   params: Float64Array,
   kept: Uint8Array,
 ): number[] {
-  for (let step = 0; step < rows.steps; step++) {
-    const ratio = ratioOf(context, plan, params[step]);
-    for (let row = 0; row < rows.count; row++) {
-      const hash = labelHashRatio(rows.labels, row);
+  const ratios = Array.from(params, (param) => ratioOf(context, plan, param));
+  for (let row = 0; row < rows.count; row++) {
+    const hash = labelHashRatio(rows.labels.at(row));
+    for (let step = 0; step < rows.steps; step++) {
+      const ratio = ratios[step];
       const cell = row * rows.steps + step;
       if (rows.presence[cell] !== Presence.none && (ratio >= 0 ? hash < ratio : hash >= 1 + ratio))
         kept[cell] = 1;

@@ -29,6 +29,7 @@ export async function readRawSeries(context: QueryContext, plan: PlanNode, grid:
   for (let block = await source.next(); block !== undefined; block = await source.next()) {
     const labels =
       context.delayedNameRemoval && block.nameDropped ? block.labels.withoutMetadata() : block.labels;
+    block.open();
     for (let row = 0; row < block.count; row++) {
       const series = cut(
         block.nameDropped?.[row] ? labels.at(row) : block.labels.at(row),

@@ -46,6 +46,13 @@ export class RowBuilder {
     this.#presence[cell] = Presence.float;
   }
 
+  /** Adds to a float cell, which counts as 0 while it is empty. */
+  addFloat(row: number, step: number, value: number): void {
+    const cell = row * this.steps + step;
+    this.#values[cell] += value;
+    this.#presence[cell] = Presence.float;
+  }
+
   setHistogram(row: number, step: number, histogram: FloatHistogram): void {
     this.#histograms ??= [];
     const cell = row * this.steps + step;

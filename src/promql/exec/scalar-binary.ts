@@ -29,7 +29,7 @@ function power(a: number, b: number): number {
   return a ** b;
 }
 
-/** Whether the result is the left operand where the condition holds, rather than a new value. */
-export function isFilter(op: BinaryOperator, returnBool: boolean): boolean {
-  return isComparison(op) && !returnBool;
+/** Whether the result is still a value of the left metric: one that was compared or trimmed. */
+export function keepsName(op: BinaryOperator): boolean {
+  return isComparison(op) || op === '</' || op === '>/';
 }

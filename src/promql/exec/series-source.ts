@@ -1,8 +1,9 @@
-import { type DecodedChunk, decodeChunk } from '../../chunkenc/chunk.ts';
-import { wrapError } from '../../model/errors.ts';
-import type { AnyHistogram, FloatHistogram } from '../../model/histogram.ts';
-import { absoluteCounts } from '../../model/histogram-spans.ts';
-import { isStale, isStaleAt } from '../../model/sample.ts';
+import { BatchDecoder } from '../../chunkenc/batch-decoder.ts';
+import type { StepGrid, WindowFunction } from '../../kernel/query-kernel.ts';
+import type { FloatHistogram } from '../../model/histogram.ts';
+import { detectReset } from '../../model/histogram-reset.ts';
+import { toFloatHistogram } from '../../model/histogram-shape.ts';
+import { isStale } from '../../model/sample.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
 import type { SeriesSamples } from '../functions/window.ts';
 import type { SelectorSource } from '../plan/node.ts';
@@ -13,18 +14,21 @@ import type { QueryContext } from './query-context.ts';
 export class SeriesSource {
   readonly #context: QueryContext;
   readonly #source: SelectorSource;
+  readonly #decoder: BatchDecoder;
   #batches: AsyncIterator<SeriesBatch> | undefined;
 
   constructor(context: QueryContext, source: SelectorSource) {
     this.#context = context;
     this.#source = source;
+    this.#decoder = new BatchDecoder(context.kernel);
   }
 
+  /** The next series; the ones before can no longer be read. */
   async next(): Promise<SeriesBlock | undefined> {
     await this.#context.breathe();
     this.#batches ??= this.#open();
     const { value, done } = await this.#batches.next();
-    return done ? undefined : new SeriesBlock(this.#context, this.#source, value);
+    return done ? undefined : new SeriesBlock(this.#context, this.#source, this.#decoder, value);
   }
 
   #open(): AsyncIterator<SeriesBatch> {
@@ -35,133 +39,100 @@ export class SeriesSource {
   }
 }
 
-/** The series of one batch. */
+/**
+ * The series of one batch. Several selectors of a query take turns with one kernel, so `open` comes before each run
+ * of reads that no `await` interrupts.
+ */
 export class SeriesBlock {
   readonly count: number;
   readonly labels: LabelColumn;
-  readonly batch: SeriesBatch;
+  readonly #batch: SeriesBatch;
   readonly #context: QueryContext;
   readonly #source: SelectorSource;
+  readonly #decoder: BatchDecoder;
 
-  constructor(context: QueryContext, source: SelectorSource, batch: SeriesBatch) {
+  constructor(context: QueryContext, source: SelectorSource, decoder: BatchDecoder, batch: SeriesBatch) {
     this.#context = context;
     this.#source = source;
-    this.batch = batch;
+    this.#decoder = decoder;
+    this.#batch = batch;
     this.count = batch.seriesCount;
     this.labels = LabelColumn.fromBytes(batch.labelBytes, batch.labelOffsets, batch.seriesCount);
   }
 
-  /** Samples of a series within the bounds of the selector, with stale markers or without. Fresh arrays. */
+  open(): void {
+    this.#decoder.open(this.#batch);
+  }
+
+  /** Whether all of a series' chunks are of floats, so that the kernel can evaluate it. */
+  isFloats(i: number): boolean {
+    const kind = this.#decoder.kind(i);
+    return kind === 'floats' || kind === 'empty';
+  }
+
+  /** A function of the kernel for all steps of a series of floats. A view, valid until the next read; see `QueryKernel`. */
+  windowRow(i: number, func: WindowFunction, grid: StepGrid, rangeMs: number): Float64Array | undefined {
+    const { mint, maxt } = this.#source;
+    const { count } = this.#decoder.floats(i, mint, maxt, false);
+    this.#counted(count);
+    return count === 0 ? undefined : this.#context.kernel.windows(func, grid, rangeMs);
+  }
+
+  /** The instant selector for all steps of a series of floats; of its times in seconds with `times`. A view. */
+  instantRow(i: number, grid: StepGrid, times: boolean): Float64Array | undefined {
+    const { mint, maxt } = this.#source;
+    const { kernel, lookbackMs } = this.#context;
+    const { count } = this.#decoder.floats(i, mint, maxt, true);
+    this.#counted(count);
+    if (count === 0) return undefined;
+    return times ? kernel.instantTimes(grid, lookbackMs) : kernel.instant(grid, lookbackMs);
+  }
+
+  /** Samples of a series within the bounds of the selector, with stale markers or without. Floats are views, valid until the next read. */
   load(i: number, keepStale: boolean): SeriesSamples {
     const { mint, maxt } = this.#source;
-    const samples = new SampleColumns(keepStale);
-    for (let c = this.batch.chunkStarts[i]; c < this.batch.chunkStarts[i + 1]; c++)
-      if (this.batch.chunkMaxt[c] >= mint && this.batch.chunkMint[c] <= maxt)
-        samples.add(this.#decode(c), mint, maxt);
-    const columns = samples.finish();
-    this.#context.countRead(columns.floatCount + columns.histograms.length);
-    this.#context.check();
-    return columns;
+    const { count, timestamps, values } = this.#decoder.floats(i, mint, maxt, keepStale);
+    const floats = { floatTimes: timestamps, floats: values, floatCount: count };
+    const kind = this.#decoder.kind(i);
+    const found =
+      kind === 'floats' || kind === 'empty' ? NO_HISTOGRAMS : this.#histograms(i, mint, maxt, keepStale);
+    this.#counted(count + found.histograms.length);
+    return { ...floats, ...found };
   }
 
-  #decode(c: number): DecodedChunk {
-    const { chunkEncoding, chunkData, chunkDataOffset, chunkDataLength } = this.batch;
-    try {
-      return decodeChunk(chunkEncoding[c], chunkData, chunkDataOffset[c], chunkDataLength[c]);
-    } catch (cause) {
-      throw wrapError(`decode chunk ${c} of batch`, cause);
-    }
-  }
-}
-
-/** Collects the samples of chunks in time order; where chunks overlap the later one wins. */
-class SampleColumns {
-  readonly #keepStale: boolean;
-  #floatTimes = new Float64Array(256);
-  #floats = new Float64Array(256);
-  #floatCount = 0;
-  #histogramTimes: number[] = [];
-  #histograms: FloatHistogram[] = [];
-  #lastTime = -Infinity;
-  #overlaps = false;
-
-  constructor(keepStale: boolean) {
-    this.#keepStale = keepStale;
-  }
-
-  add(chunk: DecodedChunk, mint: number, maxt: number): void {
-    if (chunk.timestamps.length > 0 && chunk.timestamps[0] <= this.#lastTime) this.#overlaps = true;
-    if (chunk.kind === 'float') this.#addFloats(chunk.timestamps, chunk.values, mint, maxt);
-    else this.#addHistograms(chunk.timestamps, chunk.histograms, mint, maxt);
-    this.#lastTime = Math.max(this.#lastTime, chunk.timestamps.at(-1) ?? -Infinity);
-  }
-
-  #addFloats(timestamps: Float64Array, values: Float64Array, mint: number, maxt: number): void {
-    this.#reserve(timestamps.length);
-    const words = new Uint32Array(values.buffer, values.byteOffset);
-    for (let i = 0; i < timestamps.length; i++) {
-      const t = timestamps[i];
-      if (t < mint || t > maxt || (!this.#keepStale && isStaleAt(words, i))) continue;
-      this.#floatTimes[this.#floatCount] = t;
-      this.#floats[this.#floatCount++] = values[i];
-    }
-  }
-
-  #addHistograms(
-    timestamps: Float64Array,
-    histograms: readonly AnyHistogram[],
-    mint: number,
-    maxt: number,
-  ): void {
-    for (let i = 0; i < timestamps.length; i++) {
-      const t = timestamps[i];
-      if (t < mint || t > maxt || (!this.#keepStale && isStale(histograms[i].sum))) continue;
-      this.#histogramTimes.push(t);
-      this.#histograms.push(toFloatHistogram(histograms[i]));
-    }
-  }
-
-  #reserve(more: number): void {
-    if (this.#floatCount + more <= this.#floatTimes.length) return;
-    const size = Math.max(2 * this.#floatTimes.length, this.#floatCount + more);
-    const times = new Float64Array(size);
-    const values = new Float64Array(size);
-    times.set(this.#floatTimes);
-    values.set(this.#floats);
-    this.#floatTimes = times;
-    this.#floats = values;
-  }
-
-  finish(): SeriesSamples {
-    if (this.#overlaps) this.#untangle();
-    return {
-      floatTimes: this.#floatTimes,
-      floats: this.#floats,
-      floatCount: this.#floatCount,
-      histogramTimes: this.#histogramTimes,
-      histograms: this.#histograms,
+  #histograms(i: number, mint: number, maxt: number, keepStale: boolean): HistogramColumns {
+    const { timestamps, histograms } = this.#decoder.histograms(i, mint, maxt);
+    const found: { histogramTimes: number[]; histograms: FloatHistogram[] } = {
+      histogramTimes: [],
+      histograms: [],
     };
+    for (let k = 0; k < histograms.length; k++) {
+      if (!keepStale && isStale(histograms[k].sum)) continue;
+      found.histogramTimes.push(timestamps[k]);
+      found.histograms.push(toFloatHistogram(histograms[k]));
+    }
+    return this.#source.statisticsOnly ? withDetectedResets(found) : found;
   }
 
-  #untangle(): void {
-    const floats = new Map<number, number>();
-    for (let i = 0; i < this.#floatCount; i++) floats.set(this.#floatTimes[i], this.#floats[i]);
-    const times = Float64Array.from(floats.keys()).sort();
-    this.#floatTimes = times;
-    this.#floats = Float64Array.from(times, (t) => floats.get(t)!);
-    this.#floatCount = times.length;
-    const histograms = new Map(this.#histogramTimes.map((t, i) => [t, this.#histograms[i]]));
-    this.#histogramTimes = [...histograms.keys()].sort((a, b) => a - b);
-    this.#histograms = this.#histogramTimes.map((t) => histograms.get(t)!);
+  #counted(samples: number): void {
+    this.#context.countRead(samples);
+    this.#context.check();
   }
 }
 
-function toFloatHistogram(histogram: AnyHistogram): FloatHistogram {
-  if (histogram.kind === 'float') return histogram;
-  return {
-    ...histogram,
-    kind: 'float',
-    positiveBuckets: absoluteCounts(histogram, 'positive'),
-    negativeBuckets: absoluteCounts(histogram, 'negative'),
-  };
+type HistogramColumns = Pick<SeriesSamples, 'histogramTimes' | 'histograms'>;
+
+const NO_HISTOGRAMS: HistogramColumns = { histogramTimes: [], histograms: [] };
+
+/** Hints that the chunks did not give are found by comparing neighbours, as Prometheus does when it drops the buckets. */
+function withDetectedResets({ histogramTimes, histograms }: HistogramColumns): HistogramColumns {
+  let previous: FloatHistogram | undefined;
+  const hinted = histograms.map((histogram): FloatHistogram => {
+    const before = previous;
+    if (isStale(histogram.sum)) return histogram;
+    previous = histogram;
+    if (histogram.counterResetHint !== 'unknown' || before === undefined) return histogram;
+    return { ...histogram, counterResetHint: detectReset(histogram, before) ? 'reset' : 'not_reset' };
+  });
+  return { histogramTimes, histograms: hinted };
 }

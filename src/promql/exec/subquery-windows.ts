@@ -31,7 +31,14 @@ export class SubqueryWindows implements WindowSource {
     this.#context.hold(held);
     this.#context.release(held);
     const { count, labels, nameDropped } = batch;
-    return { count, labels, nameDropped, samplesOf: (row) => this.#samplesOf(batch, row) };
+    return {
+      count,
+      labels,
+      nameDropped,
+      open: () => {},
+      samplesOf: (row) => this.#samplesOf(batch, row),
+      kernelRow: () => false,
+    };
   }
 
   #samplesOf(batch: Batch, row: number): SeriesSamples {
@@ -48,9 +55,15 @@ export class SubqueryWindows implements WindowSource {
         floats[floatCount++] = batch.values[cell];
       } else if (batch.presence[cell] === Presence.histogram) {
         histogramTimes.push(timeAt(grid, i));
-        histograms.push(batch.histograms![cell]!);
+        histograms.push(withoutResetHint(batch.histograms![cell]!));
       }
     }
     return { floatTimes, floats, floatCount, histogramTimes, histograms };
   }
+}
+
+/** Samples in between were skipped, so what a hint says of the one before no longer holds. */
+function withoutResetHint(histogram: FloatHistogram): FloatHistogram {
+  const { counterResetHint: hint } = histogram;
+  return hint === 'reset' || hint === 'not_reset' ? { ...histogram, counterResetHint: 'unknown' } : histogram;
 }

@@ -1,11 +1,17 @@
+import {
+  isWindowFunction,
+  type WindowFunction as KernelFunction,
+  type StepGrid,
+} from '../../kernel/query-kernel.ts';
 import type { SeriesSamples, Window, WindowFunction } from '../functions/window.ts';
 import type { SelectorSource, WindowsPlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, newBatch, Presence, setFloat, setHistogram } from './batch.ts';
 import type { Grid } from './grid.ts';
+import { putKernelRow } from './kernel-row.ts';
 import type { LabelColumn } from './label-column.ts';
-import type { Operator } from './operator.ts';
+import { type Operator, rowsPerBatch } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
-import { remarksOf, type SeriesRemarks } from './remarks.ts';
+import { type CallSpans, remarksOf, type SeriesRemarks } from './remarks.ts';
 import { SeriesSource } from './series-source.ts';
 
 /** Range vectors: series whose samples can be looked at through windows. */
@@ -22,7 +28,11 @@ export interface WindowBlock {
   readonly count: number;
   readonly labels: LabelColumn;
   readonly nameDropped: Uint8Array | undefined;
+  /** Begins a run of reads that no `await` interrupts. */
+  open(): void;
   samplesOf(i: number): SeriesSamples;
+  /** All steps of a series at once where the kernel can do that; see `SeriesBlock.windowRow`. `false`: it cannot; undefined: nothing there. */
+  kernelRow(i: number, func: KernelFunction, grid: StepGrid): Float64Array | undefined | false;
 }
 
 /** The windows of a plain range selector. */
@@ -45,8 +55,24 @@ export class SelectorWindows implements WindowSource {
     const block = await this.#series.next();
     if (block === undefined) return undefined;
     const { count, labels } = block;
-    return { count, labels, nameDropped: undefined, samplesOf: (i) => block.load(i, false) };
+    return {
+      count,
+      labels,
+      nameDropped: undefined,
+      open: () => block.open(),
+      samplesOf: (i) => block.load(i, false),
+      kernelRow: (i, func, grid) => block.isFloats(i) && block.windowRow(i, func, grid, this.range),
+    };
   }
+}
+
+/** What a range function is called with besides the windows. */
+export interface WindowCallOptions {
+  readonly name: string;
+  readonly compute: WindowFunction;
+  /** Gives the scalar arguments, each with a value per step. */
+  readonly args: () => Promise<readonly Float64Array[]>;
+  readonly spans: CallSpans;
 }
 
 /** A range function over every series: one result per series and step. */
@@ -54,45 +80,69 @@ export class WindowCall implements Operator {
   readonly grid: Grid;
   readonly #context: QueryContext;
   readonly #source: WindowSource;
-  readonly #compute: WindowFunction;
-  readonly #args: () => Promise<readonly Float64Array[]>;
+  readonly #options: WindowCallOptions;
   readonly #remarks: SeriesRemarks;
-  #argColumns: readonly Float64Array[] | undefined;
+  readonly #kernelFunction: KernelFunction | undefined;
+  #args: readonly Float64Array[] | undefined;
+  #block: WindowBlock | undefined;
+  #row = 0;
 
-  /** `args` gives the scalar arguments, each with a value per step. */
-  constructor(
-    context: QueryContext,
-    grid: Grid,
-    source: WindowSource,
-    compute: WindowFunction,
-    args: () => Promise<readonly Float64Array[]>,
-    spans: Parameters<typeof remarksOf>[1],
-  ) {
+  constructor(context: QueryContext, grid: Grid, source: WindowSource, options: WindowCallOptions) {
     this.#context = context;
     this.grid = grid;
     this.#source = source;
-    this.#compute = compute;
-    this.#args = args;
-    this.#remarks = remarksOf(context, spans);
+    this.#options = options;
+    this.#remarks = remarksOf(context, options.spans);
+    const movable = source.at === undefined || grid.count === 1;
+    if (source.mode === 'plain' && movable && isWindowFunction(options.name))
+      this.#kernelFunction = options.name;
   }
 
   async next(): Promise<Batch | undefined> {
-    this.#argColumns ??= await this.#args();
-    for (let block = await this.#source.next(); block !== undefined; block = await this.#source.next()) {
-      const batch = dropEmptyRows(this.#evaluate(block, this.#argColumns));
+    this.#args ??= await this.#options.args();
+    for (;;) {
+      if (this.#block === undefined || this.#row === this.#block.count) {
+        this.#block = await this.#source.next();
+        this.#row = 0;
+      } else await this.#context.breathe();
+      if (this.#block === undefined) return undefined;
+      const batch = dropEmptyRows(this.#evaluate(this.#block, this.#args));
       if (batch.count > 0) return batch;
-      await this.#context.breathe();
     }
-    return undefined;
   }
 
-  #evaluate(block: WindowBlock, argColumns: readonly Float64Array[]): Batch {
-    const batch = newBatch(block.labels, this.grid.count, { nameDropped: block.nameDropped });
-    for (let row = 0; row < block.count; row++) {
+  /** The next rows of a block, as many as fit a batch. */
+  #evaluate(block: WindowBlock, args: readonly Float64Array[]): Batch {
+    const first = this.#row;
+    const end = Math.min(block.count, first + rowsPerBatch(this.#context, this.grid));
+    this.#row = end;
+    const rows = Array.from({ length: end - first }, (_, i) => first + i);
+    const batch = newBatch(
+      first === 0 && end === block.count ? block.labels : block.labels.pick(rows),
+      this.grid.count,
+      {
+        nameDropped: block.nameDropped?.slice(first, end),
+      },
+    );
+    block.open();
+    for (const row of rows) {
       this.#remarks.row(block.labels, row);
-      this.#evaluateRow(block.samplesOf(row), batch, row, argColumns);
+      if (!this.#evaluateInKernel(block, row, batch, row - first))
+        this.#evaluateRow(block.samplesOf(row), batch, row - first, args);
     }
     return batch;
+  }
+
+  /** False when the series needs the function in TypeScript. */
+  #evaluateInKernel(block: WindowBlock, row: number, batch: Batch, toRow: number): boolean {
+    const func = this.#kernelFunction;
+    if (func === undefined) return false;
+    const start = (this.#source.at ?? this.grid.start) - this.#source.offset;
+    const values = block.kernelRow(row, func, { start, step: this.grid.step, steps: this.grid.count });
+    if (values === false) return false;
+    const any = values !== undefined && putKernelRow(batch, toRow, values);
+    if (any && (func === 'rate' || func === 'increase')) this.#remarks.counterName();
+    return true;
   }
 
   #evaluateRow(samples: SeriesSamples, batch: Batch, row: number, argColumns: readonly Float64Array[]): void {
@@ -109,7 +159,7 @@ export class WindowCall implements Operator {
       moveWindow(window, window.start - before, window.end + after);
       if (window.f0 === window.f1 && window.h0 === window.h1) continue;
       for (let a = 0; a < args.length; a++) args[a] = argColumns[a][i];
-      const kind = this.#compute(window);
+      const kind = this.#options.compute(window);
       if (kind === Presence.float) setFloat(batch, row * grid.count + i, window.value);
       else if (kind === Presence.histogram) setHistogram(batch, row * grid.count + i, window.histogram!);
     }

@@ -87,8 +87,10 @@ function rankOf(value: number, { bounds, counts }: ClassicBuckets): number {
     const start = i > 0 ? bounds[i - 1] : bounds[0] > 0 ? 0 : -Infinity;
     if (start >= value) return rank;
     if (bounds[i] > value) {
+      // Nothing is known of where observations are in a bucket without a lower end: all are taken to be below.
+      if (start === -Infinity) return Math.min(observations, counts[i]);
       const inside = (counts[i] - rank) * ((value - start) / (bounds[i] - start));
-      return Math.min(observations, rank + (Number.isNaN(inside) ? 0 : inside));
+      return Math.min(observations, rank + inside);
     }
     rank = counts[i];
   }

@@ -1,6 +1,8 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
+import { addHistograms, scaleHistogram } from '../../model/histogram-math.ts';
 import { compactHistogram, usesCustomBuckets } from '../../model/histogram-shape.ts';
 import { HistogramSum } from '../../model/histogram-sum.ts';
+import { infoText, warningText } from '../annotations.ts';
 
 /** Where what is worth knowing about a total goes. */
 export interface TotalRemarks {
@@ -8,15 +10,6 @@ export interface TotalRemarks {
   info(message: string): void;
   /** Exponential and custom buckets met: there is no total. */
   mixedSchemas(): void;
-}
-
-interface Total {
-  readonly sum: HistogramSum;
-  readonly isCustom: boolean;
-  mixed: boolean;
-  resetSeen: boolean;
-  noResetSeen: boolean;
-  reconciled: boolean;
 }
 
 /** Sums or means of histograms, one per cell. */
@@ -29,36 +22,83 @@ export class HistogramTotals {
   }
 
   add(cell: number, histogram: FloatHistogram): void {
-    let total = this.#totals.get(cell);
-    if (total === undefined) this.#totals.set(cell, (total = newTotal(histogram)));
-    else if (usesCustomBuckets(histogram) !== total.isCustom) total.mixed = true;
-    else if (total.sum.add(histogram).boundsReconciled) total.reconciled = true;
-    if (histogram.counterResetHint === 'reset') total.resetSeen = true;
-    if (histogram.counterResetHint === 'not_reset') total.noResetSeen = true;
+    const total = this.#totals.get(cell);
+    if (total === undefined) this.#totals.set(cell, new Total(histogram, this.#kind === 'avg'));
+    else total.add(histogram);
   }
 
   /** The total of a cell that was added to; undefined when its histograms do not fit together. */
   finish(cell: number, remarks: TotalRemarks): FloatHistogram | undefined {
     const total = this.#totals.get(cell)!;
-    if (total.resetSeen && total.noResetSeen)
-      remarks.warn('PromQL warning: conflicting counter resets during histogram aggregation');
-    if (total.reconciled)
-      remarks.info('PromQL info: mismatched custom buckets were reconciled during aggregation');
+    if (total.resetSeen && total.noResetSeen) remarks.warn(warningText.counterResetCollision('aggregation'));
+    if (total.reconciled) remarks.info(infoText.mismatchedCustomBuckets('aggregation'));
     if (total.mixed) {
       remarks.mixedSchemas();
       return undefined;
     }
-    return compactHistogram(this.#kind === 'sum' ? total.sum.value() : total.sum.mean());
+    return compactHistogram(total.value());
   }
 }
 
-function newTotal(first: FloatHistogram): Total {
-  return {
-    sum: new HistogramSum(first),
-    isCustom: usesCustomBuckets(first),
-    mixed: false,
-    resetSeen: false,
-    noResetSeen: false,
-    reconciled: false,
-  };
+/** One sum or mean in the making. */
+class Total {
+  mixed = false;
+  resetSeen = false;
+  noResetSeen = false;
+  reconciled = false;
+  readonly #sum: HistogramSum;
+  readonly #isCustom: boolean;
+  readonly #isMean: boolean;
+  /** No number of the sum is larger. */
+  #bound: number;
+  /** The mean so far, once the sum might overflow. */
+  #mean: FloatHistogram | undefined;
+  #count = 1;
+
+  constructor(first: FloatHistogram, isMean: boolean) {
+    this.#sum = new HistogramSum(first);
+    this.#isCustom = usesCustomBuckets(first);
+    this.#isMean = isMean;
+    this.#bound = largestNumber(first);
+    this.#noteHint(first);
+  }
+
+  add(histogram: FloatHistogram): void {
+    this.#noteHint(histogram);
+    if (usesCustomBuckets(histogram) !== this.#isCustom) this.mixed = true;
+    if (this.mixed) return;
+    this.#bound += largestNumber(histogram);
+    this.#count++;
+    if (this.#isMean && this.#bound === Infinity) this.#addToMean(histogram);
+    else if (this.#sum.add(histogram).boundsReconciled) this.reconciled = true;
+  }
+
+  value(): FloatHistogram {
+    if (this.#mean !== undefined) return this.#mean;
+    return this.#isMean ? this.#sum.mean() : this.#sum.value();
+  }
+
+  #addToMean(histogram: FloatHistogram): void {
+    this.#mean ??= this.#sum.mean();
+    const share = 1 / this.#count;
+    const { histogram: mean, boundsReconciled } = addHistograms(
+      scaleHistogram(this.#mean, 1 - share),
+      scaleHistogram(histogram, share),
+    );
+    this.#mean = mean;
+    if (boundsReconciled) this.reconciled = true;
+  }
+
+  #noteHint({ counterResetHint }: FloatHistogram): void {
+    if (counterResetHint === 'reset') this.resetSeen = true;
+    if (counterResetHint === 'not_reset') this.noResetSeen = true;
+  }
+}
+
+function largestNumber(histogram: FloatHistogram): number {
+  let largest = Math.max(Math.abs(histogram.count), Math.abs(histogram.zeroCount));
+  if (Math.abs(histogram.sum) > largest) largest = Math.abs(histogram.sum);
+  for (const count of histogram.positiveBuckets) if (Math.abs(count) > largest) largest = Math.abs(count);
+  for (const count of histogram.negativeBuckets) if (Math.abs(count) > largest) largest = Math.abs(count);
+  return largest;
 }

@@ -1,4 +1,6 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
+import { scaleHistogram } from '../../model/histogram-math.ts';
+import { detectReset } from '../../model/histogram-reset.ts';
 import { usesCustomBuckets } from '../../model/histogram-shape.ts';
 import { betweenHistograms } from './extended-histogram-rate.ts';
 import { between } from './extended-rate.ts';
@@ -22,6 +24,10 @@ export function interpolate(
     return between(before.t, before.value, after.t, after.value, t);
   if (typeof before.value === 'number' || typeof after.value === 'number') return 'mixed';
   if (usesCustomBuckets(before.value) !== usesCustomBuckets(after.value)) return 'mixedSchemas';
+  // A counter that was reset in between starts again from zero.
+  const isCounter = before.value.counterResetHint !== 'gauge' && after.value.counterResetHint !== 'gauge';
+  if (isCounter && detectReset(after.value, before.value))
+    return scaleHistogram(after.value, (t - before.t) / (after.t - before.t));
   return betweenHistograms(before.value, after.value, (t - before.t) / (after.t - before.t));
 }
 

@@ -159,6 +159,7 @@ function extreme(w: Window, better: (v: number, best: number) => boolean): { val
 
 function medianDeviation(w: Window): number {
   const values = w.floats.slice(w.f0, w.f1);
+  if (values.some(Number.isNaN)) return Number.NaN;
   const median = quantileOf(0.5, values);
   return quantileOf(
     0.5,

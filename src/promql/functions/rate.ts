@@ -20,13 +20,13 @@ export function extrapolatedRate(kind: RateKind): WindowFunction {
   return (w) => {
     const floats = w.f1 - w.f0;
     const histograms = w.h1 - w.h0;
-    if (kind.isCounter && floats > 0) w.remarks.counterName();
     if (floats > 0 && histograms > 0) {
       warnMixed(w);
       return 0;
     }
     if (histograms > 1) return histogramRate(w, kind);
     if (floats < 2) return 0;
+    if (kind.isCounter) w.remarks.counterName();
     const change = kind.isCounter
       ? counterIncrease(w.floats, w.f0, w.f1)
       : w.floats[w.f1 - 1] - w.floats[w.f0];

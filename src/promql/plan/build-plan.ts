@@ -99,6 +99,7 @@ function sourceOf(expr: VectorSelector, context: PlanContext, func: string): Sel
     mint: 0,
     maxt: 0,
     func,
+    statisticsOnly: false,
     labels: undefined,
   };
 }

@@ -42,6 +42,8 @@ export interface SelectorSource {
   readonly maxt: number;
   /** What is closest around the selector: a hint to storage. */
   readonly func: string;
+  /** Only count and sum of histograms are wanted. Set by the rewrite `histogram-statistics`. */
+  readonly statisticsOnly: boolean;
   /** The labels anybody above looks at; undefined means all. Set by the rewrite `label-projection`. */
   readonly labels: readonly string[] | undefined;
 }
