@@ -97,6 +97,13 @@ function metric(fields: string): string {
   return `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m",${fields}}]}]}]}`;
 }
 
+test('JSON of a million brackets is refused without running out of stack', () => {
+  expect(() => readOtlpJson(`{"resourceMetrics":${'['.repeat(1e6)}`)).toThrow('JSON: ');
+  expect(() => readOtlpJson(`{"x":${'['.repeat(1e6)}${']'.repeat(1e6)},"resourceMetrics":1}`)).toThrow(
+    'not a list',
+  );
+});
+
 test('numbers JSON has no word for are texts', () => {
   const points = '[{"asDouble":"NaN"},{"asDouble":"Infinity"},{"asDouble":"-Infinity"},{"asDouble":"1e3"}]';
   const request = readOtlpJson(metric(`"gauge":{"dataPoints":${points}}`));
