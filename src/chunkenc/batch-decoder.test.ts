@@ -78,6 +78,19 @@ test('chunks that overlap are merged, later ones win, and the range is cut', () 
   expect(pairs(1, 300, 400)).toEqual([]);
 });
 
+test('two replicas of a long series become one', () => {
+  const chunks: TestChunk[] = [];
+  for (let c = 0; c < 1_500; c++)
+    for (const shift of [0, 7])
+      chunks.push(
+        xorChunkOf(Array.from({ length: 100 }, (_, i) => [(c * 100 + i) * 1_000 + shift, shift] as const)),
+      );
+  decoder.open(batchOf([chunks]));
+  const { count, timestamps } = decoder.floats(0, 0, 1e12, true);
+  expect(count).toBe(300_000);
+  for (let i = 0; i < count; i += 991) expect(timestamps[i]).toBe((i >> 1) * 1_000 + (i % 2) * 7);
+});
+
 test('staleness markers are kept or left out, other NaN stay', () => {
   const values = new Float64Array(
     BigUint64Array.of(1n, STALE_NAN_BITS, 0x7ff8000000000001n, STALE_NAN_BITS, 2n).buffer,
@@ -227,7 +240,8 @@ function histogramChunk(first: number, count: number): TestChunk {
 /** By hand, so that damaged chunks can be put in as well. */
 function batchOf(series: readonly (readonly TestChunk[])[]): SeriesBatch {
   const chunks = series.flat();
-  const offsets = chunks.map((_, i) => chunks.slice(0, i).reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let size = 0;
+  const offsets = chunks.map(({ bytes }) => (size += bytes.length) - bytes.length);
   const starts = series.map((_, i) => series.slice(0, i).flat().length);
   return {
     seriesCount: series.length,

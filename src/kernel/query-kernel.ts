@@ -308,10 +308,35 @@ export class QueryKernel {
     return timestamps[boundary] <= timestamps[boundary - 1];
   }
 
-  /** Two ascending runs, `0 … boundary` and `boundary … end`, become one. Rare: replicas, late samples. */
+  /**
+   * Two ascending runs, `0 … boundary` and `boundary … end`, become one. Chunks come ordered by their first time, so only the
+   * end of the first run is touched; else two replicas of a long series would cost the square of its length.
+   */
   #merge(boundary: number, end: number): number {
-    this.#reserve(this.#scratch, 16 * boundary + 64);
-    return this.#wasm.mergeRuns(this.#samples.at, this.#valuesAt, boundary, end, this.#scratch.at);
+    const from = this.#lowerBound(boundary);
+    this.#reserve(this.#scratch, 16 * (boundary - from) + SLACK);
+    const { at } = this.#samples;
+    const merged = this.#wasm.mergeRuns(
+      at + 8 * from,
+      this.#valuesAt + 8 * from,
+      boundary - from,
+      end - from,
+      this.#scratch.at,
+    );
+    return from + merged;
+  }
+
+  /** The first sample of the run before `boundary` that is not earlier than the one at `boundary`. */
+  #lowerBound(boundary: number): number {
+    const timestamps = new Float64Array(this.#memory.buffer, this.#samples.at, boundary + 1);
+    let low = 0;
+    let high = boundary;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (timestamps[middle] < timestamps[boundary]) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #beginRow(steps: number): void {
