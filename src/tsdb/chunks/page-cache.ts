@@ -69,6 +69,9 @@ export class CachedFile {
   readonly #file: DiskFile;
   readonly #cache: PageCache;
   readonly #key: number;
+  /** The page read last, which ordered reads mostly want again. */
+  #lastPage = -1;
+  #lastBytes = new Uint8Array(0);
 
   constructor(disk: Disk, path: string, cache: PageCache) {
     this.path = path;
@@ -94,8 +97,11 @@ export class CachedFile {
   async prefetch(offsets: ArrayLike<number>, length: number): Promise<void> {
     const runs = this.#missingRuns(offsets, length);
     let next = 0;
+    const most = Math.max(0, ...runs.map((run) => run.count));
     const work = async () => {
-      while (next < runs.length) await this.#load(runs[next++]);
+      // One buffer for all its reads: memory touched for the first time costs more than the read.
+      const buffer = new Uint8Array(most * CACHE_PAGE_BYTES);
+      while (next < runs.length) await this.#loadRun(runs[next++], buffer);
     };
     await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, runs.length) }, work));
   }
@@ -121,6 +127,13 @@ export class CachedFile {
 
   /** A page that reaches to `end` if the file does; a page kept from when the file was shorter is read again. */
   #page(page: number, end: number): Uint8Array {
+    if (page === this.#lastPage && this.#lastBytes.length >= end) return this.#lastBytes;
+    this.#lastPage = page;
+    this.#lastBytes = this.#load(page, end) as Uint8Array<ArrayBuffer>;
+    return this.#lastBytes;
+  }
+
+  #load(page: number, end: number): Uint8Array {
     const kept = this.#cache.get(this.#key + page);
     if (kept && kept.length >= end) return kept;
     const bytes = new Uint8Array(CACHE_PAGE_BYTES);
@@ -146,8 +159,8 @@ export class CachedFile {
     return runs;
   }
 
-  async #load({ first, count }: { first: number; count: number }): Promise<void> {
-    const bytes = new Uint8Array(count * CACHE_PAGE_BYTES);
+  async #loadRun({ first, count }: { first: number; count: number }, buffer: Uint8Array): Promise<void> {
+    const bytes = buffer.subarray(0, count * CACHE_PAGE_BYTES);
     const length = await this.#file.readAt(bytes, first * CACHE_PAGE_BYTES);
     for (let i = 0; i < count; i++) {
       const start = i * CACHE_PAGE_BYTES;

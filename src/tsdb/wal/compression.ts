@@ -1,5 +1,5 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { snappyCompress, snappyDecompress } from '../../encoding/snappy.ts';
+import { snappyCompress, snappyDecompress } from '../../kernel/bytes-kernel.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { type FramedRecord, SNAPPY_FLAG, ZSTD_FLAG } from './framing.ts';
 
@@ -11,9 +11,9 @@ export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 /** Compresses a record into memory of its own; it stays as it is (copied) when compression gains nothing. */
 export function compressRecord(record: Uint8Array, compression: WalCompression): FramedRecord {
   if (compression !== 'none' && record.length > 0) {
-    const data = compression === 'snappy' ? snappyCompress(record) : new Uint8Array(zstdCompressSync(record));
+    const data = compression === 'snappy' ? snappyCompress(record) : zstdCompressSync(record);
     if (data.length < record.length)
-      return { flags: compression === 'snappy' ? SNAPPY_FLAG : ZSTD_FLAG, data: data.slice() };
+      return { flags: compression === 'snappy' ? SNAPPY_FLAG : ZSTD_FLAG, data };
   }
   return { flags: 0, data: record.slice() };
 }
