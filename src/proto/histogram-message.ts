@@ -24,7 +24,7 @@ export function readHistogram(reader: WireReader): WireHistogram {
 const RESET_HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'gauge'];
 
 /** Beyond it a span cannot be backed by buckets that were sent; keeps a few bytes from meaning billions of buckets. */
-export const SPAN_LENGTH_MAX = 1 << 24;
+const SPAN_LENGTH_MAX = 1 << 24;
 
 interface Fields {
   isFloat: boolean;

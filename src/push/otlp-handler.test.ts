@@ -171,6 +171,22 @@ test('points out of order are rejected and named', async () => {
   expect(await kit.discarded()).toEqual({ 'sample-out-of-order': 1 });
 });
 
+test('a large request lets others run, and ends when its client hangs up', async () => {
+  await open();
+  const points = Array.from({ length: 2000 }, (_, i) => point(i + 1, i));
+  const body = encodeOtlpRequest(request({ kind: 'gauge', points }));
+  const handler = new OtlpHandler(kit.context, DEFAULTS);
+  const hangUp = new AbortController();
+  const answered = handler.handle({ tenant: 'a', headers: PROTOBUF, body, signal: hangUp.signal });
+  setImmediate(() => hangUp.abort());
+  await expect(answered).rejects.toMatchObject({ code: 'canceled' });
+  expect(await kit.stored()).toEqual({});
+  const signal = new AbortController().signal;
+  const whole = await handler.handle({ tenant: 'a', headers: PROTOBUF, body, signal });
+  expect(whole.status).toBe(200);
+  expect((await kit.stored())['{__name__="m"}'].length).toBe(2000);
+});
+
 test('limits on labels hold for OTLP too', async () => {
   const post = await open({}, { max_label_value_length: 3 });
   const long = request({ kind: 'gauge', points: [point(1, 1, { attributes: [['a', 'long']] })] });

@@ -57,7 +57,7 @@ export class OtlpHandler {
   }
 
   async #write(
-    { tenant, headers, body }: Pick<HttpRequest, 'tenant' | 'headers' | 'body'>,
+    { tenant, headers, body, signal }: Pick<HttpRequest, 'tenant' | 'headers' | 'body' | 'signal'>,
     form: Form,
   ): Promise<HttpResponse> {
     const { tenants, rates, metrics } = this.#context;
@@ -74,7 +74,8 @@ export class OtlpHandler {
     const appender = await (await tenants.open(tenant)).appender(policy);
     const sink = new OtlpSink(appender, policy);
     try {
-      translateOtlp(sent, this.#options, sink);
+      const steps = translateOtlp(sent, this.#options, sink);
+      while (!steps.next().done) await nextTurn(signal);
     } catch (error) {
       appender.rollback();
       throw error;
@@ -84,6 +85,12 @@ export class OtlpHandler {
     rates.take(tenant, itemCount(sink.result));
     return answer(sink, form);
   }
+}
+
+/** Lets the event loop turn. Throws `canceled` when nobody waits for the answer any more. */
+async function nextTurn(signal: AbortSignal): Promise<void> {
+  await new Promise(setImmediate);
+  if (signal.aborted) throw new VeronaError('canceled', 'the client hung up');
 }
 
 function formOf(contentType: string): Form {

@@ -27,6 +27,9 @@ export interface OtlpOptions extends OtlpLabelOptions {
   readonly translationStrategy: TranslationStrategy;
 }
 
+/** Some 5 ms of work. */
+const POINTS_PER_STEP = 500;
+
 /** `target_info` is repeated at this interval over the time of a request: half of the default lookback. */
 const TARGET_INFO_INTERVAL_MS = 150_000;
 /** A request that claims to span more than this many intervals gets the latest ones. */
@@ -34,13 +37,18 @@ const TARGET_INFO_SAMPLES_MAX = 100;
 
 /**
  * Gives the samples of an OTLP request to `sink`, under the names and labels Prometheus gives them. Points that cannot be
- * translated (delta temporality, impossible histograms and names) are told to the sink and left out.
+ * translated (delta temporality, impossible histograms and names) are told to the sink and left out. Stops after every
+ * `POINTS_PER_STEP` points, so that a large request does not hold up the event loop.
  */
-export function translateOtlp(request: OtlpRequest, options: OtlpOptions, sink: OtlpSink): void {
+export function* translateOtlp(
+  request: OtlpRequest,
+  options: OtlpOptions,
+  sink: OtlpSink,
+): Generator<void, void> {
   const namer = new Namer(options.translationStrategy);
   for (const resource of request.resourceMetrics) {
     try {
-      translateResource(resource, new ResourceLabels(resource, namer, options), namer, sink);
+      yield* translateResource(resource, new ResourceLabels(resource, namer, options), namer, sink);
     } catch (error) {
       // Only a name in the resource itself ends up here: none of its points has labels.
       const metrics = resource.scopeMetrics.flatMap((scope) => scope.metrics);
@@ -56,26 +64,26 @@ function reasonOf(error: unknown): string {
   throw error;
 }
 
-function translateResource(
+function* translateResource(
   resource: ResourceMetrics,
   labels: ResourceLabels,
   namer: Namer,
   sink: OtlpSink,
-): void {
+): Generator<void, void> {
   const target = labels.ofTarget();
   const scopes = resource.scopeMetrics.map((scope) => [scope, labels.ofScope(scope)] as const);
   for (const [scope, scopeLabels] of scopes)
-    for (const metric of scope.metrics) translateMetric(metric, labels, scopeLabels, namer, sink);
+    for (const metric of scope.metrics) yield* translateMetric(metric, labels, scopeLabels, namer, sink);
   if (target) addTargetInfo(target, resource.scopeMetrics, sink);
 }
 
-function translateMetric(
+function* translateMetric(
   metric: OtlpMetric,
   labels: ResourceLabels,
   scopeLabels: ReadonlyMap<string, string>,
   namer: Namer,
   sink: OtlpSink,
-): void {
+): Generator<void, void> {
   const { data } = metric;
   if (!data) {
     sink.reject(`metric ${JSON.stringify(metric.name)} has no data of a known kind`, 1);
@@ -86,7 +94,10 @@ function translateMetric(
     const name = namer.metricName(metric.name, metric.unit, nameKind(data));
     const metadata = { type: typeOf(data), unit: namer.unitName(metric.unit), help: metric.description };
     const series = new MetricSeries(name, metadata, labels, scopeLabels, sink);
-    for (const point of data.points) sink.point(() => addPoint(series, data.kind, point));
+    for (const point of data.points) {
+      sink.point(() => addPoint(series, data.kind, point));
+      if (sink.points % POINTS_PER_STEP === 0) yield;
+    }
   } catch (error) {
     sink.reject(reasonOf(error), data.points.length);
   }

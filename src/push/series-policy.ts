@@ -76,6 +76,6 @@ function isLonger(text: string, max: number): boolean {
   return max > 0 && text.length * 3 > max && Buffer.byteLength(text) > max;
 }
 
-export function quoted(text: string): string {
+function quoted(text: string): string {
   return JSON.stringify(text.slice(0, QUOTED_LENGTH_MAX));
 }

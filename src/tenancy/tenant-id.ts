@@ -1,6 +1,6 @@
 import { VeronaError } from '../model/errors.ts';
 
-export const TENANT_ID_LENGTH_MAX = 150;
+const TENANT_ID_LENGTH_MAX = 150;
 
 /** Cortex' header and Thanos' header, in lower case; both may stand in a request when they agree. */
 const TENANT_HEADERS = ['x-scope-orgid', 'thanos-tenant'] as const;
