@@ -34,9 +34,11 @@ export interface CutOptions {
  */
 export async function cutHead(options: CutOptions): Promise<{ readonly oldestChunkFile: number }> {
   await collectSeries(options);
-  options.deletions.truncate(options.mint);
+  // Late samples may be older than `mint`, and what was deleted of them must stay so.
+  const deletedFrom = Math.min(options.mint, options.store.late.range().mint);
+  options.deletions.truncate(deletedFrom);
   options.metrics.truncations.inc();
-  await cutLog(options);
+  await cutLog({ ...options, mint: options.deletions.isEmpty ? options.mint : deletedFrom });
   return { oldestChunkFile: await cutChunkFiles(options) };
 }
 

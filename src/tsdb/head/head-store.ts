@@ -77,7 +77,8 @@ export class HeadStore {
   /** To be called before a batch of appends; `now` is the clock's. */
   prepareAppends(now: number): void {
     const { maxt } = this.timeRange();
-    this.#maxtAtBounds = maxt;
+    // An empty head goes on where the newest block ends.
+    this.#maxtAtBounds = Math.max(maxt, this.#minValidTime);
     this.#minBound = Math.max(this.#minValidTime, maxt - this.limits.chunkRangeMs / 2);
     this.#maxBound = now + this.limits.futureMs;
     this.memory.setBounds(this.#minBound, this.#maxBound);
@@ -216,8 +217,7 @@ export class HeadStore {
 
   #noteUnlogged(slot: number, t: number, value: RareValue): void {
     const ref = this.memory.walRefOf(slot);
-    if (typeof value === 'number') this.unlogged.floats.push({ ref, t, v: value });
-    else this.unlogged.histograms.push({ ref, t, histogram: value });
+    this.unlogged.rare.push(typeof value === 'number' ? { ref, t, v: value } : { ref, t, histogram: value });
   }
 
   #rareSeries(slot: number): RareSeries {

@@ -202,7 +202,7 @@ export class Head {
   async deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void> {
     this.#logs.wal.checkWritable();
     const slots = await runYielding(this.store.table.select(matchers), nextTurn);
-    const newest = this.store.timeRange().maxt;
+    const newest = Math.max(this.store.timeRange().maxt, this.store.late.range().maxt);
     // Samples that come later are not deleted by this.
     const interval = { mint, maxt: Math.min(maxt, newest) };
     if (interval.mint > interval.maxt || slots.length === 0) return;

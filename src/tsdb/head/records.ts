@@ -1,10 +1,11 @@
 import { encodeLabels } from '../../encoding/label-bytes.ts';
+import { CUSTOM_BUCKETS_SCHEMA } from '../../model/histogram.ts';
 import { encodeHistogramRecords } from '../wal/records/histogram-record.ts';
 import { encodeExemplarsRecord, encodeMetadataRecord } from '../wal/records/other-records.ts';
 import { encodeSamplesRecord } from '../wal/records/samples-record.ts';
 import { SeriesRecordWriter } from '../wal/records/series-record.ts';
 import type { NewSeries } from './series-table.ts';
-import type { LoggedFloat, Unlogged } from './unlogged.ts';
+import type { LoggedFloat, LoggedHistogram, LoggedRare, Unlogged } from './unlogged.ts';
 
 /** The log records of one request: series first, so that every ref is known when it is used. `samples` may be empty. */
 export function encodeRecords(
@@ -16,10 +17,30 @@ export function encodeRecords(
   if (series.length > 0) records.push(encodeSeries(series));
   if (unlogged.metadata.length > 0) records.push(encodeMetadataRecord(unlogged.metadata));
   if (samples.length > 0) records.push(samples);
-  if (unlogged.floats.length > 0) records.push(encodeFloats(unlogged.floats));
-  if (unlogged.histograms.length > 0) records.push(...encodeHistogramRecords(unlogged.histograms));
+  records.push(...encodeRare(unlogged.rare));
   if (unlogged.exemplars.length > 0) records.push(encodeExemplarsRecord(unlogged.exemplars));
   return records;
+}
+
+/** A record holds samples of one kind, and a series may have several kinds: records are in the order of the samples. */
+function encodeRare(samples: readonly LoggedRare[]): Uint8Array[] {
+  const records: Uint8Array[] = [];
+  for (let from = 0; from < samples.length; ) {
+    const kind = kindOf(samples[from]);
+    let to = from + 1;
+    while (to < samples.length && kindOf(samples[to]) === kind) to++;
+    const run = samples.slice(from, to);
+    if (kind === 'number') records.push(encodeFloats(run as LoggedFloat[]));
+    else records.push(...encodeHistogramRecords(run as LoggedHistogram[]));
+    from = to;
+  }
+  return records;
+}
+
+/** What may share a record. */
+function kindOf(sample: LoggedRare): string {
+  if (!('histogram' in sample)) return 'number';
+  return `${sample.histogram.kind} ${sample.histogram.schema === CUSTOM_BUCKETS_SCHEMA}`;
 }
 
 export function encodeFloats(floats: readonly LoggedFloat[]): Uint8Array {

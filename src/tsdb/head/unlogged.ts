@@ -14,6 +14,9 @@ export interface LoggedHistogram {
   readonly histogram: AnyHistogram;
 }
 
+/** A sample of a series with histograms. */
+export type LoggedRare = LoggedFloat | LoggedHistogram;
+
 export interface LoggedExemplar {
   readonly ref: number;
   readonly exemplar: Exemplar;
@@ -26,8 +29,7 @@ export interface LoggedMetadata {
 
 /** What TypeScript put into memory and the log does not have yet, in order; the kernel keeps its own samples record. */
 export class Unlogged {
-  floats: LoggedFloat[] = [];
-  histograms: LoggedHistogram[] = [];
+  rare: LoggedRare[] = [];
   exemplars: LoggedExemplar[] = [];
   metadata: LoggedMetadata[] = [];
   /** For the log of late samples. */
@@ -37,8 +39,7 @@ export class Unlogged {
   take(): Unlogged {
     const taken = new Unlogged();
     Object.assign(taken, this);
-    this.floats = [];
-    this.histograms = [];
+    this.rare = [];
     this.exemplars = [];
     this.metadata = [];
     this.lateFloats = [];
