@@ -1,4 +1,3 @@
-import { VeronaError } from '../../model/errors.ts';
 import type { Disk } from '../../platform/disk.ts';
 import { decompressRecord } from './compression.ts';
 import { PAGE_BYTES } from './framing.ts';
@@ -108,14 +107,6 @@ export async function* scanSegment(
   } finally {
     await file.close();
   }
-}
-
-/** The error for a damage, for whoever wants to stop at it. */
-export function damageError(damage: WalDamage): VeronaError {
-  return new VeronaError(
-    'corrupt',
-    `${damage.path}: ${damage.reason} at ${damage.start} (${damage.end - damage.start} bytes unreadable)`,
-  );
 }
 
 function where(segment: WalSegment): { segment: number; path: string } {
