@@ -29,7 +29,6 @@ export const WIRE_REASONS = [
   'unsupported wire type',
   'unexpected wire type',
 ] as const;
-export type WireReason = (typeof WIRE_REASONS)[number];
 
 /** `bad_data` with the place: the offset of the tag of the field that could not be read. */
 export class WireError extends VeronaError {

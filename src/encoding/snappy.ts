@@ -28,7 +28,7 @@ export function snappyDecompress(body: Uint8Array, sizeMax: number): Uint8Array 
 }
 
 /** An element of 3 bytes appends 64 at most, so a longer output than this cannot come out. */
-export const SNAPPY_EXPANSION_MAX = 22;
+const SNAPPY_EXPANSION_MAX = 22;
 
 function decodedSize(cursor: ByteCursor, sizeMax: number): number {
   let size: number;

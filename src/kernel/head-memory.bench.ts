@@ -6,10 +6,11 @@ import { type HeadMemory, IngestEvent } from './head-memory.ts';
 import { WasmHeadMemory } from './wasm-head-memory.ts';
 
 /**
- * ns per sample of a head in WebAssembly, one thread: `node src/kernel/head-memory.bench.ts [series]`. Requests carry 2,000
+ * ns per sample of a head in WebAssembly, one thread: `node src/kernel/head-memory.bench.ts [series] [rounds]`. Requests carry 2,000
  * samples of ten labels (about 265 bytes). Of each request the fastest round counts, as other work shares the machine.
  */
 const SERIES = Number(process.argv[2] ?? 200_000);
+const ROUNDS = Number(process.argv[3] ?? 20);
 const PER_REQUEST = 2000;
 const STEP_MS = 15_000;
 const START = 1_700_000_000_000;
@@ -25,10 +26,10 @@ console.log(
 );
 const backwards = [...pool].reverse();
 report('create', 0, 1, () => pool);
-report('predicted', 1, 20, () => pool);
+report('predicted', 1, ROUNDS, () => pool);
 // Every other round comes backwards, so that no series follows the one it followed last.
-report('hash', 20, 40, (i) => (i % 2 === 0 ? backwards : pool));
-fill(40, 119);
+report('hash', ROUNDS, 2 * ROUNDS, (i) => (i % 2 === 0 ? backwards : pool));
+fill(2 * ROUNDS, 119);
 const use = memory.memoryUse();
 console.log(`bytes per series with 119 samples: ${Math.round(use.total / SERIES)}`, use);
 print('replay', replay());
@@ -124,23 +125,26 @@ function valueAt(series: number, i: number): number {
   return Math.round(100 * Math.sin(series + i));
 }
 
+/** Targets of 500 series each, in the order in which a scrape has them. */
 function makeLabels(count: number): Uint8Array[] {
-  return Array.from({ length: count }, (_, i) =>
-    encodeLabels(
+  return Array.from({ length: count }, (_, i) => {
+    const target = Math.floor(i / 500);
+    const name = `application-${target % 17}`;
+    return encodeLabels(
       Labels.from({
-        __name__: `http_request_seconds_bucket_${i % 200}`,
+        __name__: `node_family_${Math.floor((i % 500) / 5)}_seconds_total`,
         cluster: 'prod-eu-west-1',
-        container: `application-${i % 17}`,
+        container: name,
         endpoint: 'http-metrics',
-        instance: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}:9090`,
-        job: `service-${i % 31}`,
-        le: `${(i % 12) / 10}`,
-        namespace: `namespace-${i % 41}`,
-        pod: `application-${i % 17}-7d9c5b8f6-${i.toString(36).padStart(5, '0')}`,
-        service: `service-${i % 31}`,
+        instance: `10.${(target >> 16) & 255}.${(target >> 8) & 255}.${target & 255}:9090`,
+        job: `service-${target % 31}`,
+        le: `${(i % 5) / 10}`,
+        namespace: `namespace-${target % 41}`,
+        pod: `${name}-7d9c5b8f6-${target.toString(36).padStart(5, '0')}`,
+        service: `service-${target % 31}`,
       }),
-    ),
-  );
+    );
+  });
 }
 
 function sum(values: readonly number[]): number {

@@ -216,8 +216,10 @@ function scan(start: u32, seriesEnd: u32): u32 {
   metadataEnd = 0;
   labels = start;
   labelsLength = 0;
+  let p = skipLabels(start, seriesEnd);
+  labelsLength = p - start;
   let inOnePiece = true;
-  for (let p = start; p < seriesEnd; p = valueEnd) {
+  for (; p < seriesEnd; p = valueEnd) {
     if (!readField(p, seriesEnd)) return tagStart;
     if (fieldNumber > 4) continue;
     if (!isOfType(TYPE_BYTES)) return tagStart;
@@ -228,6 +230,16 @@ function scan(start: u32, seriesEnd: u32): u32 {
     else hasOthers = true;
   }
   return inOnePiece || collectLabels(start, seriesEnd) ? 0 : 1;
+}
+
+/** Passes over the labels in front whose size is one byte. */
+@inline function skipLabels(p: u32, seriesEnd: u32): u32 {
+  while (seriesEnd - p >= 2 && load<u8>(p) == 0x0a) {
+    let size = load<u8>(p, 1) as u32;
+    if (size >= 128 || size > seriesEnd - p - 2) break;
+    p += 2 + size;
+  }
+  return p;
 }
 
 function collectLabels(start: u32, seriesEnd: u32): bool {
