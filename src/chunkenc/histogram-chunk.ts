@@ -4,6 +4,7 @@ import { reduceResolution } from '../model/histogram-shape.ts';
 import { EXPONENTIAL_SCHEMA_MAX } from '../model/histogram-validate.ts';
 import { assert } from '../platform/assert.ts';
 import { BitReader, BitWriter } from './bits.ts';
+import type { ChunkAppender } from './chunk.ts';
 import { ChunkEncoding } from './encoding.ts';
 import { FloatFields } from './float-histogram.ts';
 import { IntegerFields } from './histogram.ts';
@@ -38,7 +39,7 @@ export const HISTOGRAM_CHUNK_SAMPLES_MIN = 10;
 export type HistogramAppendResult = 'appended' | 'recoded' | 'new_chunk';
 
 /** Writes one histogram chunk by Prometheus' rules of what may share a chunk. */
-export class HistogramAppender<H extends AnyHistogram> {
+export class HistogramAppender<H extends AnyHistogram> implements ChunkAppender {
   readonly encoding: ChunkEncoding;
   readonly kind: H['kind'];
   /** The appender of the chunk before, until the first sample has been compared with it. */

@@ -1,6 +1,7 @@
 import { VeronaError } from '../model/errors.ts';
 import { assert } from '../platform/assert.ts';
 import { BitReader, BitWriter } from './bits.ts';
+import type { ChunkAppender } from './chunk.ts';
 import { ChunkEncoding } from './encoding.ts';
 import { XorValue } from './xor-value.ts';
 
@@ -25,7 +26,7 @@ export interface FloatColumns {
   readonly values: Float64Array;
 }
 
-export class XorAppender {
+export class XorAppender implements ChunkAppender {
   readonly encoding = ChunkEncoding.xor;
   readonly #out = new BitWriter();
   readonly #value = new XorValue();

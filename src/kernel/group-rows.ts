@@ -13,10 +13,6 @@ export const GroupKind = {
 } as const;
 export type GroupKind = keyof typeof GroupKind;
 
-export function isGroupKind(name: string): name is GroupKind {
-  return Object.hasOwn(GroupKind, name);
-}
-
 /** Rows of float64 in a group's block: count; value; compensation of a sum or mean of a variance. */
 const BLOCK_ROWS = 3;
 

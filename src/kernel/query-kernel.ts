@@ -58,7 +58,7 @@ export interface SampleView {
 }
 
 /** Most samples of one series in one query: beyond it the query fails with `limit`. 16 bytes each, and as much again for sums. */
-export const SERIES_SAMPLES_MAX = 16_000_000;
+const SERIES_SAMPLES_MAX = 16_000_000;
 
 /** Why a chunk does not decode, by the kernel's negative result. */
 const DECODE_ERRORS = [

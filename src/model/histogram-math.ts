@@ -42,7 +42,7 @@ export function divideHistogram(histogram: FloatHistogram, divisor: number): Flo
   return { ...quotient, positiveSpans: [], positiveBuckets: [], negativeSpans: [], negativeBuckets: [] };
 }
 
-export const MIXED_SCHEMAS =
+const MIXED_SCHEMAS =
   'cannot apply this operation on histograms with a mix of exponential and custom bucket schemas';
 
 /** Both over the same buckets bounds: one schema, one zero threshold, one set of custom bounds. Throws `execution`. */

@@ -23,11 +23,6 @@ export function toFloatHistogram(histogram: AnyHistogram): FloatHistogram {
   };
 }
 
-/** A deep copy; histograms are immutable, so this is for handing one to another owner (threads, caches). */
-export function copyHistogram<H extends AnyHistogram>(histogram: H): H {
-  return structuredClone(histogram);
-}
-
 /** Buckets merged until the schema is `schema`, which is lower. Exponential histograms only. */
 export function reduceResolution<H extends AnyHistogram>(histogram: H, schema: number): H {
   if (schema === histogram.schema) return histogram;
@@ -38,7 +33,7 @@ export function reduceResolution<H extends AnyHistogram>(histogram: H, schema: n
 }
 
 /** The bucket of a lower schema that holds bucket `index`. */
-export function indexAt(index: number, from: number, to: number): number {
+function indexAt(index: number, from: number, to: number): number {
   return Math.floor((index - 1) / 2 ** (from - to)) + 1;
 }
 

@@ -36,11 +36,6 @@ export function equalSpans(a: readonly Span[], b: readonly Span[]): boolean {
   );
 }
 
-/** Whether the two cover the same buckets, however they are cut into spans. */
-export function coverSameBuckets(a: readonly Span[], b: readonly Span[]): boolean {
-  return equalSpans(a, b) || equalSpans(spansOf(bucketIndexes(a)), spansOf(bucketIndexes(b)));
-}
-
 /** Absolute counts of one side; a fresh array unless the histogram is a float one. */
 export function absoluteCounts(histogram: AnyHistogram, side: 'positive' | 'negative'): readonly number[] {
   const buckets = side === 'positive' ? histogram.positiveBuckets : histogram.negativeBuckets;

@@ -3,7 +3,7 @@ import { type AnyHistogram, CUSTOM_BUCKETS_SCHEMA, type Span } from './histogram
 import { absoluteCounts, countBuckets } from './histogram-spans.ts';
 import { isStale } from './sample.ts';
 
-export const EXPONENTIAL_SCHEMA_MIN = -4;
+const EXPONENTIAL_SCHEMA_MIN = -4;
 export const EXPONENTIAL_SCHEMA_MAX = 8;
 
 /** Checks a histogram by Prometheus' rules, in its words. Throws `bad_data`. A stale one needs nothing but its sum. */

@@ -40,7 +40,7 @@ export function zeroCountAt(
 }
 
 /** The histogram with its zero bucket raised to `threshold` or further; buckets inside it are gone. */
-export function widenZeroBucket(histogram: FloatHistogram, threshold: number): FloatHistogram {
+function widenZeroBucket(histogram: FloatHistogram, threshold: number): FloatHistogram {
   const zero = zeroCountAt(histogram, threshold);
   const wide: FloatHistogram = { ...histogram, zeroCount: zero.count, zeroThreshold: zero.threshold };
   const outside = (side: 'positive' | 'negative'): SparseCounts => {

@@ -2,8 +2,8 @@ import { assert } from '../platform/assert.ts';
 import type { SeriesBatch } from './series-batch.ts';
 
 /** A batch is full from here on: enough to keep a thread busy, little enough to move and to hold several of. */
-export const BATCH_SERIES_MAX = 4096;
-export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+const BATCH_SERIES_MAX = 4096;
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Collects series and their chunks into batches. After each series ask `isFull`; `take` hands a batch over and starts the next. */
 export class BatchBuilder {
