@@ -32,15 +32,11 @@ describe.skipIf(!existsSync(SHARED))("Prometheus' scripts (skipped where their f
 
 /** How many evaluations of a script the engine does not answer yet; those of the other scripts all pass. */
 const KNOWN_FAILURES: Readonly<Record<string, number>> = {
-  'aggregators.test': 2,
-  'extended_vectors.test': 1,
-  'fill-modifier.test': 2,
-  'functions.test': 2,
-  'histograms.test': 4,
+  'aggregators.test': 1,
+  'functions.test': 1,
+  'histograms.test': 1,
   'info.test': 52,
-  'limit.test': 1,
-  'native_histograms.test': 127,
+  'native_histograms.test': 4,
   // Start times of samples are not stored.
   'start_timestamps.test': 24,
-  'subquery.test': 1,
 };
