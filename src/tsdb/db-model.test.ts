@@ -71,7 +71,7 @@ test('any sequence of writes, waits, deletions, crashes and compactions answers 
         await run.check();
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 

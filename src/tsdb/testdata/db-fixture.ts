@@ -43,11 +43,13 @@ export class TestClock implements Clock {
   }
 }
 
+let opened = 0;
+
 export function openDb(disk: Disk, clock: Clock, more: Partial<DbOptions> = {}): Promise<Db> {
   return Db.open({
     disk,
     clock,
-    random: new SeededRandom(clock.now()),
+    random: new SeededRandom(++opened),
     log: silentLogger,
     metrics: new Metrics(),
     dir: 'data',
