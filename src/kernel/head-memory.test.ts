@@ -214,6 +214,52 @@ describe.each([
   });
 });
 
+test('a memory that is full refuses, keeps what it has, and goes on when something is freed', () => {
+  const memory = new WasmHeadMemory({ memoryMax: 2 ** 20 });
+  const labels = (i: number) => encodeLabels(Labels.from({ filler: String(i).padStart(500, '0') }));
+  memory.create(labels(0), 1);
+  memory.append(1, 0, 1);
+  let count = 1;
+  const fill = () => {
+    for (;;) memory.create(labels(count), ++count);
+  };
+  expect(fill).toThrow('kernel memory is full');
+  count--;
+  expect(memory.memoryUse().total).toBeLessThanOrEqual(2 ** 20);
+  expect(memory.seriesCount).toBe(count);
+  expect(() => memory.beginWrite(snappyCompress(new Uint8Array(500_000)), 1e6)).toThrow(
+    'kernel memory is full',
+  );
+  let last = 0;
+  const append = () => {
+    for (let t = 1000; ; t += 1000) {
+      memory.append(1, t, Math.sin(t));
+      last = t;
+    }
+  };
+  expect(append).toThrow('kernel memory is full');
+  expect(memory.lastTimeOf(1)).toBe(last);
+  for (let i = 0; i < count; i++) expect(memory.find(labels(i))).toBe(i + 1);
+  memory.takeSamplesRecord();
+  memory.takeClosedChunks();
+  expect(memory.append(1, last + 1000, 1)).toBe(SampleOutcome.ok);
+  memory.collect(count);
+  expect(memory.create(labels(count + 1), count + 1)).toBe(count);
+});
+
+test('few references to long symbols cannot make the kernel write without end', () => {
+  const writer = new WireWriter();
+  for (const symbol of ['', 'name', 'x'.repeat(60_000)]) writer.string(4, symbol);
+  for (let i = 0; i < 5000; i++) writer.message(5, () => writer.packedUints(1, [1, 2]));
+  for (const memory of [new WasmHeadMemory(), new PlainHeadMemory()]) {
+    memory.beginWriteV2(snappyCompress(writer.bytes()), 1e6);
+    expect([memory.resume(), memory.event.reason]).toEqual([
+      IngestEvent.malformed,
+      'labels of the request too long',
+    ]);
+  }
+});
+
 test('a small head takes less than a MiB', () => {
   const memory = new WasmHeadMemory();
   memory.beginWrite(snappyCompress(requestOf([up, 1000, 1])), 1000);

@@ -140,6 +140,8 @@ export interface HeadMemoryOptions {
   chunkRangeMs?: number;
   /** Of the table of label sets, 32 bits. Who chooses labels must not be able to guess it. */
   hashSeed?: number;
+  /** Bytes this head may take at most, 1 MiB … 4 GiB - 64 KiB (the default); `PlainHeadMemory` knows no end. */
+  memoryMax?: number;
 }
 
 export const CHUNK_RANGE_MS = 7_200_000;

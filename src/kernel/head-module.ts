@@ -22,7 +22,7 @@ export interface HeadExports {
   readonly refsAt: WebAssembly.Global<'i32'>;
   readonly lengthsAt: WebAssembly.Global<'i32'>;
   readonly dataAt: WebAssembly.Global<'i32'>;
-  init(chunkRange: number, hashSeed: number): number;
+  init(chunkRange: number, hashSeed: number, pagesMax: number): number;
   input(size: number): number;
   inputCapacity(): number;
   bodyAt(): number;

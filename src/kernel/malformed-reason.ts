@@ -6,4 +6,5 @@ export const MALFORMED_REASONS = [
   'symbol reference out of range',
   'odd number of label references',
   'label set too long',
+  'labels of the request too long',
 ] as const;

@@ -25,6 +25,7 @@ import {
 } from './plain-chunk.ts';
 import {
   isCanonical,
+  labelBudget,
   type PlainTimeSeries,
   readSample,
   readSymbols,
@@ -53,6 +54,8 @@ interface Request {
   current:
     | { series: PlainTimeSeries; labelsCanonical: boolean; slot: number; samplesDone: number }
     | undefined;
+  /** Label bytes that may still be made (2.0). */
+  labelBudget: number;
   over: boolean;
 }
 
@@ -233,7 +236,14 @@ export class PlainHeadMemory implements HeadMemory {
     this.#writeDuplicates = 0;
     const body = snappyDecompress(compressed, decodedMax);
     const symbols = isV2 ? readSymbols(body) : undefined;
-    this.#request = { body, reader: new WireReader(body), symbols, current: undefined, over: false };
+    this.#request = {
+      body,
+      reader: new WireReader(body),
+      symbols,
+      current: undefined,
+      labelBudget: labelBudget(body.length),
+      over: false,
+    };
   }
 
   decoded(): Uint8Array {
@@ -295,6 +305,8 @@ export class PlainHeadMemory implements HeadMemory {
     const { reader, body, symbols } = request;
     reader.expect(WireType.bytes);
     const series = readTimeSeries(body, reader.valueStart, reader.valueEnd, symbols);
+    request.labelBudget -= symbols ? series.labels.length : 0;
+    if (request.labelBudget < 0) throw new WireError('labels of the request too long', series.start);
     if (series.samples.length === 0 && !series.hasOthers) return undefined;
     const slot = this.find(series.labels);
     const labelsCanonical = slot !== 0 || isCanonical(series.labels, series.start);

@@ -83,6 +83,14 @@ function uvarint(value: number): Uint8Array {
   return out;
 }
 
+/**
+ * Label bytes that may be made of the references in a 2.0 request of this size: a few references can stand for long
+ * labels, again and again.
+ */
+export function labelBudget(bodyLength: number): number {
+  return Math.max(2 ** 20, 64 * bodyLength);
+}
+
 /** The symbols of a 2.0 request up to the first field that cannot be read. */
 export function readSymbols(body: Uint8Array): Uint8Array[] {
   const symbols: Uint8Array[] = [];

@@ -19,6 +19,8 @@ import { gatherSeries } from './wasm-gather.ts';
 const NO_BYTES = new Uint8Array();
 /** Compressed and decoded requests are shorter: the kernel counts in 31 bits. */
 const BODY_MAX = 2 ** 30;
+const PAGE = 65536;
+const MEMORY_MAX = 2 ** 32 - PAGE;
 /** Not in the contract: what the kernel answers when its memory is full. */
 const NO_ROOM = 7;
 const EVENT_FULL = 6;
@@ -50,10 +52,14 @@ export class WasmHeadMemory implements HeadMemory {
   };
 
   /** Tenants choose labels: give a random `hashSeed` where they are not trusted. */
-  constructor({ chunkRangeMs = CHUNK_RANGE_MS, hashSeed = 0 }: HeadMemoryOptions = {}) {
+  constructor({
+    chunkRangeMs = CHUNK_RANGE_MS,
+    hashSeed = 0,
+    memoryMax = MEMORY_MAX,
+  }: HeadMemoryOptions = {}) {
     assert(chunkRangeMs >= 1 && chunkRangeMs < 2 ** 31, `chunk range of ${chunkRangeMs} ms`);
     this.#wasm = instantiateHead();
-    if (!this.#wasm.init(chunkRangeMs, hashSeed)) throw memoryFull();
+    if (!this.#wasm.init(chunkRangeMs, hashSeed, Math.floor(memoryMax / PAGE))) throw memoryFull();
   }
 
   get seriesCount(): number {

@@ -12,15 +12,21 @@ import { canonicalForm } from './labels';
 import { RARE, entryOf, firstRecord, flagsOf, setSuccessor, slotOf, successorOf } from './record';
 import { lookup } from './table';
 import {
-  LABELS_TOO_LONG, ODD_REFERENCES, SYMBOL_OUT_OF_RANGE, TYPE_BYTES, TYPE_FIXED64, TYPE_VARINT, failed, fieldNumber,
+  LABELS_TOO_LONG, ODD_REFERENCES, SYMBOL_OUT_OF_RANGE, TOO_MANY_LABEL_BYTES, TYPE_BYTES, TYPE_FIXED64, TYPE_VARINT, failed, fieldNumber,
   fieldType, isOfType, readField, readVarint, tagStart, valueEnd, valueStart, varint, wireReason,
 } from './wire';
+
+/** As in plain-write-request.ts. */
+const LABEL_BUDGET_MIN: u64 = 1 << 20;
+const LABEL_BYTES_PER_BODY_BYTE: u64 = 64;
 
 let at: u32 = 0;
 let end: u32 = 0;
 let over: bool = true;
 let isV2: bool = false;
 let symbolCount: u32 = 0;
+/** Label bytes that may still be made: a few references can stand for long labels, again and again. */
+let labelBudget: u64 = 0;
 /** The record whose successor is asked for next; kept from one request to the next. */
 let previous: u32 = 0;
 
@@ -47,6 +53,7 @@ export function begin(length: u32, v2: bool): bool {
   isV2 = v2;
   current = 0;
   undecided = false;
+  labelBudget = max<u64>(LABEL_BUDGET_MIN, LABEL_BYTES_PER_BODY_BYTE * (length as u64));
   setEvent(64, 0);
   setEvent(68, 0);
   if (previous == 0) previous = firstRecord();
@@ -316,6 +323,8 @@ function buildLabels(refs: u32, refsEnd: u32, start: u32): u32 {
     to = putText(to, 0x12, load<u32>(symbols + (value << 3)), valueLength);
   }
   labelsLength = to - labels;
+  if ((labelsLength as u64) > labelBudget) return fault(TOO_MANY_LABEL_BYTES, start);
+  labelBudget -= labelsLength as u64;
   return 0;
 }
 

@@ -5,9 +5,15 @@ export const SLAB: u32 = 65536;
 /** One page below 4 GiB, so that a pointer plus a small offset never wraps around. */
 const PAGES_MAX: u32 = 65535;
 
+/** What this instance may have. */
+let pagesMax: u32 = PAGES_MAX;
 let nextPage: u32 = 1;
 /** List of slabs given back, linked through their first word. */
 let freeSlabs: u32 = 0;
+
+export function limitPages(pages: u32): void {
+  pagesMax = min(pages, PAGES_MAX);
+}
 
 /** The address of a slab; 0 when memory is full. */
 export function takeSlab(): u32 {
@@ -19,11 +25,11 @@ export function takeSlab(): u32 {
 
 /** Adjacent slabs, never used before; 0 when memory is full. */
 export function takeRun(slabs: u32): u32 {
-  if (slabs > PAGES_MAX - nextPage) return 0;
+  if (slabs > pagesMax || nextPage > pagesMax - slabs) return 0;
   let end = nextPage + slabs;
   let size = memory.size() as u32;
   if (end > size) {
-    let wanted = min(max(end, size + max<u32>(4, size >> 4)), PAGES_MAX);
+    let wanted = min(max(end, size + max<u32>(4, size >> 4)), pagesMax);
     if (memory.grow(wanted - size) < 0 && (wanted == end || memory.grow(end - size) < 0)) return 0;
   }
   let at = nextPage << 16;

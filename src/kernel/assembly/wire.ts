@@ -9,6 +9,7 @@ export const UNEXPECTED_TYPE: u32 = 5;
 export const SYMBOL_OUT_OF_RANGE: u32 = 6;
 export const ODD_REFERENCES: u32 = 7;
 export const LABELS_TOO_LONG: u32 = 8;
+export const TOO_MANY_LABEL_BYTES: u32 = 9;
 
 export const TYPE_VARINT: u32 = 0;
 export const TYPE_FIXED64: u32 = 1;

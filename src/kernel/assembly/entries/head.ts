@@ -14,6 +14,7 @@ import { forgetRefs, mapRef, mappedRefs, replay as replayRecord } from '../repla
 import { adopt as adoptRecord, begin as beginRequest, currentRecord, endRequest, isUndecided, resume as resumeRequest } from '../request';
 import { takeLog as forgetLog } from '../samples-log';
 import { addClosed, closeOpen, createSeries, freeSeries, truncate as truncateAll } from '../series';
+import { limitPages } from '../slabs';
 import { snappyDecompress, snappySize } from '../snappy';
 import { initTable, lookup, seriesCount as count, tableBytes as bytesOfTable } from '../table';
 
@@ -26,7 +27,8 @@ export {
 const BAD_SLOT: i32 = -2;
 
 /** Once, before anything else; false when there is no memory. */
-export function init(chunkRange: u32, hashSeed: u32): bool {
+export function init(chunkRange: u32, hashSeed: u32, pagesMax: u32): bool {
+  limitPages(pagesMax);
   initCrc();
   setChunkRange(chunkRange);
   return initRecords() && initTable(hashSeed);
@@ -125,7 +127,9 @@ export function begin(length: u32, decodedMax: u32, isV2: bool): i32 {
   let fault = snappyDecompress(bufferAt(IN), length, body, size as u32);
   if (fault != 0) return fault;
   decodedLength = size as u32;
-  return beginRequest(size as u32, isV2) ? 0 : -8;
+  if (beginRequest(size as u32, isV2)) return 0;
+  endRequest();
+  return -8;
 }
 export let decodedLength: u32 = 0;
 
