@@ -1,13 +1,10 @@
-import { stringify } from 'yaml';
+import { configYaml, flagTexts } from '../config/print.ts';
 import type { Config } from '../config/schema.ts';
-import { settingGroups } from '../config/settings.ts';
 import { formatDuration } from '../model/duration.ts';
 import type { Tenants } from '../push/ingester/tenants.ts';
 import type { HeadStatus, StatusSource } from '../query/status.ts';
 import { headStatus } from '../tsdb/head/head-status.ts';
 import { VERSION } from './version.ts';
-
-const SECRET = '<secret>';
 
 /** What `/api/v1/status/*` and `/api/v1/metadata` say, out of the parts of this process. */
 export function statusSource(
@@ -21,8 +18,8 @@ export function statusSource(
     startedAtMs,
     lastReload,
     storageRetention: formatDuration(config().tsdb.retention_time),
-    config: () => stringify(withoutSecrets(config())),
-    flags: () => flagsOf(withoutSecrets(config())),
+    config: () => configYaml(config()),
+    flags: () => flagTexts(config()),
     head: async (tenant, top): Promise<HeadStatus> => {
       const db = tenants.find(tenant)?.db;
       return db ? headStatus(db.head, top) : EMPTY_HEAD;
@@ -45,20 +42,3 @@ const EMPTY_HEAD: HeadStatus = {
   memoryInBytesByLabelName: [],
   seriesCountByLabelValuePair: [],
 };
-
-/** The bucket's configuration holds keys: none of it is shown. */
-function withoutSecrets(config: Config): Config {
-  const text = config.objstore.config === '' ? '' : SECRET;
-  return { ...config, objstore: { ...config.objstore, config: text } };
-}
-
-function flagsOf(config: Config): Record<string, string> {
-  const values = config as unknown as Record<string, Record<string, unknown>>;
-  const settings = settingGroups().flatMap((group) => group.settings);
-  return Object.fromEntries(
-    settings.map(({ flag, path, kind }) => {
-      const value = values[path[0]][path[1]];
-      return [flag.slice(2), kind === 'duration' ? formatDuration(value as number) : String(value)];
-    }),
-  );
-}
