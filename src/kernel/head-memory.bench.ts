@@ -28,7 +28,7 @@ const backwards = [...pool].reverse();
 report('create', 0, 1, () => pool);
 report('predicted', 1, ROUNDS, () => pool);
 // Every other round comes backwards, so that no series follows the one it followed last.
-report('hash', ROUNDS, 2 * ROUNDS, (i) => (i % 2 === 0 ? backwards : pool));
+report('hash', ROUNDS, 2 * ROUNDS, (i) => ((i - ROUNDS) % 2 === 0 ? backwards : pool));
 fill(2 * ROUNDS, 119);
 const use = memory.memoryUse();
 console.log(`bytes per series with 119 samples: ${Math.round(use.total / SERIES)}`, use);
