@@ -85,23 +85,26 @@ class SumAccumulator implements Accumulator {
   }
 
   add(group: number, batch: Batch, row: number): void {
-    for (const column of [this.#sums, this.#corrections, this.#seen]) column.reserve(group);
+    this.#sums.reserve(group);
+    this.#corrections.reserve(group);
+    this.#seen.reserve(group);
     const sums = this.#sums.values;
     const corrections = this.#corrections.values;
     const seen = this.#seen.values;
     const { values, presence } = batch;
-    const from = row * this.#steps;
-    const to = group * this.#steps;
-    for (let i = 0; i < this.#steps; i++) {
+    const steps = this.#steps;
+    const from = row * steps;
+    const to = group * steps;
+    for (let i = 0; i < steps; i++) {
       if (presence[from + i] !== Presence.float) continue;
       const value = values[from + i];
       const cell = to + i;
-      if (seen[cell] === 0) {
-        seen[cell] = HAS_FLOAT;
+      const before = seen[cell];
+      seen[cell] = before | HAS_FLOAT;
+      if (before === 0) {
         sums[cell] = value;
         continue;
       }
-      seen[cell] = (seen[cell] as number) | HAS_FLOAT;
       const sum = sums[cell];
       const t = sum + value;
       if (t === Infinity || t === -Infinity) corrections[cell] = 0;

@@ -129,7 +129,12 @@ export class OperatorBuilder {
       name,
       compute: windowFunction(name, source.mode),
       args: () => Promise.all(scalars.map(collectScalar)),
-      spans: { call: node.span, args: others.map((arg) => arg.span), vector: ranged.span },
+      spans: {
+        call: node.span,
+        args: others.map((arg) => arg.span),
+        vector: ranged.span,
+        metricName: oneNameOf(ranged),
+      },
     });
     if (node.name === 'absent_over_time') return absentRow(this.context, call, absentLabels(ranged));
     if (node.name === 'last_over_time' || node.name === 'first_over_time') return call;
@@ -172,6 +177,11 @@ function namesStayDistinct(node: PlanNode): boolean {
 
 function hasOneName({ matchers }: SelectorSource): boolean {
   return matchers.some(({ name, type }) => name === METRIC_NAME && type === '=');
+}
+
+function oneNameOf(node: PlanNode): string | undefined {
+  if (node.kind !== 'windows') return undefined;
+  return node.source.matchers.find(({ name, type }) => name === METRIC_NAME && type === '=')?.value;
 }
 
 /** The labels that an absent series would have: those a selector pins to one value. */

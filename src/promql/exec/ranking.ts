@@ -73,6 +73,9 @@ function isCandidate(context: QueryContext, plan: AggregatePlan, rows: Batch, ce
   return rows.presence[cell] !== Presence.none;
 }
 
+/** Up to this k the best rows are kept in a sorted list while all are looked at once; beyond it all are sorted. */
+const K_SMALL = 64;
+
 /** The k rows with the largest (or smallest) values, best first; NaN only when nothing else is left. */
 function select(
   rows: Batch,
@@ -80,15 +83,25 @@ function select(
   step: number,
   k: number,
   largest: boolean,
-): number[] {
-  const valueAt = (row: number) => rows.values[row * rows.steps + step];
-  const compare = (a: number, b: number): number => {
-    const x = valueAt(a);
-    const y = valueAt(b);
-    if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
-    return x === y ? 0 : largest === x > y ? -1 : 1;
+): readonly number[] {
+  const { values, steps } = rows;
+  const isBetter = (a: number, b: number): boolean => {
+    const x = values[a * steps + step];
+    const y = values[b * steps + step];
+    return largest
+      ? x > y || (Number.isNaN(y) && !Number.isNaN(x))
+      : x < y || (Number.isNaN(y) && !Number.isNaN(x));
   };
-  return [...candidates].sort(compare).slice(0, k);
+  if (k > K_SMALL)
+    return candidates.toSorted((a, b) => Number(isBetter(b, a)) - Number(isBetter(a, b))).slice(0, k);
+  const best: number[] = [];
+  for (const row of candidates) {
+    if (best.length === k && !isBetter(row, best[k - 1])) continue;
+    let at = best.length < k ? best.length : k - 1;
+    for (; at > 0 && isBetter(row, best[at - 1]); at--) best[at] = best[at - 1];
+    best[at] = row;
+  }
+  return best;
 }
 
 /** Rows whose hash lies in the wanted part of all hashes: the same rows at every step, and r and r-1 complement each other. */

@@ -16,12 +16,15 @@ export interface CallSpans {
   readonly call: Span;
   readonly args: readonly Span[];
   readonly vector: Span;
+  /** The name that all series have, when the selector says so; spares decoding labels to check it. */
+  readonly metricName: string | undefined;
 }
 
 /** Remarks that go to the query; the metric name is looked up only when one is made. */
 export function remarksOf(context: QueryContext, spans: CallSpans): SeriesRemarks {
   let labels: LabelColumn | undefined;
   let current = 0;
+  let nameChecked = false;
   const metricName = () => labels?.at(current).get(METRIC_NAME) ?? '';
   const about = (message: string) => {
     const name = metricName();
@@ -29,7 +32,9 @@ export function remarksOf(context: QueryContext, spans: CallSpans): SeriesRemark
   };
   return {
     counterName() {
-      const name = metricName();
+      if (spans.metricName !== undefined && nameChecked) return;
+      nameChecked = true;
+      const name = spans.metricName ?? metricName();
       if (name !== '' && !looksLikeCounter(name))
         context.info(`${NOT_A_COUNTER} ${JSON.stringify(name)}`, spans.vector);
     },

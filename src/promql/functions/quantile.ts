@@ -11,12 +11,29 @@ export function quantileOf(q: number, values: Float64Array): number {
   return values[lower] * (1 - weight) + values[upper] * weight;
 }
 
+/** Insertion sort beats the built-in one below this length: no call out of JavaScript. */
+const SHORT = 48;
+
 /** Ascending, NaN before everything, as Prometheus orders for quantiles. */
 function sortNanFirst(values: Float64Array): void {
-  values.sort();
+  if (values.length > SHORT) values.sort();
+  else insertionSort(values);
   let nans = 0;
   while (nans < values.length && Number.isNaN(values[values.length - 1 - nans])) nans++;
   if (nans === 0) return;
   values.copyWithin(nans, 0, values.length - nans);
   values.fill(Number.NaN, 0, nans);
+}
+
+/** Ascending, NaN last. */
+function insertionSort(values: Float64Array): void {
+  for (let i = 1; i < values.length; i++) {
+    const value = values[i];
+    let at = i;
+    while (at > 0 && (values[at - 1] > value || Number.isNaN(values[at - 1]))) {
+      values[at] = values[at - 1];
+      at--;
+    }
+    values[at] = value;
+  }
 }
