@@ -1,0 +1,2 @@
+/** Seeds that once found something, kept. What each was is in the commit that added it. */
+export const REGRESSION_SEEDS: readonly number[] = [];
