@@ -5,7 +5,7 @@ import { NodeDisk } from '../platform/node-disk.ts';
 import { type LogLevel, PinoLog } from '../platform/pino-log.ts';
 import { SystemRandom } from '../platform/random.ts';
 import { threadParent } from '../platform/threads.ts';
-import { Engine, type Features } from '../promql/engine.ts';
+import type { Features } from '../promql/engine.ts';
 import { Answerer } from '../query/answer.ts';
 import { ThreadHost } from '../query/thread-host.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
@@ -42,24 +42,20 @@ const disk = new NodeDisk();
 const log = PinoLog.open(options.logLevel, options.logFormat);
 const sources = new ViewSources(disk, options.pageCacheBytes);
 const gateway = options.bucket && (await openGateway(options.bucket));
-const engine = new Engine({
-  lookbackDeltaMs: options.lookbackDeltaMs,
-  maxSamples: options.maxSamples,
-  timeoutMs: options.timeoutMs,
-  features: options.features,
-  clock,
-});
-const answerer = new Answerer(engine, options.lookbackDeltaMs);
+const answerer = new Answerer(
+  { maxSamples: options.maxSamples, timeoutMs: options.timeoutMs, features: options.features, clock },
+  options.lookbackDeltaMs,
+);
 
 new ThreadHost(port, {
   clock,
-  answer: (job, queryable, signal) => answerer.answer(job, queryable, signal),
+  answer: (job, limits, queryable, signal) => answerer.answer(job, limits, queryable, signal),
   open: (tenant, view, ask) => {
     const { local, bucketBlocks, warnings } = view as TenantView;
     return {
       querier: async (mint, maxt) => {
         const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
-        const localUlids = new Set(local?.blocks.map((block) => block.ulid));
+        const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
         if (gateway && bucketBlocks.length > 0)
           queriers.push(gateway.querier(tenant, { blocks: bucketBlocks, localUlids }, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));

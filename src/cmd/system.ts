@@ -22,6 +22,7 @@ import { RemoteWriteHandler, WRITE_BODY_MAX } from '../push/remote-write-handler
 import { SelfMetrics } from '../push/self-metrics.ts';
 import { LimitPolicy } from '../push/series-policy.ts';
 import { queryRoutes } from '../query/api.ts';
+import { checkQueryLength, jobLimits } from '../query/query-limits.ts';
 import { statusRoutes } from '../query/status.ts';
 import { ThreadPool } from '../query/thread-pool.ts';
 import { HttpServer } from '../server/http-server.ts';
@@ -167,7 +168,10 @@ export async function buildSystem(
       parse: { features: threadData.features },
       run: (tenant, job, signal, timeoutMs) => {
         const view = async () => pinTenantView(tenant, tenants, tenantsDir, bucketSync);
-        return pool.run(tenant, job, view, signal, timeoutMs || limits.of(tenant).queryTimeout || undefined);
+        const own = limits.of(tenant);
+        checkQueryLength(job, own);
+        const timeout = timeoutMs || own.queryTimeout || undefined;
+        return pool.run(tenant, job, jobLimits(own, clock.now()), view, signal, timeout);
       },
     }),
     ...statusRoutes(

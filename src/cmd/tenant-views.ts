@@ -48,6 +48,7 @@ function pinLocal(db: Db, dir: string): PinnedLocal {
     oldestChunkFile: db.head.oldestChunkFile,
     blocks: view.blocks.map(({ block }) => ({
       ulid: block.meta.ulid,
+      sources: block.meta.compaction.sources,
       minTime: block.meta.minTime,
       maxTime: block.meta.maxTime,
       tombstonesVersion: block.tombstonesVersion,

@@ -35,7 +35,8 @@ export class NodeDisk implements Disk {
   }
 
   async writeFileAtomic(path: string, data: Uint8Array): Promise<void> {
-    const temporary = `${path}.${process.pid}-${nextTemporary++}.tmp`;
+    // Random, because threads share a pid and a pid comes back after a crash.
+    const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
     try {
       const file = await this.open(temporary, 'create');
       try {
@@ -110,8 +111,6 @@ export class NodeDisk implements Disk {
     return stat.bavail * stat.bsize;
   }
 }
-
-let nextTemporary = 0;
 
 class NodeFile implements DiskFile {
   readonly path: string;

@@ -77,8 +77,11 @@ export class SelfMetrics {
   #append(appender: Appender, metric: Described, t: number): void {
     for (const { value, labels, metricName } of metric.values)
       appender.append(this.#labels(metricName ?? metric.name, labels), t, value);
-    const type = metric.type as MetricType;
-    appender.setMetadata(this.#labels(metric.name, {}), { type, help: metric.help, unit: '' });
+    const [first] = metric.values;
+    if (!first) return;
+    // Metadata stands on a series that has samples, so that none is made for it.
+    const series = this.#labels(first.metricName ?? metric.name, first.labels);
+    appender.setMetadata(series, { type: metric.type as MetricType, help: metric.help, unit: '' });
   }
 
   #labels(name: string, labels: Readonly<Record<string, string | number>>): Labels {

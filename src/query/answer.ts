@@ -1,32 +1,34 @@
 import { BatchDecoder } from '../chunkenc/batch-decoder.ts';
 import { QueryKernel } from '../kernel/query-kernel.ts';
 import { assertNever } from '../platform/assert.ts';
-import type { Engine } from '../promql/engine.ts';
+import { Engine, type EngineOptions } from '../promql/engine.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { answerEvaluation } from './evaluation-answer.ts';
 import { answerExemplars } from './exemplar-answer.ts';
 import { answerFederate } from './federate-answer.ts';
-import type { QueryJob } from './jobs.ts';
+import type { JobLimits, QueryJob } from './jobs.ts';
 import { answerLabels } from './label-answers.ts';
 import { answerRemoteRead } from './remote-read-answer.ts';
 import type { Answer } from './thread-protocol.ts';
 
 /** Answers read requests over any source; one per thread. */
 export class Answerer {
+  readonly #options: EngineOptions;
   readonly #engine: Engine;
   readonly #lookbackDeltaMs: number;
   readonly #kernel = new QueryKernel();
 
-  constructor(engine: Engine, lookbackDeltaMs: number) {
-    this.#engine = engine;
+  constructor(options: EngineOptions, lookbackDeltaMs: number) {
+    this.#options = options;
+    this.#engine = new Engine({ ...options, lookbackDeltaMs });
     this.#lookbackDeltaMs = lookbackDeltaMs;
   }
 
-  async answer(job: QueryJob, queryable: Queryable, signal: AbortSignal): Promise<Answer> {
+  async answer(job: QueryJob, limits: JobLimits, queryable: Queryable, signal: AbortSignal): Promise<Answer> {
     switch (job.kind) {
       case 'instant':
       case 'range':
-        return answerEvaluation(job, queryable, this.#engine, this.#kernel, signal);
+        return answerEvaluation(job, queryable, this.#engineFor(limits), this.#kernel, signal);
       case 'labelNames':
       case 'labelValues':
       case 'series':
@@ -40,6 +42,12 @@ export class Answerer {
       default:
         return assertNever(job);
     }
+  }
+
+  /** An engine keeps nothing between queries, so a tenant's own limit costs an object. */
+  #engineFor({ samplesMax }: JobLimits): Engine {
+    if (samplesMax === 0) return this.#engine;
+    return new Engine({ ...this.#options, lookbackDeltaMs: this.#lookbackDeltaMs, maxSamples: samplesMax });
   }
 
   /** A decoder's kernel holds one batch, so requests that interleave have one each. */

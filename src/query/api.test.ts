@@ -5,7 +5,6 @@ import type { HttpRequest, HttpResponse } from '../platform/http.ts';
 import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { localChannel, type Thread } from '../platform/threads.ts';
-import { Engine } from '../promql/engine.ts';
 import { MemoryStorage } from '../storage/memory-storage.ts';
 import { Answerer } from './answer.ts';
 import { queryRoutes } from './api.ts';
@@ -14,6 +13,7 @@ import { ThreadPool } from './thread-pool.ts';
 
 const clock = new SystemClock();
 const open: ThreadPool[] = [];
+const NO_LIMITS = { samplesMax: 0, seriesMax: 0, mint: Number.NEGATIVE_INFINITY };
 
 afterEach(async () => {
   for (const pool of open.splice(0)) await pool.close();
@@ -31,7 +31,7 @@ async function serve(options: { timeoutMs?: number; queuedMax?: number } = {}) {
   await appender.commit();
   const start = (): Thread => {
     const [near, far] = localChannel();
-    const answerer = new Answerer(new Engine({ clock }), 300_000);
+    const answerer = new Answerer({ clock }, 300_000);
     new ThreadHost(far, { open: () => storage, answer: (...args) => answerer.answer(...args), clock });
     return { ...near, onExit() {}, stop: async () => {} };
   };
@@ -46,7 +46,7 @@ async function serve(options: { timeoutMs?: number; queuedMax?: number } = {}) {
   const routes = queryRoutes({
     clock,
     parse: {},
-    run: (tenant, job, signal, timeoutMs) => pool.run(tenant, job, view, signal, timeoutMs),
+    run: (tenant, job, signal, timeoutMs) => pool.run(tenant, job, NO_LIMITS, view, signal, timeoutMs),
   });
   const get = async (url: string, signal = new AbortController().signal): Promise<HttpResponse> => {
     const { pathname, searchParams } = new URL(url, 'http://x');

@@ -23,6 +23,14 @@ interface LabelOptions {
   readonly limit: number;
 }
 
+/** What the tenant's limits leave to one request; 0 is no limit of its own. */
+export interface JobLimits {
+  readonly samplesMax: number;
+  readonly seriesMax: number;
+  /** Nothing before this time is shown, ms; -Infinity for everything. */
+  readonly mint: number;
+}
+
 /** What a read request asks for, as plain data: made from HTTP on one thread, answered on another. Times in ms. */
 export type QueryJob =
   | ({ readonly kind: 'instant'; readonly timeMs: number } & QueryOptions)

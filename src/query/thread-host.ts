@@ -1,8 +1,9 @@
 import { type ErrorCode, VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Port } from '../platform/threads.ts';
+import { limitQueryable } from '../storage/limited-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
-import type { QueryJob } from './jobs.ts';
+import type { JobLimits, QueryJob } from './jobs.ts';
 import { SharedSignal } from './shared-signal.ts';
 import type { Answer, FromThread, PlainError, ToThread } from './thread-protocol.ts';
 
@@ -12,7 +13,12 @@ export type Ask = (request: unknown) => Promise<unknown>;
 export interface ThreadHostOptions {
   /** Opens the sources that a view describes. */
   readonly open: (tenant: string, view: unknown, ask: Ask) => Queryable;
-  readonly answer: (job: QueryJob, queryable: Queryable, signal: AbortSignal) => Promise<Answer>;
+  readonly answer: (
+    job: QueryJob,
+    limits: JobLimits,
+    queryable: Queryable,
+    signal: AbortSignal,
+  ) => Promise<Answer>;
   readonly clock: Clock;
 }
 
@@ -60,11 +66,8 @@ export class ThreadHost {
     const stopTimer = clock.after(run.timeoutMs + 1, () => signal.notify());
     this.#signals.set(run.id, signal);
     try {
-      const result = await answer(
-        run.job,
-        open(run.tenant, run.view, (request) => this.#ask(run.id, request)),
-        signal,
-      );
+      const queryable = open(run.tenant, run.view, (request) => this.#ask(run.id, request));
+      const result = await answer(run.job, run.limits, limitQueryable(queryable, run.limits), signal);
       this.#post({ type: 'answer', id: run.id, answer: result }, movable(result));
     } finally {
       this.#signals.delete(run.id);

@@ -5,7 +5,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Counter, Gauge, Metrics } from '../platform/metrics.ts';
 import type { Thread } from '../platform/threads.ts';
 import { FairQueue } from './fair-queue.ts';
-import type { QueryJob } from './jobs.ts';
+import type { JobLimits, QueryJob } from './jobs.ts';
 import { type CancelFlag, makeCancelFlag, raiseCancelFlag } from './shared-signal.ts';
 import type { Answer, FromThread, ToThread } from './thread-protocol.ts';
 
@@ -30,6 +30,7 @@ interface Task {
   readonly id: number;
   readonly tenant: string;
   readonly job: QueryJob;
+  readonly limits: JobLimits;
   readonly view: () => Promise<PinnedView>;
   readonly enqueuedAt: number;
   readonly timeoutMs: number;
@@ -79,6 +80,7 @@ export class ThreadPool {
   run(
     tenant: string,
     job: QueryJob,
+    limits: JobLimits,
     view: () => Promise<PinnedView>,
     signal: AbortSignal,
     timeoutMs = this.#options.timeoutMs,
@@ -88,6 +90,7 @@ export class ThreadPool {
         id: this.#nextId++,
         tenant,
         job,
+        limits,
         view,
         enqueuedAt: this.#clock.monotonic(),
         timeoutMs: Math.min(timeoutMs, this.#options.timeoutMs),
@@ -144,6 +147,7 @@ export class ThreadPool {
       type: 'run',
       id: task.id,
       job: task.job,
+      limits: task.limits,
       tenant: task.tenant,
       view: task.pinned.description,
       timeoutMs: task.timeoutMs - waited,

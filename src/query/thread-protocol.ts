@@ -1,4 +1,4 @@
-import type { QueryJob } from './jobs.ts';
+import type { JobLimits, QueryJob } from './jobs.ts';
 import type { CancelFlag } from './shared-signal.ts';
 
 /** What the main thread sends to a query thread. `view` and `reply` are plain data that the wiring understands. */
@@ -7,6 +7,7 @@ export type ToThread =
       readonly type: 'run';
       readonly id: number;
       readonly job: QueryJob;
+      readonly limits: JobLimits;
       readonly tenant: string;
       readonly view: unknown;
       readonly timeoutMs: number;

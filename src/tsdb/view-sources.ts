@@ -19,6 +19,8 @@ export interface ViewDescription {
 
 export interface LocalBlockDescription {
   readonly ulid: string;
+  /** The blocks it was made of, itself when it was made of the head. */
+  readonly sources: readonly string[];
   /** ms; maxTime is exclusive. */
   readonly minTime: number;
   readonly maxTime: number;

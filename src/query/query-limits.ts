@@ -1,0 +1,24 @@
+import { formatDuration } from '../model/duration.ts';
+import { VeronaError } from '../model/errors.ts';
+import type { Limits } from '../tenancy/limits.ts';
+import type { JobLimits, QueryJob } from './jobs.ts';
+
+/** What a tenant's limits leave to a request that comes now. */
+export function jobLimits(limits: Limits, now: number): JobLimits {
+  return {
+    samplesMax: limits.maxSamplesPerQuery,
+    seriesMax: limits.maxFetchedSeriesPerQuery,
+    mint: limits.maxQueryLookback === 0 ? Number.NEGATIVE_INFINITY : now - limits.maxQueryLookback,
+  };
+}
+
+/** Throws `limit` when a range query spans more time than the tenant may ask for at once. */
+export function checkQueryLength(job: QueryJob, { maxQueryLength }: Limits): void {
+  if (maxQueryLength === 0 || job.kind !== 'range') return;
+  const length = job.endMs - job.startMs;
+  if (length > maxQueryLength)
+    throw new VeronaError(
+      'limit',
+      `the query time range exceeds the limit (query length: ${formatDuration(length)}, limit: ${formatDuration(maxQueryLength)}, limits.max_query_length)`,
+    );
+}
