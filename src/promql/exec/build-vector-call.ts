@@ -1,11 +1,13 @@
 import { VeronaError } from '../../model/errors.ts';
+import { assert } from '../../platform/assert.ts';
 import { DATES } from '../functions/dates.ts';
 import { CLAMPING, MATH } from '../functions/math.ts';
-import { type CallPlan, type PlanNode, planType } from '../plan/node.ts';
+import { type CallPlan, type PlanNode, planType, type SelectPlan } from '../plan/node.ts';
 import { absentLabels, type OperatorBuilder, stringOf } from './build-operators.ts';
 import { CellMap } from './cell-map.ts';
 import { type Grid, timeAt } from './grid.ts';
 import { histogramCall } from './histogram-functions.ts';
+import { infoCall } from './info.ts';
 import { labelJoin, labelReplace } from './label-functions.ts';
 import { collectScalar, type Operator } from './operator.ts';
 import { absentRow, scalarFromVector, scalarOf, scalarRow } from './scalars.ts';
@@ -38,6 +40,8 @@ export function buildVectorCall(builder: OperatorBuilder, node: CallPlan, grid: 
       return absentRow(context, child(0), absentLabels(args[0]));
     case 'timestamp':
       return builder.dropNames(timestamps(builder, args[0], grid), args[0], false);
+    case 'info':
+      return infoCall(context, child(0), infoSelectOf(args[1]), grid);
     case 'label_replace':
       return labelReplace(context, child(0), strings(1));
     case 'label_join':
@@ -52,6 +56,12 @@ export function buildVectorCall(builder: OperatorBuilder, node: CallPlan, grid: 
   const mapped = mapCells(builder, node, grid) ?? histogramCall(builder, node, grid);
   if (mapped === undefined) throw new VeronaError('execution', `function ${name} is not implemented`);
   return mapped;
+}
+
+function infoSelectOf(node: PlanNode): SelectPlan {
+  const direct = node.kind === 'step-invariant' ? node.child : node;
+  assert(direct.kind === 'select', 'info series come from a selector');
+  return direct;
 }
 
 function queryTime({ context }: OperatorBuilder, name: 'start' | 'end' | 'step' | 'range'): number {

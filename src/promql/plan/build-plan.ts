@@ -1,3 +1,5 @@
+import { METRIC_NAME } from '../../model/labels.ts';
+import { Matcher } from '../../model/matcher.ts';
 import type {
   AtModifier,
   Call,
@@ -8,7 +10,7 @@ import type {
   VectorSelector,
 } from '../parser/ast.ts';
 import { durationMs } from '../parser/duration-expr.ts';
-import type { PlanNode, SelectorSource } from './node.ts';
+import { type PlanNode, planChildren, planType, type SelectorSource } from './node.ts';
 
 /** What a plan is made for. Times in ms; the step of an instant query is 0. */
 export interface PlanContext {
@@ -84,9 +86,56 @@ function buildWindows(expr: MatrixSelector, context: PlanContext, func: string, 
 function buildCall(expr: Call, context: PlanContext, span: Span): PlanNode {
   const { name } = expr.func;
   const args = expr.args.map((arg) => build(arg, context, name));
+  if (name === 'info')
+    return { kind: 'call', name, args: [args[0], infoSelect(args)], returns: expr.func.returns, span };
   const [first] = args;
   if (name === 'timestamp' && first.kind === 'select') args[0] = { ...first, value: 'timestamp' };
   return { kind: 'call', name, args, returns: expr.func.returns, span };
+}
+
+/**
+ * The selector of the info series for `info(v, {…})`: read as of the time that `v` reads its samples, and by default of
+ * the metric `target_info`.
+ */
+function infoSelect([base, given]: readonly PlanNode[]): PlanNode {
+  const time = readTime(base, { at: undefined, offset: 0 });
+  const written = given?.kind === 'select' ? given.source.matchers : [];
+  const names = written.filter(({ name }) => name === METRIC_NAME);
+  const isNamed = names.some(({ type }) => type === '=' || type === '=~');
+  // What info metrics are not called leaves open what they are called.
+  const implied =
+    names.length > 0
+      ? new Matcher('=~', METRIC_NAME, '.+_info')
+      : new Matcher('=', METRIC_NAME, 'target_info');
+  const matchers = isNamed ? written : [...written, implied];
+  const source: SelectorSource = {
+    ...time,
+    name: '',
+    matchers,
+    mode: 'plain',
+    mint: 0,
+    maxt: 0,
+    func: 'info',
+    statisticsOnly: false,
+  };
+  return { kind: 'select', source, value: 'value', span: base.span };
+}
+
+/** What `@` and `offset` on the way down to the first selector make of the evaluation time. */
+function readTime(node: PlanNode, time: ReadTime): ReadTime {
+  if (node.kind === 'select' || node.kind === 'windows') return shifted(time, node.source);
+  if (node.kind === 'subquery') return readTime(node.child, shifted(time, node));
+  const child = planChildren(node).find((part) => planType(part) !== 'scalar' && planType(part) !== 'string');
+  return child === undefined ? time : readTime(child, time);
+}
+
+interface ReadTime {
+  readonly at: number | undefined;
+  readonly offset: number;
+}
+
+function shifted(time: ReadTime, { at, offset }: ReadTime): ReadTime {
+  return at === undefined ? { at: time.at, offset: time.offset + offset } : { at, offset };
 }
 
 function sourceOf(expr: VectorSelector, context: PlanContext, func: string): SelectorSource {
@@ -100,7 +149,6 @@ function sourceOf(expr: VectorSelector, context: PlanContext, func: string): Sel
     maxt: 0,
     func,
     statisticsOnly: false,
-    labels: undefined,
   };
 }
 

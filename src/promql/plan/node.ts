@@ -44,8 +44,6 @@ export interface SelectorSource {
   readonly func: string;
   /** Only count and sum of histograms are wanted. Set by the rewrite `histogram-statistics`. */
   readonly statisticsOnly: boolean;
-  /** The labels anybody above looks at; undefined means all. Set by the rewrite `label-projection`. */
-  readonly labels: readonly string[] | undefined;
 }
 
 /** The newest sample of each series at each step. */

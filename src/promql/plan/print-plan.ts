@@ -39,9 +39,9 @@ function describe(node: PlanNode): string {
 }
 
 function describeSource(source: SelectorSource): string {
-  const { matchers, mint, maxt, mode, labels } = source;
+  const { matchers, mint, maxt, mode, statisticsOnly } = source;
   const text = `{${matchers.join(', ')}}${describeShift(source)}${mode === 'plain' ? '' : ` ${mode}`}`;
-  return `${text} [${mint}, ${maxt}]${labels === undefined ? '' : ` labels (${labels.join(', ')})`}`;
+  return `${text} [${mint}, ${maxt}]${statisticsOnly ? ' statistics only' : ''}`;
 }
 
 function describeShift({ offset, at }: { offset: number; at: number | undefined }): string {
@@ -52,5 +52,15 @@ function describeMatching(matching: Extract<PlanNode, { kind: 'binary' }>['match
   if (matching === undefined) return '';
   const { on, labels, cardinality, include } = matching;
   const names = on || labels.length > 0 ? ` ${on ? 'on' : 'ignoring'} (${labels.join(', ')})` : '';
-  return `${names} ${cardinality}${include.length > 0 ? ` include (${include.join(', ')})` : ''}`;
+  return `${names} ${cardinality}${include.length > 0 ? ` include (${include.join(', ')})` : ''}${describeFill(matching)}`;
+}
+
+function describeFill({
+  fillLeft,
+  fillRight,
+}: {
+  fillLeft: number | undefined;
+  fillRight: number | undefined;
+}): string {
+  return `${fillLeft === undefined ? '' : ` fill left ${fillLeft}`}${fillRight === undefined ? '' : ` fill right ${fillRight}`}`;
 }
