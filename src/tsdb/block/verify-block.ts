@@ -2,11 +2,12 @@ import { chunkSampleCount } from '../../chunkenc/chunk.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { SeriesEntry } from '../index/index-format.ts';
 import { compareLabelBytes } from '../index/index-writer.ts';
+import { nextTurn } from '../next-turn.ts';
 import type { Block } from './block.ts';
 
 /** Findings beyond this many are counted, not told. */
 const FINDINGS_MAX = 100;
-const SERIES_AT_ONCE = 4096;
+const SERIES_AT_ONCE = 1024;
 
 export interface BlockVerdict {
   /** What is wrong, in plain fragments; empty for a good block. */
@@ -47,6 +48,7 @@ class Verification {
     for (let at = 0; at < refs.length; at += SERIES_AT_ONCE) {
       signal?.throwIfAborted();
       await this.#verifySeries(refs.subarray(at, at + SERIES_AT_ONCE));
+      await nextTurn();
     }
     this.#verifyPostings(refs);
     this.#verifyCounts();

@@ -5,10 +5,10 @@ import { clipChunk, mergeChunks } from '../head/clip-chunk.ts';
 import { chunksOf, completeSlice } from '../head/complete-slice.ts';
 import type { Head } from '../head/head.ts';
 import type { ChunkPiece } from '../head/rare-series.ts';
-import { nextTurn } from '../head/slices.ts';
+import { nextTurn } from '../next-turn.ts';
 
 /** Series written between two turns of the event loop. */
-const SERIES_PER_TURN = 256;
+const SERIES_PER_TURN = 128;
 
 /** Where a block goes and what time it covers: mint … maxt (ms), the end exclusive. */
 export interface BlockTarget {

@@ -4,7 +4,7 @@ import type { BlockMeta } from '../block/meta.ts';
 import { clipChunk, mergeChunks } from '../head/clip-chunk.ts';
 import type { Head } from '../head/head.ts';
 import type { ChunkPiece } from '../head/rare-series.ts';
-import { nextTurn } from '../head/slices.ts';
+import { nextTurn } from '../next-turn.ts';
 import { addSeries, type BlockTarget, finishBlock } from './head-block.ts';
 
 /** Prometheus' mark of blocks made from late samples: they say nothing of what the head still has in order. */

@@ -1,6 +1,7 @@
 import type { Disk } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
 import { refSequence } from '../chunks/chunk-format.ts';
+import { nextTurn } from '../next-turn.ts';
 import { deleteCheckpoints, writeCheckpoint } from '../wal/checkpoint.ts';
 import type { WalCompression } from '../wal/compression.ts';
 import { findLastCheckpoint, listSegments } from '../wal/segments.ts';
@@ -9,7 +10,8 @@ import type { ClosedChunks } from './closed-chunks.ts';
 import type { Deletions } from './deletions.ts';
 import type { HeadMetrics } from './head-metrics.ts';
 import type { HeadStore } from './head-store.ts';
-import { nextTurn, runYielding } from './slices.ts';
+import { RefSlots } from './ref-slots.ts';
+import { runYielding, SLICE_WORK } from './slices.ts';
 
 export interface CutOptions {
   readonly disk: Disk;
@@ -89,14 +91,14 @@ async function cutLog({
   if (last < first) return;
   const to = first + Math.floor(((last - first) * 2) / 3);
   if (to <= first) return;
-  const live = liveRefs(store);
+  const live = await liveRefs(store);
   const before = await findLastCheckpoint(disk, walDir);
   const result = await writeCheckpoint({
     disk,
     dir: walDir,
     from: before ? before.index + 1 : first,
     to,
-    keep: (ref) => live.has(ref) || (collectedRefs.get(ref) ?? -1) > to,
+    keep: (ref) => live.get(ref) !== 0 || (collectedRefs.get(ref) ?? -1) > to,
     mint,
     compression,
   });
@@ -107,9 +109,13 @@ async function cutLog({
 }
 
 /** The numbers of the series that there are now; later ones are in later segments. */
-function liveRefs(store: HeadStore): ReadonlySet<number> {
-  const refs = new Set<number>();
-  for (const slot of store.table.index.all()) refs.add(store.memory.walRefOf(slot));
+async function liveRefs(store: HeadStore): Promise<RefSlots> {
+  const refs = new RefSlots();
+  const slots = store.table.index.all().slice();
+  for (const [i, slot] of slots.entries()) {
+    refs.set(store.memory.walRefOf(slot), slot);
+    if (i % SLICE_WORK === SLICE_WORK - 1) await nextTurn();
+  }
   return refs;
 }
 

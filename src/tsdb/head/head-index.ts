@@ -1,5 +1,5 @@
 import { visitLabels } from '../../encoding/label-bytes.ts';
-import { compareStrings, type Labels } from '../../model/labels.ts';
+import { compareStrings } from '../../model/labels.ts';
 import { PostingsLists } from './postings-lists.ts';
 import { SLICE_WORK, type Sliced } from './slices.ts';
 import type { SlotSet } from './slot-set.ts';
@@ -50,9 +50,16 @@ export class HeadIndex {
     return this.#slotMax;
   }
 
-  add(slot: number, labels: Labels): void {
-    const { flat } = labels;
-    for (let i = 0; i < flat.length; i += 2) this.#addPair(flat[i], flat[i + 1], slot);
+  /** `labelBytes` are canonical and may be reused afterwards. */
+  add(slot: number, labelBytes: Uint8Array): void {
+    const text = Buffer.from(labelBytes.buffer, labelBytes.byteOffset, labelBytes.length);
+    visitLabels(labelBytes, 0, labelBytes.length, (nameStart, nameEnd, valueStart, valueEnd) =>
+      this.#addPair(
+        text.toString('utf8', nameStart, nameEnd),
+        text.toString('utf8', valueStart, valueEnd),
+        slot,
+      ),
+    );
     if (this.#seriesCount === this.#all.length) {
       const all = new Uint32Array(this.#seriesCount + (this.#seriesCount >> 2));
       all.set(this.#all);

@@ -7,10 +7,10 @@ import type {
   SelectRequest,
 } from '../../storage/querier.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
+import { nextTurn } from '../next-turn.ts';
 import { completeSlice } from './complete-slice.ts';
 import type { Head } from './head.ts';
 import type { HeadSlice } from './head-slice.ts';
-import { nextTurn } from './slices.ts';
 
 /** The head as one source of a query. Samples in order before `inOrderMint` are left to the blocks that have them. */
 export class HeadQuerier implements Querier {

@@ -10,6 +10,7 @@ import type { ExemplarSeries, LabelRequest } from '../../storage/querier.ts';
 import { ChunkReader } from '../chunks/chunk-reader.ts';
 import { HeadChunkWriter } from '../chunks/head-chunks.ts';
 import type { PageCache } from '../chunks/page-cache.ts';
+import { nextTurn } from '../next-turn.ts';
 import { encodeTombstonesRecord, type TombstoneRecord } from '../wal/records/other-records.ts';
 import { Wal, type WalOptions } from '../wal/wal.ts';
 import { walMetrics } from '../wal/wal-metrics.ts';
@@ -26,7 +27,7 @@ import { type HeadLimits, HeadStore } from './head-store.ts';
 import { encodeFloats, encodeRecords } from './records.ts';
 import { Replay, type ReplayCounts } from './replay.ts';
 import type { SeriesPolicy } from './series-table.ts';
-import { nextTurn, runYielding } from './slices.ts';
+import { runYielding } from './slices.ts';
 import { applyWriteRequest, type WriteVersion } from './write-request.ts';
 import type { WriteResult } from './write-result.ts';
 

@@ -1,4 +1,3 @@
-import { encodeLabels } from '../../encoding/label-bytes.ts';
 import { CUSTOM_BUCKETS_SCHEMA } from '../../model/histogram.ts';
 import { encodeHistogramRecords } from '../wal/records/histogram-record.ts';
 import { encodeExemplarsRecord, encodeMetadataRecord } from '../wal/records/other-records.ts';
@@ -54,6 +53,6 @@ export function encodeFloats(floats: readonly LoggedFloat[]): Uint8Array {
 
 function encodeSeries(series: readonly NewSeries[]): Uint8Array {
   const writer = new SeriesRecordWriter();
-  for (const { ref, labels } of series) writer.add(ref, encodeLabels(labels));
+  for (const { ref, labelBytes } of series) writer.add(ref, labelBytes);
   return writer.take();
 }

@@ -19,7 +19,7 @@ class Series {
 
   add(slot: number, labels: Labels): void {
     this.labels.set(slot, labels);
-    this.index.add(slot, labels);
+    this.index.add(slot, encodeLabels(labels));
   }
 
   remove(slots: readonly number[]): void {

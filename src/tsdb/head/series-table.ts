@@ -24,7 +24,7 @@ export const admitAll: SeriesPolicy = { admit: () => undefined };
 
 export interface NewSeries {
   readonly ref: number;
-  readonly labels: Labels;
+  readonly labelBytes: Uint8Array;
 }
 
 /** Which series there are: their labels in the head's memory, the index over them, and their numbers. */
@@ -81,15 +81,15 @@ export class SeriesTable {
     const refusal = policy.admit(labels, this.memory.seriesCount);
     if (refusal !== undefined) return refusal;
     const ref = ++this.#lastRef;
-    this.#unlogged.push({ ref, labels });
-    return this.#create(labels, bytes, ref);
+    this.#unlogged.push({ ref, labelBytes: bytes });
+    return this.#create(bytes, ref);
   }
 
   /** The slot of a series that the log has under `ref`; a second ref of the same labels means the same slot. */
   restore(ref: number, labelBytes: Uint8Array): number {
     if (ref > this.#lastRef) this.#lastRef = ref;
     const slot = this.memory.find(labelBytes);
-    return slot !== 0 ? slot : this.#create(decodeLabels(labelBytes), labelBytes, ref);
+    return slot !== 0 ? slot : this.#create(labelBytes, ref);
   }
 
   /** Refs up to this one are never given again. */
@@ -121,10 +121,10 @@ export class SeriesTable {
     }
   }
 
-  #create(labels: Labels, bytes: Uint8Array, ref: number): number {
-    const slot = this.memory.create(bytes, ref);
+  #create(labelBytes: Uint8Array, ref: number): number {
+    const slot = this.memory.create(labelBytes, ref);
     this.#freed.delete(slot);
-    this.index.add(slot, labels);
+    this.index.add(slot, labelBytes);
     return slot;
   }
 }

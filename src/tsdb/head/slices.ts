@@ -22,8 +22,3 @@ export async function runYielding<T>(work: Sliced<T>, turn: () => Promise<void>)
     await turn();
   }
 }
-
-/** Lets other work of this thread run: timers and sockets included. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

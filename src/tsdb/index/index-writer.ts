@@ -6,12 +6,15 @@ import type { Disk, DiskFile } from '../../platform/disk.ts';
 import { ByteReader } from '../format/byte-reader.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { FileWriter } from '../format/file-writer.ts';
+import { nextTurn } from '../next-turn.ts';
 import { encodeChunkMetas, encodeToc, INDEX_MAGIC, INDEX_VERSION, SERIES_ALIGN } from './index-format.ts';
 import { SymbolTable } from './symbol-table.ts';
 
 /** Entries of postings lists made in one pass over the series: 8 bytes each. */
 const POSTINGS_PER_PASS = 8 * 1024 * 1024;
-const SPOOL_READ_BYTES = 1024 * 1024;
+const SPOOL_READ_BYTES = 128 * 1024;
+/** Postings lists written between two turns of the event loop. */
+const LISTS_PER_TURN = 1024;
 
 /**
  * Writes the index of a block in one pass over its series, which come in order. Symbols have to stand before the series
@@ -239,7 +242,8 @@ class IndexBody {
     const order = [...lists.keys()].sort(
       (a, b) => lists[a].name - lists[b].name || lists[a].value - lists[b].value,
     );
-    for (const k of order) {
+    for (const [done, k] of order.entries()) {
+      if (done % LISTS_PER_TURN === LISTS_PER_TURN - 1) await nextTurn();
       const offset = await this.#writeList(sorted.subarray(starts[k], starts[k + 1]));
       this.#lists.push({ name: lists[k].name, value: lists[k].value, offset });
     }
@@ -299,6 +303,7 @@ class IndexBody {
       if (used === 0) block = new Uint8Array(block.length * 2);
       offset += used;
       await this.#writer.drain();
+      await nextTurn();
     }
   }
 }
