@@ -66,6 +66,7 @@ export async function buildSystem(
   reread: () => Config,
 ): Promise<System> {
   const metrics = new Metrics();
+  metrics.describeProcess();
   const disk = new NodeDisk();
   const random = new SystemRandom();
   const dataDir = resolve(config.data.dir);

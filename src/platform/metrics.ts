@@ -1,10 +1,15 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type { Counter, Gauge, Histogram } from 'prom-client';
 
 /** Verona's own metrics. One instance per process, handed to whoever counts. Names start with `verona_`. */
 export class Metrics {
   readonly registry = new Registry();
+
+  /** Adds what every Prometheus client says of its process: CPU, memory, file descriptors, and the runtime's own. */
+  describeProcess(): void {
+    collectDefaultMetrics({ register: this.registry });
+  }
 
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return (

@@ -137,7 +137,11 @@ test('federation gives the newest samples as text', async () => {
 });
 
 test.each([
-  ['/api/v1/query?query=up{', 'bad_data', /parse error/],
+  [
+    '/api/v1/query?query=up{',
+    'bad_data',
+    /^invalid parameter "query": 1:4: parse error: unexpected end of input/,
+  ],
   [
     '/api/v1/query?query=up&time=yesterday',
     'bad_data',

@@ -10,6 +10,7 @@ import type { Queryable } from '../storage/querier.ts';
 import { ByteSink } from './byte-sink.ts';
 import type { QueryJob } from './jobs.ts';
 import { rawAnswer } from './json-answer.ts';
+import { invalid } from './params.ts';
 import type { Answer } from './thread-protocol.ts';
 
 type EvaluationJob = Extract<QueryJob, { kind: 'instant' | 'range' }>;
@@ -28,16 +29,30 @@ export async function answerEvaluation(
   kernel: QueryKernel,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const result =
-    job.kind === 'instant'
-      ? await engine.instant({ signal }, queryable, job.query, job)
-      : await engine.range({ signal }, queryable, job.query, job);
+  const result = await evaluate(job, queryable, engine, signal);
   const sink = new ByteSink();
   const truncated = new ResultWriter(kernel, sink, job.limit).write(result.value);
   if (job.stats !== 'none') sink.text(`,"stats":${JSON.stringify(statsOf(result))}`);
   sink.text('}');
   const warnings = truncated ? [...result.warnings, 'results truncated due to limit'] : result.warnings;
   return rawAnswer(sink.take(), { warnings, infos: result.infos });
+}
+
+/** What is wrong with the query itself is said of the parameter, as in Prometheus. */
+async function evaluate(
+  job: EvaluationJob,
+  queryable: Queryable,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<QueryResult> {
+  try {
+    return job.kind === 'instant'
+      ? await engine.instant({ signal }, queryable, job.query, job)
+      : await engine.range({ signal }, queryable, job.query, job);
+  } catch (error) {
+    if (error instanceof VeronaError && error.code === 'bad_data') throw invalid('query', error.message);
+    throw error;
+  }
 }
 
 function statsOf({ stats }: QueryResult) {

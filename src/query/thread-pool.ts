@@ -19,6 +19,7 @@ export interface PinnedView {
 }
 
 export interface ThreadPoolOptions {
+  /** At most; the first is there from the start, further ones are started when they are needed. */
   readonly threads: number;
   /** Over all threads; further queries wait. */
   readonly concurrencyMax: number;
@@ -70,7 +71,7 @@ export class ThreadPool {
     this.#refused = metrics.counter('verona_query_refused_total', 'Queries ended before an answer.', [
       'reason',
     ]);
-    for (let i = 0; i < options.threads; i++) this.#seats.push(this.#seat());
+    this.#seats.push(this.#seat());
   }
 
   /**
@@ -133,6 +134,14 @@ export class ThreadPool {
       seat.running.set(task.id, task);
       this.#begin(seat, task).catch((error: Error) => this.#finish(seat, task, undefined, error));
     }
+  }
+
+  /** The seat with the least to do; a further thread is started when all have something and more are allowed. */
+  #freeSeat(): Seat {
+    const seat = this.#seats.reduce((best, other) => (other.running.size < best.running.size ? other : best));
+    if (seat.running.size === 0 || this.#seats.length >= this.#options.threads) return seat;
+    this.#seats.push(this.#seat());
+    return this.#seats[this.#seats.length - 1];
   }
 
   async #begin(seat: Seat, task: Task): Promise<void> {
