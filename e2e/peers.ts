@@ -20,7 +20,9 @@ export async function startVerona(dir: string, flags: readonly string[] = [], po
   port ??= await freePort();
   const url = `http://127.0.0.1:${port}`;
   const verona = new RealProcess('verona', process.execPath, [
-    join(ROOT, 'src/cmd/main.ts'),
+    // As in package.json's `start`.
+    '--max-semi-space-size=16',
+    join(ROOT, 'bin/verona.js'),
     'all',
     `--http.listen-address=127.0.0.1:${port}`,
     `--data.dir=${dir}`,

@@ -126,9 +126,7 @@ export class ThreadPool {
   #dispatch(): void {
     while (this.#running < this.#options.concurrencyMax && this.#queue.length > 0) {
       const task = this.#queue.shift() as Task;
-      const seat = this.#seats.reduce((best, other) =>
-        other.running.size < best.running.size ? other : best,
-      );
+      const seat = this.#freeSeat();
       this.#running++;
       this.#inFlight.set(this.#running);
       seat.running.set(task.id, task);
