@@ -119,7 +119,10 @@ export class BlockQuerier implements Querier {
     const refs = await index.select(source, matchers);
     const size = this.#reads.slice.series;
     const stopped = new AbortController();
-    const ctx = { signal: AbortSignal.any([source.ctx.signal, stopped.signal]) };
+    // Not AbortSignal.any: the caller's signal may be one of our own making.
+    const stop = () => stopped.abort(source.ctx.signal.reason);
+    source.ctx.signal.addEventListener('abort', stop, { once: true });
+    const ctx = { signal: stopped.signal };
     const read = (at: number) => index.series({ ...source, ctx }, refs.subarray(at, at + size), mint, maxt);
     let left = limit;
     let next = refs.length > 0 ? read(0) : undefined;
@@ -135,6 +138,7 @@ export class BlockQuerier implements Querier {
         yield present;
       }
     } finally {
+      source.ctx.signal.removeEventListener('abort', stop);
       stopped.abort();
     }
   }

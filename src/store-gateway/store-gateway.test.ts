@@ -125,6 +125,33 @@ function samplesOf(value: (k: number) => number, present: (k: number) => boolean
   return samples;
 }
 
+test("a signal of the caller's own making is listened to", async () => {
+  const signal = new OwnSignal();
+  const wanted = request([new Matcher('=~', '__name__', '.+')]);
+  expect((await collect(querier().select({ signal }, wanted))).length).toBeGreaterThan(0);
+  expect(signal.listeners).toBe(0);
+});
+
+/** What a query thread passes: no AbortSignal of the platform, but with its shape. */
+class OwnSignal extends EventTarget implements AbortSignal {
+  readonly aborted = false;
+  readonly reason = undefined;
+  onabort = null;
+  listeners = 0;
+
+  throwIfAborted(): void {}
+
+  override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
+    this.listeners++;
+    super.addEventListener(...args);
+  }
+
+  override removeEventListener(...args: Parameters<EventTarget['removeEventListener']>): void {
+    this.listeners--;
+    super.removeEventListener(...args);
+  }
+}
+
 test('everything in the blocks comes back, each series once, in order', async () => {
   const all = request([new Matcher('=~', '__name__', '.+')]);
   expect(await select(querier(), all)).toEqual(TRUTH);
