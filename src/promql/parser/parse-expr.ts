@@ -75,6 +75,10 @@ function parseOperand(cursor: Cursor): Expr {
   return parseVectorSelector(cursor, token);
 }
 
+function beginsOperand(token: Token): boolean {
+  return isMetricName(token) || ['number', 'duration', 'string', '(', '{', '+', '-'].includes(token.type);
+}
+
 function parseString(cursor: Cursor): Expr {
   const { text, start, end } = cursor.take();
   return cursor.node({ kind: 'string', value: unquote(text), start, end });
@@ -206,7 +210,8 @@ function parseMatching(cursor: Cursor): VectorMatching {
     labels = parseGroupingLabels(cursor);
     if (cursor.at('group_left', 'group_right')) {
       cardinality = cursor.take().type === 'group_left' ? 'many-to-one' : 'one-to-many';
-      if (cursor.at('(')) include = parseGroupingLabels(cursor);
+      // What cannot begin the other operand is taken for wrong labels, and the message says so, as in Prometheus.
+      if (cursor.at('(') || !beginsOperand(cursor.peek())) include = parseGroupingLabels(cursor);
     }
   }
   return { cardinality, on, labels, include, ...parseFills(cursor) };

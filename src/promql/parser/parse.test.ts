@@ -109,6 +109,18 @@ test.each([
   expect(performance.now() - start).toBeLessThan(1_000);
 });
 
+test.each([
+  [
+    'a + on (b) group_left group_right c',
+    '1:23: parse error: unexpected <group_right> in grouping opts, expected "("',
+  ],
+  ['a + on (b) group_left', '1:22: parse error: unexpected end of input in grouping opts, expected "("'],
+  ['a + on (b) group_left -c', undefined],
+])('%s: labels or an operand stand after group_left', (query, message) => {
+  if (message === undefined) expect(parseExpr(query).kind).toBe('binary');
+  else expect(() => parseExpr(query)).toThrow(message);
+});
+
 test('a text beyond the limit is refused unread', () => {
   expect(() => parseExpr('x'.repeat(300_000))).toThrow(
     expect.objectContaining({ code: 'bad_data', message: expect.stringContaining('longer than 262144') }),
