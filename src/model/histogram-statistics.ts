@@ -139,6 +139,8 @@ function rankOf(value: number, histogram: FloatHistogram, buckets: readonly Buck
     const bucket = isZero ? clipZero(histogram, wide) : wide;
     if (bucket.lower >= value) return rank;
     if (bucket.upper > value) {
+      // How observations are spread in a bucket without a lower end nobody knows: all are taken to be below.
+      if (bucket.lower === Number.NEGATIVE_INFINITY) return rank + bucket.count;
       const linear = usesCustomBuckets(histogram) || isZero;
       return rank + (linear ? linearPart(bucket, value) : exponentialPart(bucket, value));
     }

@@ -1,5 +1,12 @@
 import type { FloatHistogram } from './histogram.ts';
-import { addedHint, alignHistograms, divideHistogram, hintsCollide, visitBoth } from './histogram-math.ts';
+import {
+  addedHint,
+  alignHistograms,
+  divideHistogram,
+  hintsCollide,
+  scaleHistogram,
+  visitBoth,
+} from './histogram-math.ts';
 import { type SparseCounts, sparseCounts, withSides } from './histogram-shape.ts';
 
 /** What adding a histogram was worth a warning for. */
@@ -41,6 +48,18 @@ export class HistogramSum {
     this.#count++;
     this.#total = { ...this.#total, counterResetHint: addedHint(hint, histogram.counterResetHint) };
     return { resetCollision: hintsCollide(hint, histogram.counterResetHint), boundsReconciled };
+  }
+
+  /** Multiplies what was added so far, compensation included: a running mean is a sum that is scaled before each step. */
+  scale(factor: number): void {
+    this.#total = scaleHistogram(this.#total, factor);
+    this.#rest = scaleHistogram(this.#rest, factor);
+  }
+
+  /** As `scale`, but exact where one over the divisor would not be. */
+  divide(divisor: number): void {
+    this.#total = divideHistogram(this.#total, divisor);
+    this.#rest = divideHistogram(this.#rest, divisor);
   }
 
   value(): FloatHistogram {

@@ -1,6 +1,6 @@
+import { infoText, warningText } from '../annotations.ts';
 import { HistogramTotals } from '../functions/histogram-totals.ts';
 import { KahanSum } from '../functions/kahan.ts';
-import { quantileMessage } from '../functions/over-time.ts';
 import { quantileOf } from '../functions/quantile.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { type Batch, Presence, setFloat, setHistogram } from './batch.ts';
@@ -151,20 +151,13 @@ function finishHistogram(
   context: QueryContext,
 ): void {
   if (seen === (HAS_FLOAT | HAS_HISTOGRAM)) {
-    context.warn(
-      'PromQL warning: encountered a mix of histograms and floats for aggregation',
-      plan.child.span,
-    );
+    context.warn(warningText.mixedFloatsHistogramsInAggregation(), plan.child.span);
     return;
   }
   const total = totals.finish(cell, {
     warn: (message) => context.warn(message, plan.child.span),
     info: (message) => context.info(message, plan.child.span),
-    mixedSchemas: () =>
-      context.warn(
-        'PromQL warning: vector contains a mix of histograms with exponential and custom buckets schemas for metric name',
-        plan.child.span,
-      ),
+    mixedSchemas: () => context.warn(warningText.mixedSchemas(''), plan.child.span),
   });
   if (total !== undefined) setHistogram(into, cell, total);
 }
@@ -253,7 +246,7 @@ function ignoreHistograms(batch: Batch, row: number, plan: AggregatePlan, contex
   const from = row * batch.steps;
   for (let i = 0; i < batch.steps; i++)
     if (batch.presence[from + i] === Presence.histogram)
-      context.info(`PromQL info: ignored histogram in ${plan.op} aggregation`, plan.child.span);
+      context.info(infoText.histogramIgnoredInAggregation(plan.op), plan.child.span);
 }
 
 /** `min` and `max`; a NaN gives way to any number. */
@@ -392,7 +385,8 @@ class QuantileAccumulator implements Accumulator {
 
   finish(into: Batch): void {
     for (const q of this.#params)
-      if (Number.isNaN(q) || q < 0 || q > 1) this.#context.warn(quantileMessage(q), this.#plan.param!.span);
+      if (Number.isNaN(q) || q < 0 || q > 1)
+        this.#context.warn(warningText.invalidQuantile(q), this.#plan.param!.span);
     for (let group = 0; group < this.#rows.length; group++) {
       const rows = this.#rows[group];
       const presences = this.#presences[group];

@@ -1,4 +1,5 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
+import { infoText } from '../annotations.ts';
 import { combineHistograms } from '../functions/histogram-binary.ts';
 import { type BinaryOperator, isComparison, type Span } from '../parser/ast.ts';
 import { Presence } from './batch.ts';
@@ -67,10 +68,7 @@ export class CellOperation {
   }
 
   #incompatible(a: string, b: string): CellOutcome {
-    this.#context.info(
-      `PromQL info: incompatible sample types encountered for binary operator "${this.#op}": ${a} ${this.#op} ${b}`,
-      this.#span,
-    );
+    this.#context.info(infoText.incompatibleTypes(a, this.#op, b), this.#span);
     return 'dropped';
   }
 }

@@ -1,6 +1,7 @@
 import { formatFloat } from '../../encoding/number-text.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { histogramText } from '../../model/histogram-text.ts';
+import { quote } from '../parser/go-text.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { GroupIds } from './aggregate.ts';
 import { type Batch, Presence } from './batch.ts';
@@ -19,7 +20,8 @@ export class CountValues implements Operator {
   #done = false;
 
   constructor(context: QueryContext, plan: AggregatePlan, child: Operator, label: string) {
-    if (label === '') throw new VeronaError('execution', `invalid label name "${label}"`);
+    if (label === '' || !label.isWellFormed())
+      throw new VeronaError('execution', `invalid label name ${quote(label)}`);
     this.grid = child.grid;
     this.#context = context;
     this.#plan = plan;

@@ -1,5 +1,6 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
+import { warningText } from '../annotations.ts';
 import { type ClassicBuckets, coalesce } from '../functions/classic-histogram.ts';
 import { parseFloatText } from '../functions/parse-float.ts';
 import type { Span } from '../parser/ast.ts';
@@ -59,7 +60,7 @@ export class HistogramRows {
       const bound = parseFloatText(set.get(BUCKET_LABEL));
       if (bound === undefined) {
         this.#context.warn(
-          `PromQL warning: bucket label "le" is missing or has a malformed value of ${JSON.stringify(set.get(BUCKET_LABEL))} for metric name ${JSON.stringify(set.get(METRIC_NAME))}`,
+          warningText.badBucketLabel(set.get(METRIC_NAME), set.get(BUCKET_LABEL)),
           this.#span,
         );
         continue;
@@ -93,10 +94,7 @@ export class HistogramRows {
           const steps0 = mixed.get(classic) ?? new Uint8Array(steps);
           steps0[step] = 1;
           mixed.set(classic, steps0);
-          this.#context.warn(
-            `PromQL warning: vector contains a mix of classic and native histograms for metric name ${JSON.stringify(name)}`,
-            this.#span,
-          );
+          this.#context.warn(warningText.mixedClassicNative(name), this.#span);
         } else emit(labels.at(row), step, compute.native(histograms[cell]!, step, name));
       }
     }

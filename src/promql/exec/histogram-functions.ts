@@ -9,17 +9,24 @@ import {
 } from '../../model/histogram-statistics.ts';
 import { formatG } from '../../model/histogram-text.ts';
 import {
+  type ForcedMonotonicity,
+  forcedMonotonicityText,
+  infoText,
+  joinForcedMonotonicity,
+  warningText,
+} from '../annotations.ts';
+import {
   type ClassicBuckets,
+  type Correction,
   classicFraction,
   classicQuantile,
   makeMonotonic,
 } from '../functions/classic-histogram.ts';
-import { quantileMessage } from '../functions/over-time.ts';
 import type { Span } from '../parser/ast.ts';
 import type { CallPlan } from '../plan/node.ts';
 import { type OperatorBuilder, stringOf } from './build-operators.ts';
 import { CellMap } from './cell-map.ts';
-import type { Grid } from './grid.ts';
+import { type Grid, timeAt } from './grid.ts';
 import { type HistogramFunction, HistogramRows } from './histogram-call.ts';
 import { collect, collectScalar, Deferred, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
@@ -82,20 +89,27 @@ function quantiles(
     const batch = await collect(child, context);
     const rows = new HistogramRows(context, batch, args[vector].span);
     const out = new RowBuilder(grid.count, batch.count);
+    const corrections = new Corrections(grid);
     for (const [i, column] of columns.entries()) {
       remarkQuantiles(context, column, args[wanted[i]].span);
-      rows.evaluate(quantileFunction(context, column, args[vector].span), (labels, step, value) => {
-        const named = label === undefined ? labels : labels.with({ [label]: openMetricsText(column[step]) });
-        put(out, out.rowOf(named), step, value);
-      });
+      rows.evaluate(
+        quantileFunction(context, column, args[vector].span, corrections),
+        (labels, step, value) => {
+          const named =
+            label === undefined ? labels : labels.with({ [label]: openMetricsText(column[step]) });
+          put(out, out.rowOf(named), step, value);
+        },
+      );
     }
+    corrections.remark(context, args[vector].span);
     return out.finish();
   });
   return builder.dropNames(operator, node, false);
 }
 
 function remarkQuantiles(context: QueryContext, column: Float64Array, span: Span): void {
-  for (const q of column) if (Number.isNaN(q) || q < 0 || q > 1) context.warn(quantileMessage(q), span);
+  for (const q of column)
+    if (Number.isNaN(q) || q < 0 || q > 1) context.warn(warningText.invalidQuantile(q), span);
 }
 
 function put(out: RowBuilder, row: number, step: number, value: number): void {
@@ -104,27 +118,46 @@ function put(out: RowBuilder, row: number, step: number, value: number): void {
   out.setFloat(row, step, value);
 }
 
-function quantileFunction(context: QueryContext, column: Float64Array, span: Span): HistogramFunction {
+function quantileFunction(
+  context: QueryContext,
+  column: Float64Array,
+  span: Span,
+  corrections: Corrections,
+): HistogramFunction {
   return {
     classic: (buckets, step, name) => {
-      if (makeMonotonic(buckets)) remarkForced(context, name, span);
+      const correction = makeMonotonic(buckets);
+      if (correction !== undefined) corrections.add(name, step, correction);
       return classicQuantile(column[step], buckets);
     },
     native: (histogram, step, name) => {
       const { value, isAmongNaN, skewedByNaN } = histogramQuantile(column[step], histogram);
-      const input = 'PromQL info: input to histogram_quantile has NaN observations, result is';
-      if (isAmongNaN) context.info(`${input} NaN for metric name ${JSON.stringify(name)}`, span);
-      if (skewedByNaN) context.info(`${input} skewed higher for metric name ${JSON.stringify(name)}`, span);
+      if (isAmongNaN) context.info(infoText.quantileIsNaN(name), span);
+      if (skewedByNaN) context.info(infoText.quantileIsSkewed(name), span);
       return value;
     },
   };
 }
 
-function remarkForced(context: QueryContext, metricName: string, span: Span): void {
-  context.info(
-    `PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) for metric name ${JSON.stringify(metricName)}`,
-    span,
-  );
+/** Corrections of the same metric are one remark. */
+class Corrections {
+  readonly #grid: Grid;
+  readonly #byMetric = new Map<string, ForcedMonotonicity>();
+
+  constructor(grid: Grid) {
+    this.#grid = grid;
+  }
+
+  add(metric: string, step: number, correction: Correction): void {
+    const t = timeAt(this.#grid, step);
+    const next = { ...correction, metric, mint: t, maxt: t, samples: 1 };
+    const known = this.#byMetric.get(metric);
+    this.#byMetric.set(metric, known === undefined ? next : joinForcedMonotonicity(known, next));
+  }
+
+  remark(context: QueryContext, span: Span): void {
+    for (const forced of this.#byMetric.values()) context.info(forcedMonotonicityText(forced), span);
+  }
 }
 
 function fraction(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operator {
@@ -143,11 +176,7 @@ function fraction(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operato
       },
       native: (histogram, step, name) => {
         const { value, skewedByNaN } = histogramFraction(lower[step], upper[step], histogram);
-        if (skewedByNaN)
-          context.info(
-            `PromQL info: input to histogram_fraction has NaN observations, which are excluded from all fractions for metric name ${JSON.stringify(name)}`,
-            span,
-          );
+        if (skewedByNaN) context.info(infoText.fractionWithoutNaN(name), span);
         return value;
       },
     };

@@ -1,5 +1,6 @@
 import { METRIC_NAME } from '../../model/labels.ts';
 import { isStale } from '../../model/sample.ts';
+import { warningText } from '../annotations.ts';
 import { interpolate } from '../functions/interpolate.ts';
 import type { SeriesSamples } from '../functions/window.ts';
 import type { SelectPlan } from '../plan/node.ts';
@@ -105,12 +106,8 @@ export class InstantSelect implements Operator {
   }
 
   #warnMixed(batch: Batch, row: number, what: 'mixed' | 'mixedSchemas'): void {
-    const name = JSON.stringify(batch.labels.at(row).get(METRIC_NAME));
-    this.#context.warn(`PromQL warning: ${MIXED[what]} for metric name ${name}`, this.#plan.span);
+    const name = batch.labels.at(row).get(METRIC_NAME);
+    const text = what === 'mixed' ? warningText.mixedFloatsHistograms : warningText.mixedSchemas;
+    this.#context.warn(text(name), this.#plan.span);
   }
 }
-
-const MIXED = {
-  mixed: 'encountered a mix of histograms and floats',
-  mixedSchemas: 'vector contains a mix of histograms with exponential and custom buckets schemas',
-} as const;

@@ -1,6 +1,7 @@
 import { VeronaError } from '../../model/errors.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
 import { compileReplacement } from '../../model/regex-replace.ts';
+import { quote } from '../parser/go-text.ts';
 import type { Batch } from './batch.ts';
 import { LabelColumn } from './label-column.ts';
 import { mergeRows } from './merge-rows.ts';
@@ -37,7 +38,11 @@ export function labelJoin(context: QueryContext, child: Operator, args: readonly
 }
 
 function requireName(name: string, role: string, func: string): void {
-  if (name === '') throw new VeronaError('execution', `invalid ${role} label name in ${func}(): ${name}`);
+  if (name === '' || !name.isWellFormed())
+    throw new VeronaError(
+      'execution',
+      `invalid ${role} label name in ${func}(): ${quote(name).slice(1, -1)}`,
+    );
 }
 
 function relabel(

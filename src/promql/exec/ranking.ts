@@ -1,5 +1,6 @@
 import { VeronaError } from '../../model/errors.ts';
 import { formatG } from '../../model/histogram-text.ts';
+import { infoText, warningText } from '../annotations.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { GroupIds } from './aggregate.ts';
 import { type Batch, dropEmptyRows, Presence, pickRows } from './batch.ts';
@@ -67,7 +68,7 @@ function kOf(value: number): number {
 
 function isCandidate(context: QueryContext, plan: AggregatePlan, rows: Batch, cell: number): boolean {
   if (rows.presence[cell] === Presence.histogram && plan.op !== 'limitk') {
-    context.info(`PromQL info: ignored histogram in ${plan.op} aggregation`, plan.child.span);
+    context.info(infoText.histogramIgnoredInAggregation(plan.op), plan.child.span);
     return false;
   }
   return rows.presence[cell] !== Presence.none;
@@ -128,10 +129,6 @@ function takeRatio(
 function ratioOf(context: QueryContext, plan: AggregatePlan, value: number): number {
   if (Number.isNaN(value)) throw new VeronaError('execution', 'Ratio value is NaN');
   const capped = Math.max(-1, Math.min(1, value));
-  if (capped !== value)
-    context.warn(
-      `PromQL warning: ratio value should be between -1 and 1, got ${formatG(value)}, capping to ${capped}`,
-      plan.param!.span,
-    );
+  if (capped !== value) context.warn(warningText.invalidRatio(value, capped), plan.param!.span);
   return capped;
 }

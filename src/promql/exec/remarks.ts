@@ -1,4 +1,5 @@
 import { METRIC_NAME } from '../../model/labels.ts';
+import { infoText } from '../annotations.ts';
 import { looksLikeCounter } from '../functions/rate.ts';
 import type { Remarks } from '../functions/window.ts';
 import type { Span } from '../parser/ast.ts';
@@ -26,36 +27,22 @@ export function remarksOf(context: QueryContext, spans: CallSpans): SeriesRemark
   let current = 0;
   let nameChecked = false;
   const metricName = () => labels?.at(current).get(METRIC_NAME) ?? '';
-  const about = (message: string) => {
-    const name = metricName();
-    return name === '' ? message : `${message} ${JSON.stringify(name)}`;
-  };
   return {
     counterName() {
       if (spans.metricName !== undefined && nameChecked) return;
       nameChecked = true;
       const name = spans.metricName ?? metricName();
       if (name !== '' && !looksLikeCounter(name))
-        context.info(`${NOT_A_COUNTER} ${JSON.stringify(name)}`, spans.vector);
+        context.info(infoText.possibleNonCounter(name), spans.vector);
     },
-    histogramsIgnored: () =>
-      context.info(
-        about(
-          'PromQL info: ignored histograms in a range containing both floats and histograms for metric name',
-        ),
-        spans.vector,
-      ),
+    histogramsIgnored: () => context.info(infoText.histogramsIgnoredInRange(metricName()), spans.vector),
     row(column, row) {
       labels = column;
       current = row;
     },
     warn: (message) => context.warn(message, spans.vector),
     info: (message) => context.info(message, spans.vector),
-    warnMetric: (message) => context.warn(about(message), spans.vector),
-    infoMetric: (message) => context.info(about(message), spans.vector),
+    warnMetric: (text) => context.warn(text(metricName()), spans.vector),
     warnArgument: (index, message) => context.warn(message, spans.args[index]),
   };
 }
-
-const NOT_A_COUNTER =
-  'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket:';

@@ -22,18 +22,30 @@ export function coalesce(bounds: readonly number[], counts: readonly number[]): 
   return merged;
 }
 
-/** Raises counts that fall below their predecessor, in place; true when one fell by more than float noise. */
-export function makeMonotonic({ counts }: ClassicBuckets): boolean {
-  let forced = false;
+/** How far counts had to be raised. */
+export interface Correction {
+  readonly minBucket: number;
+  readonly maxBucket: number;
+  readonly maxDifference: number;
+}
+
+/** Raises counts that fall below their predecessor, in place; undefined when none fell by more than float noise. */
+export function makeMonotonic({ bounds, counts }: ClassicBuckets): Correction | undefined {
+  let correction: Correction | undefined;
   for (let i = 1; i < counts.length; i++) {
     const previous = counts[i - 1];
     if (almostEqual(previous, counts[i])) counts[i] = previous;
     else if (counts[i] < previous) {
+      const difference = previous - counts[i];
+      correction = {
+        minBucket: correction?.minBucket ?? bounds[i],
+        maxBucket: bounds[i],
+        maxDifference: Math.max(correction?.maxDifference ?? 0, difference),
+      };
       counts[i] = previous;
-      forced = true;
     }
   }
-  return forced;
+  return correction;
 }
 
 function almostEqual(a: number, b: number): boolean {

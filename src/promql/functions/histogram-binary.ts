@@ -6,6 +6,7 @@ import {
   subtractHistograms,
 } from '../../model/histogram-math.ts';
 import { compactHistogram, equalHistograms, usesCustomBuckets } from '../../model/histogram-shape.ts';
+import { infoText, warningText } from '../annotations.ts';
 import type { BinaryOperator } from '../parser/ast.ts';
 import { trimHistogram } from './histogram-trim.ts';
 
@@ -70,14 +71,14 @@ function addOrSubtract(
   remarks: BinaryRemarks,
 ): FloatHistogram | 'dropped' {
   if (usesCustomBuckets(a) !== usesCustomBuckets(b)) {
-    remarks.warn(`PromQL warning: incompatible bucket layout encountered for binary operator ${op}`);
+    remarks.warn(warningText.incompatibleBuckets(op));
     return 'dropped';
   }
   const { histogram, resetCollision, boundsReconciled } =
     op === '+' ? addHistograms(a, b) : subtractHistograms(a, b);
   const name = op === '+' ? 'addition' : 'subtraction';
-  if (resetCollision) remarks.warn(`PromQL warning: conflicting counter resets during histogram ${name}`);
-  if (boundsReconciled) remarks.info(`PromQL info: mismatched custom buckets were reconciled during ${name}`);
+  if (resetCollision) remarks.warn(warningText.counterResetCollision(name));
+  if (boundsReconciled) remarks.info(infoText.mismatchedCustomBuckets(name));
   return compactHistogram(histogram);
 }
 

@@ -7,6 +7,7 @@ import {
 } from '../../model/histogram-math.ts';
 import { detectReset } from '../../model/histogram-reset.ts';
 import { compactHistogram, usesCustomBuckets } from '../../model/histogram-shape.ts';
+import { infoText, warningText } from '../annotations.ts';
 import { extrapolation, type RateKind } from './rate.ts';
 import { warnMixedSchemas } from './remarks.ts';
 import type { Window } from './window.ts';
@@ -71,15 +72,15 @@ function remarkKinds(w: Window, histograms: readonly FloatHistogram[], isCounter
 }
 
 export function warnNotCounter(w: Window): void {
-  w.remarks.warnMetric('PromQL warning: this native histogram metric is not a counter:');
+  w.remarks.warnMetric(warningText.notCounter);
 }
 
 export function warnNotGauge(w: Window): void {
-  w.remarks.warnMetric('PromQL warning: this native histogram metric is not a gauge:');
+  w.remarks.warnMetric(warningText.notGauge);
 }
 
 export function remarkReconciled(w: Window, operation: 'addition' | 'subtraction' | 'aggregation'): void {
-  w.remarks.info(`PromQL info: mismatched custom buckets were reconciled during ${operation}`);
+  w.remarks.info(infoText.mismatchedCustomBuckets(operation));
 }
 
 /** No observations, in the layout of another histogram. */

@@ -1,5 +1,5 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
-import { addHistograms, scaleHistogram } from '../../model/histogram-math.ts';
+import { divideHistogram } from '../../model/histogram-math.ts';
 import { compactHistogram, usesCustomBuckets } from '../../model/histogram-shape.ts';
 import { HistogramSum } from '../../model/histogram-sum.ts';
 import { infoText, warningText } from '../annotations.ts';
@@ -51,8 +51,8 @@ class Total {
   readonly #isMean: boolean;
   /** No number of the sum is larger. */
   #bound: number;
-  /** The mean so far, once the sum might overflow. */
-  #mean: FloatHistogram | undefined;
+  /** The sum might have overflowed and is a running mean from then on. */
+  #isRunning = false;
   #count = 1;
 
   constructor(first: FloatHistogram, isMean: boolean) {
@@ -74,19 +74,15 @@ class Total {
   }
 
   value(): FloatHistogram {
-    if (this.#mean !== undefined) return this.#mean;
-    return this.#isMean ? this.#sum.mean() : this.#sum.value();
+    return this.#isMean && !this.#isRunning ? this.#sum.mean() : this.#sum.value();
   }
 
   #addToMean(histogram: FloatHistogram): void {
-    this.#mean ??= this.#sum.mean();
-    const share = 1 / this.#count;
-    const { histogram: mean, boundsReconciled } = addHistograms(
-      scaleHistogram(this.#mean, 1 - share),
-      scaleHistogram(histogram, share),
-    );
-    this.#mean = mean;
-    if (boundsReconciled) this.reconciled = true;
+    const before = this.#count - 1;
+    if (!this.#isRunning) this.#sum.divide(before);
+    this.#isRunning = true;
+    this.#sum.scale(before / this.#count);
+    if (this.#sum.add(divideHistogram(histogram, this.#count)).boundsReconciled) this.reconciled = true;
   }
 
   #noteHint({ counterResetHint }: FloatHistogram): void {

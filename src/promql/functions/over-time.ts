@@ -1,4 +1,4 @@
-import { formatG } from '../../model/histogram-text.ts';
+import { warningText } from '../annotations.ts';
 import { averageHistograms, sumHistograms } from './histogram-over-time.ts';
 import { KahanSum } from './kahan.ts';
 import { quantileOf } from './quantile.ts';
@@ -44,7 +44,7 @@ export const OVER_TIME: Readonly<Record<string, WindowFunction>> = {
   mad_over_time: ofFloats(medianDeviation),
   quantile_over_time: (w) => {
     const [q] = w.args;
-    if (Number.isNaN(q) || q < 0 || q > 1) w.remarks.warnArgument(0, quantileMessage(q));
+    if (Number.isNaN(q) || q < 0 || q > 1) w.remarks.warnArgument(0, warningText.invalidQuantile(q));
     return ofFloats((window) => quantileOf(q, window.floats.slice(window.f0, window.f1)))(w);
   },
   last_over_time: (w) => pick(w, newestIsFloat(w), w.f1 - 1, w.h1 - 1),
@@ -58,10 +58,6 @@ export const OVER_TIME: Readonly<Record<string, WindowFunction>> = {
     return 1;
   },
 };
-
-export function quantileMessage(q: number): string {
-  return `PromQL warning: quantile value should be between 0 and 1, got ${formatG(q)}`;
-}
 
 function hasMix(w: Window): boolean {
   if (w.f1 === w.f0 || w.h1 === w.h0) return false;

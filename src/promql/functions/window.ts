@@ -40,9 +40,8 @@ export interface Remarks {
   counterName(): void;
   warn(message: string): void;
   info(message: string): void;
-  /** The same with the metric name of the series put after the message, as Prometheus does. */
-  warnMetric(message: string): void;
-  infoMetric(message: string): void;
+  /** A text about the metric that the series is of; the name is empty when the series has lost it. */
+  warnMetric(text: (metricName: string) => string): void;
   /** About the argument at this place of the call. */
   warnArgument(index: number, message: string): void;
 }
