@@ -61,8 +61,8 @@ export class SelfMetrics {
 
   async #store(): Promise<void> {
     try {
-      const described = (await this.#metrics.registry.getMetricsAsJSON()) as unknown as Described[];
       const appender = await this.#appender();
+      const described = (await this.#metrics.registry.getMetricsAsJSON()) as unknown as Described[];
       const t = this.#clock.now();
       appender.append(this.#labels('up', {}), t, 1);
       for (const metric of described) this.#append(appender, metric, t);
