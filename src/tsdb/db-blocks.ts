@@ -18,7 +18,7 @@ export interface LocalBlock {
   readonly sizeBytes: number;
 }
 
-/** The blocks of a data directory, ordered by time. A removed block's files stay until its last reader is done. */
+/** The blocks of a data directory, ordered by time. A block is hidden first and removed when nobody reads it any more. */
 export class DbBlocks {
   readonly #disk: Disk;
   readonly #dir: string;
@@ -53,11 +53,18 @@ export class DbBlocks {
 
   /** End of the newest block of samples in order; -Infinity when there is none. */
   get inOrderMaxTime(): number {
-    let maxTime = Number.NEGATIVE_INFINITY;
-    for (const { block } of this.#blocks)
-      if (!block.meta.compaction.hints?.includes(FROM_OUT_OF_ORDER))
-        maxTime = Math.max(maxTime, block.meta.maxTime);
-    return maxTime;
+    return this.newestInOrder?.block.meta.maxTime ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** The block of samples in order that ends last. */
+  get newestInOrder(): LocalBlock | undefined {
+    let newest: LocalBlock | undefined;
+    for (const local of this.#blocks) {
+      const { compaction, maxTime } = local.block.meta;
+      if (compaction.hints?.includes(FROM_OUT_OF_ORDER)) continue;
+      if (newest === undefined || maxTime > newest.block.meta.maxTime) newest = local;
+    }
+    return newest;
   }
 
   /** Opens a block without making it visible. */
@@ -74,14 +81,29 @@ export class DbBlocks {
     this.#blocks = [...this.#blocks, added].sort((a, b) => a.block.meta.minTime - b.block.meta.minTime);
   }
 
-  /** Hides a block at once and removes its files when nobody reads them any more. */
-  async remove({ block }: LocalBlock): Promise<void> {
+  /** Hides a block from views taken from now on. */
+  hide({ block }: LocalBlock): void {
     this.#blocks = this.#blocks.filter((other) => other.block !== block);
+  }
+
+  /** Removes the files of a hidden block when its last querier is closed. */
+  async remove({ block }: LocalBlock): Promise<void> {
     await block.close();
     const doomed = `${block.dir}${DELETION_SUFFIX}`;
     await this.#disk.rename(block.dir, doomed);
     await this.#disk.syncDir(this.#dir);
     await this.#disk.remove(doomed);
+  }
+
+  /** Removes what there is of a block that never became visible. */
+  async discard(ulid: string): Promise<void> {
+    const dir = `${this.#dir}/${ulid}`;
+    await this.#disk.remove(`${dir}${CREATION_SUFFIX}`);
+    if (await this.#disk.stat(dir)) {
+      await this.#disk.rename(dir, `${dir}${DELETION_SUFFIX}`);
+      await this.#disk.syncDir(this.#dir);
+    }
+    await this.#disk.remove(`${dir}${DELETION_SUFFIX}`);
   }
 
   /** Hides samples of the series that match between mint and maxt (ms, inclusive) in all blocks. */

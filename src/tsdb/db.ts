@@ -3,6 +3,7 @@ import type { Matcher } from '../model/matcher.ts';
 import type { DiskLock } from '../platform/disk.ts';
 import type { Appender } from '../storage/appender.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
+import type { Block } from './block/block.ts';
 import type { BlockMeta } from './block/meta.ts';
 import { newUlid } from './block/ulid.ts';
 import { verifyBlock } from './block/verify-block.ts';
@@ -33,6 +34,10 @@ export class Db implements Queryable {
   readonly #blocks: DbBlocks;
   readonly #views = new DbViews();
   readonly #metrics: DbMetrics;
+  /** Blocks being made, on disk already or not, that nobody may see yet. */
+  readonly #unfinished = new Map<string, Block | undefined>();
+  /** Since when there are late samples in the head that no block has; undefined while there are none. */
+  #lateSince: number | undefined;
   /** Samples in order before this are in blocks. */
   #inOrderMint: number;
   /** Compaction, deletion and retention come one after the other. */
@@ -110,22 +115,14 @@ export class Db implements Queryable {
   /** Turns what is due of the head into blocks, and removes blocks that are due to go. */
   maintain(): Promise<void> {
     return this.#alone(async () => {
-      await this.#compact();
+      await this.#compacting(() => this.#compact());
       await this.#applyRetention();
     });
   }
 
   /** Turns all of the head into blocks; samples that are not newer than all it had are refused from then on. */
   flush(): Promise<void> {
-    return this.#alone(async () => {
-      const { mint, maxt } = this.head.store.timeRange();
-      if (mint <= maxt) {
-        this.head.store.setMinValidTime(maxt + 1);
-        for (let from = mint; from <= maxt; from = this.#rangeEnd(from))
-          await this.#compactRange(from, Math.min(this.#rangeEnd(from), maxt + 1));
-      }
-      await this.#compactLate();
-    });
+    return this.#alone(() => this.#compacting(() => this.#compactAll()));
   }
 
   /** Ends maintenance and closes everything; what was written is in the log. */
@@ -142,14 +139,54 @@ export class Db implements Queryable {
     }
   }
 
+  /**
+   * A block that a failed compaction left behind would be shipped, and read at the next start, although the head still
+   * has its samples: it goes at once, or before the next compaction if the disk does not let it.
+   */
+  async #compacting(task: () => Promise<void>): Promise<void> {
+    await this.#discardUnfinished();
+    try {
+      await task();
+    } catch (error) {
+      await this.#discardUnfinished().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #discardUnfinished(): Promise<void> {
+    for (const [ulid, block] of this.#unfinished) {
+      await block?.close();
+      await this.#blocks.discard(ulid);
+      this.#unfinished.delete(ulid);
+    }
+  }
+
   async #compact(): Promise<void> {
-    const { blockRangeMs } = this.limits;
+    let isLateDue = this.#isLateDue();
     for (;;) {
       const { mint, maxt } = this.head.store.timeRange();
-      if (!(maxt - mint > 1.5 * blockRangeMs)) break;
+      if (!(maxt - mint > 1.5 * this.limits.blockRangeMs)) break;
       await this.#compactRange(mint, this.#rangeEnd(mint));
+      isLateDue = true;
+    }
+    if (isLateDue) await this.#compactLate();
+  }
+
+  async #compactAll(): Promise<void> {
+    const { mint, maxt } = this.head.store.timeRange();
+    if (mint <= maxt) {
+      this.head.store.setMinValidTime(maxt + 1);
+      for (let from = mint; from <= maxt; from = this.#rangeEnd(from))
+        await this.#compactRange(from, Math.min(this.#rangeEnd(from), maxt + 1));
     }
     await this.#compactLate();
+  }
+
+  /** Late samples follow those in order, or have waited for a block range: a block of them every minute is too many. */
+  #isLateDue(): boolean {
+    const now = this.#options.clock.now();
+    this.#lateSince = this.head.store.late.isEmpty ? undefined : (this.#lateSince ?? now);
+    return this.#lateSince !== undefined && now - this.#lateSince >= this.limits.blockRangeMs;
   }
 
   /** Block first, verified; then visible, in one turn with the head's end of validity; then the head and its log are cut. */
@@ -157,7 +194,7 @@ export class Db implements Queryable {
     const startedAt = this.#options.clock.monotonic();
     const target = this.#target(Math.floor(from / this.limits.blockRangeMs) * this.limits.blockRangeMs, maxt);
     const block = await this.#makeBlock(target, () => writeHeadBlock(this.head, target));
-    if (block !== undefined) this.#blocks.add(block);
+    if (block !== undefined) this.#show(block);
     this.#inOrderMint = Math.max(this.#inOrderMint, maxt);
     this.head.store.setMinValidTime(maxt);
     await this.#waitForReaders();
@@ -179,7 +216,8 @@ export class Db implements Queryable {
       const block = await this.#makeBlock(target, () => writeLateBlock(this.head, chunks, target));
       if (block !== undefined) made.push(block);
     }
-    for (const block of made) this.#blocks.add(block);
+    for (const block of made) this.#show(block);
+    this.#lateSince = undefined;
     await this.#waitForReaders();
     late.drop(chunks);
     if (segment !== undefined) await this.head.truncateLate(segment);
@@ -190,15 +228,25 @@ export class Db implements Queryable {
     { ulid, mint, maxt }: BlockTarget,
     write: () => Promise<BlockMeta | undefined>,
   ): Promise<LocalBlock | undefined> {
+    this.#unfinished.set(ulid, undefined);
     const meta = await write();
-    if (meta === undefined) return undefined;
+    if (meta === undefined) {
+      this.#unfinished.delete(ulid);
+      return undefined;
+    }
     const block = await this.#blocks.openBlock(ulid);
+    this.#unfinished.set(ulid, block);
     const { findings, findingCount } = await verifyBlock(block);
     if (findingCount > 0)
       throw new VeronaError('corrupt', `new block ${ulid}: ${findings.slice(0, 3).join('; ')}`);
     this.#metrics.blocks.inc();
     this.#options.log.info('the head became a block', { ulid, mint, maxt, ...meta.stats });
     return this.#blocks.sized(block);
+  }
+
+  #show(local: LocalBlock): void {
+    this.#blocks.add(local);
+    this.#unfinished.delete(local.block.meta.ulid);
   }
 
   #target(mint: number, maxt: number): BlockTarget {
@@ -237,7 +285,11 @@ export class Db implements Queryable {
     const sized = this.#blocks.all.map((local) => ({ ...local, meta: local.block.meta }));
     for (const doomed of blocksToDrop(sized, this.limits, clock.now(), otherBytes)) {
       const { ulid, maxTime } = doomed.meta;
+      // The newest one tells the next start which samples of the log are in blocks.
+      if (doomed.block === this.#blocks.newestInOrder?.block) continue;
       if (hooks?.canDelete && !(await hooks.canDelete(ulid))) continue;
+      this.#blocks.hide(doomed);
+      await this.#waitForReaders();
       await this.#blocks.remove(doomed);
       this.#metrics.blocksRemoved.inc();
       log.info('a block left the local disk', { ulid, maxt: maxTime });
