@@ -98,6 +98,9 @@ test('late samples inside the window are answered, survive a crash and become an
   db = await openDb(disk, clock, options);
   expect(await answer(db, ...FOREVER)).toEqual(expected);
   await db.maintain();
+  expect(db.blocks, 'not a block of them every minute').toEqual([]);
+  clock.time += 2 * HOUR;
+  await db.maintain();
   expect(db.blocks.map(({ block }) => block.meta.compaction.hints)).toEqual([['from-out-of-order']]);
   expect(await answer(db, ...FOREVER)).toEqual(expected);
   disk.crash(5);
@@ -170,7 +173,46 @@ test('blocks leave by age and by size, oldest first, unless they may not', async
   kept.add(db.blocks[0].block.meta.ulid);
   clock.time += 24 * HOUR;
   await db.maintain();
-  expect(db.blocks.map(({ block }) => block.meta.minTime)).toEqual([T0 + 2 * HOUR]);
+  expect(db.blocks.map(({ block }) => block.meta.minTime)).toEqual([T0 + 2 * HOUR, T0 + 4 * HOUR]);
+  kept.clear();
+  await db.maintain();
+  expect(
+    db.blocks.map(({ block }) => block.meta.minTime),
+    'the newest stays',
+  ).toEqual([T0 + 4 * HOUR]);
+});
+
+test('after all but the newest block left, a restart does not make blocks of the same samples again', async () => {
+  const disk = new MemoryDisk();
+  const clock = new TestClock(T0 + 8 * HOUR);
+  const options = { limits: { retentionMs: HOUR }, wal: { fsync: 'always' as const } };
+  let db = await openDb(disk, clock, options);
+  await write(db, 'a', minutes(T0, T0 + 8 * HOUR));
+  clock.time += 24 * HOUR;
+  await db.maintain();
+  const left = db.blocks.map(({ block }) => block.meta.ulid);
+  disk.crash(7);
+  db = await openDb(disk, clock, options);
+  await db.maintain();
+  expect(db.blocks.map(({ block }) => block.meta.ulid)).toEqual(left);
+});
+
+test('a compaction that fails leaves no block behind, and the next one makes it', async () => {
+  const disk = new MemoryDisk();
+  const clock = new TestClock(T0 + 4 * HOUR);
+  const db = await openDb(disk, clock);
+  const samples = minutes(T0, T0 + 4 * HOUR);
+  await write(db, 'a', samples);
+  const folders = async () => (await disk.list('data')).filter(({ name }) => name.startsWith('0'));
+  // The whole block is written when its verification fails.
+  disk.faults.fails = (operation, path) => operation === 'read' && /[0-9A-Z]{26}.index/.test(path);
+  await expect(db.maintain()).rejects.toThrow(/EIO/);
+  expect(await folders()).toEqual([]);
+  disk.faults.fails = () => false;
+  await db.maintain();
+  expect(db.blocks.length).toBe(1);
+  expect((await folders()).length).toBe(1);
+  expect(await answer(db, ...FOREVER)).toEqual({ '{__name__="a"}': samples });
 });
 
 test('a query keeps what it began with while the head becomes a block', async () => {

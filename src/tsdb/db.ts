@@ -63,8 +63,9 @@ export class Db implements Queryable {
     const limits = { ...DB_LIMITS_DEFAULT, ...options.limits };
     const { disk, dir } = options;
     const lock = await takeLock(options);
+    let blocks: DbBlocks | undefined;
     try {
-      const blocks = await DbBlocks.open(disk, dir, options.pageCache, options.log);
+      blocks = await DbBlocks.open(disk, dir, options.pageCache, options.log);
       const head = await Head.open({
         ...options,
         limits: { ...limits, chunkRangeMs: limits.blockRangeMs },
@@ -74,6 +75,7 @@ export class Db implements Queryable {
       db.#scheduleMaintenance();
       return db;
     } catch (error) {
+      await blocks?.close();
       await lock.release();
       throw wrapError(`open ${dir}`, error, error instanceof VeronaError ? error.code : 'unavailable');
     }
