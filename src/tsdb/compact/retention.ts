@@ -12,7 +12,10 @@ export interface SizedBlock {
   readonly sizeBytes: number;
 }
 
-/** The blocks that are not to be kept at time `now` (ms), oldest first; `otherBytes` is what the directory has besides. */
+/**
+ * The blocks that are not to be kept at time `now` (ms), oldest first; `otherBytes` is what the directory has besides. The
+ * newest one stays: at the next start it tells where the head begins.
+ */
 export function blocksToDrop<T extends SizedBlock>(
   blocks: readonly T[],
   { retentionMs, retentionBytes }: RetentionLimits,
@@ -26,7 +29,7 @@ export function blocksToDrop<T extends SizedBlock>(
   let bytes = otherBytes;
   for (const block of byAge) if (!old(block)) bytes += block.sizeBytes;
   const dropped: T[] = [];
-  for (const block of byAge) {
+  for (const block of byAge.slice(0, -1)) {
     const isLarge = retentionBytes > 0 && bytes > retentionBytes;
     if (!old(block) && !isLarge) continue;
     if (!old(block)) bytes -= block.sizeBytes;

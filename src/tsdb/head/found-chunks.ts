@@ -23,11 +23,12 @@ export class FoundChunks {
   readonly #last = new Map<number, number>();
   /** Chunks of late samples; the log of late samples has them too. */
   lateChunks = 0;
-  damaged = false;
+  seriesRefMax = 0;
 
   static async scan(disk: Disk, dir: string, log: Logger): Promise<FoundChunks> {
     const found = new FoundChunks();
     const damages = await scanHeadChunks(disk, dir, (ref, chunk) => {
+      found.seriesRefMax = Math.max(found.seriesRefMax, chunk.seriesRef);
       if (chunk.isOutOfOrder) found.lateChunks++;
       else found.#add(chunk.seriesRef, ref, chunk.mint, chunk.maxt, chunk.encoding === ChunkEncoding.xor);
     });
@@ -35,7 +36,6 @@ export class FoundChunks {
       log.warn('a file of closed chunks is damaged; its samples are taken from the log', { ...damage });
       found.#cutFrom(damage.sequence);
       await setAsideHeadFiles(disk, dir, damage);
-      found.damaged = true;
     }
     return found;
   }

@@ -12,6 +12,7 @@ import { HeadChunkWriter } from '../chunks/head-chunks.ts';
 import type { PageCache } from '../chunks/page-cache.ts';
 import { nextTurn } from '../next-turn.ts';
 import { encodeTombstonesRecord, type TombstoneRecord } from '../wal/records/other-records.ts';
+import { listSegments } from '../wal/segments.ts';
 import { Wal, type WalOptions } from '../wal/wal.ts';
 import { walMetrics } from '../wal/wal-metrics.ts';
 import { BatchAppender } from './batch-appender.ts';
@@ -102,6 +103,8 @@ export class Head {
     const closed = new ClosedChunks(memory, writer, log);
     const store = new HeadStore(memory, closed, limits);
     store.setMinValidTime(options.minValidTime);
+    // A number in these files must not mean another series later.
+    store.table.reserveRefs(found.seriesRefMax);
     const deletions = new Deletions();
     const startedAt = clock.monotonic();
     const replay = new Replay(store, found, closed, deletions, log);
@@ -140,10 +143,14 @@ export class Head {
     policy: SeriesPolicy,
   ): Promise<WriteResult> {
     this.prepareAppends();
-    const { result, malformed } = applyWriteRequest(this.store, body, version, decodedMax, policy);
-    await this.logAppended();
-    if (malformed !== undefined) throw malformed;
-    return result;
+    try {
+      const { result, malformed } = applyWriteRequest(this.store, body, version, decodedMax, policy);
+      if (malformed !== undefined) throw malformed;
+      return result;
+    } finally {
+      // What was appended before a fault is in memory: the log gets it too.
+      await this.logAppended();
+    }
   }
 
   appender(policy: SeriesPolicy): Appender {
@@ -286,6 +293,8 @@ async function openLogs(options: HeadOptions): Promise<HeadLogs> {
   const { disk, clock, log, dir, limits } = options;
   const common = { ...options.wal, disk, clock, log, metrics: walMetrics(options.metrics) };
   const wal = await Wal.open({ ...common, dir: `${dir}/wal` });
-  const late = limits.outOfOrderWindowMs > 0 ? await Wal.open({ ...common, dir: `${dir}/wbl` }) : undefined;
+  // With no window any more, late samples of before still wait there to become a block.
+  const usesLate = limits.outOfOrderWindowMs > 0 || (await listSegments(disk, `${dir}/wbl`)).length > 0;
+  const late = usesLate ? await Wal.open({ ...common, dir: `${dir}/wbl` }) : undefined;
   return { wal, late };
 }

@@ -1,5 +1,5 @@
 import { decodeLabels, encodeLabels } from '../../encoding/label-bytes.ts';
-import type { HeadMemory } from '../../kernel/head-memory.ts';
+import { type HeadMemory, LABEL_BYTES_MAX } from '../../kernel/head-memory.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { HeadIndex, type ListsOfSeries } from './head-index.ts';
@@ -78,6 +78,8 @@ export class SeriesTable {
     const known = this.memory.find(bytes);
     if (known !== 0) return known;
     if (labels.size === 0) return invalid('empty label set');
+    if (bytes.length > LABEL_BYTES_MAX)
+      return invalid(`label set of ${bytes.length} bytes exceeds ${LABEL_BYTES_MAX}`);
     const refusal = policy.admit(labels, this.memory.seriesCount);
     if (refusal !== undefined) return refusal;
     const ref = ++this.#lastRef;
