@@ -7,8 +7,7 @@ export function addSettingFlags(command: Command): void {
   command.addOption(new Option('--config.file <path>', 'YAML file with settings; flags win over it'));
   for (const group of settingGroups())
     for (const setting of group.settings) {
-      const value =
-        setting.kind === 'boolean' ? '[true|false]' : `<${setting.kind.replace(/^one of .*/, 'word')}>`;
+      const value = setting.kind === 'boolean' ? '[true|false]' : `<${placeholder(setting.kind)}>`;
       const shown = setting.defaultText === '' ? '' : ` (default ${setting.defaultText})`;
       const option = new Option(`${setting.flag} ${value}`, `${setting.description}${shown}`);
       command.addOption(option.helpGroup(`${group.name}: ${group.description}`));
@@ -26,4 +25,9 @@ export function givenFlags(command: Command): { configFile: string | undefined; 
     else flags[option.long as string] = value as string | boolean;
   }
   return { configFile, flags };
+}
+
+/** `one of a, b` becomes `a|b`. */
+function placeholder(kind: string): string {
+  return kind.startsWith('one of ') ? kind.slice(7).replaceAll(', ', '|') : kind;
 }

@@ -59,6 +59,14 @@ export function choice<const T extends readonly [string, ...string[]]>(
     .meta({ description, kind: `one of ${options.join(', ')}` });
 }
 
+/** Any of some words. */
+export function choices<const T extends readonly [string, ...string[]]>(options: T, description: string) {
+  return z
+    .array(z.enum(options))
+    .prefault([])
+    .meta({ description: `${description} Any of ${options.join(', ')}.`, kind: 'list of text' });
+}
+
 export function list(description: string) {
   return z.array(z.string()).prefault([]).meta({ description, kind: 'list of text' });
 }

@@ -46,7 +46,7 @@ test('a bad flag is named as it was written', () => {
 
 test('a boolean flag takes true and false', () => {
   expect(load('', { '--self-metrics.enabled': 'false' }).self_metrics.enabled).toBe(false);
-  expect(load('', { '--data.read-only': true }).data.read_only).toBe(true);
+  expect(load('', { '--objstore.enabled': true }).objstore.enabled).toBe(true);
 });
 
 test('values come from the environment, with a default, and a dollar sign can be written', () => {

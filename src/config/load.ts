@@ -22,7 +22,7 @@ export function loadConfig(
   const parsed = configSchema.safeParse(values);
   if (parsed.success) return parsed.data;
   const messages = parsed.error.issues.map((issue) => {
-    const flag = flagOf.get(issue.path.join('.'));
+    const flag = flagOf.get(issue.path.slice(0, 2).join('.'));
     return flag ? `${flag}: ${describe(issue)}` : `${positionOf(issue)}: ${describe(issue)}`;
   });
   throw new VeronaError('bad_data', messages.join('\n'));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, duration, flag, integer, list, section, size, text } from './fields.ts';
+import { choice, choices, duration, flag, integer, list, section, size, text } from './fields.ts';
 import { limitShape, overrideShape } from './limits.ts';
 
 const http = section('The HTTP listener: writes, queries, health and metrics.', {
@@ -23,7 +23,7 @@ const tsdb = section('The storage engine: write-ahead log, head and local blocks
   ),
   retention_time: duration(
     '24h',
-    'Local blocks older than this leave the disk, after they are in the bucket when there is one.',
+    'Local blocks older than this leave the disk once they are in the bucket; without a bucket their data are gone then.',
   ),
   retention_size: size(
     '0',
@@ -51,7 +51,16 @@ const query = section('Queries: how they are evaluated and how much they may use
   timeout: duration('2m', 'A query that takes longer is ended.'),
   lookback_delta: duration('5m', 'How far back an instant selector looks for the newest sample.'),
   max_samples: integer(50_000_000, 1, 'Samples one query may hold in memory.'),
-  enable_feature: list('Experimental features of PromQL by the names Prometheus gives them.'),
+  enable_feature: choices(
+    [
+      'promql-experimental-functions',
+      'promql-duration-expr',
+      'promql-extended-range-selectors',
+      'promql-binop-fill-modifiers',
+      'promql-delayed-name-removal',
+    ],
+    'Experimental features of PromQL by the names Prometheus gives them.',
+  ),
 });
 
 const objstore = section("The bucket that keeps the blocks, in Thanos' form (`type`, `config`, `prefix`).", {
@@ -92,7 +101,6 @@ const otlp = section('OTLP metrics: how their names become Prometheus names.', {
 export const configSchema = z.strictObject({
   data: section('Where everything on this disk lies.', {
     dir: text('./data', 'The data folder. Made when absent.'),
-    read_only: flag(false, 'Never write: serve what is there, refuse writes.'),
   }),
   http,
   log: section('What is said on standard error.', {
