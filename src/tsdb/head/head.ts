@@ -16,6 +16,7 @@ import { listSegments } from '../wal/segments.ts';
 import { Wal, type WalOptions } from '../wal/wal.ts';
 import { walMetrics } from '../wal/wal-metrics.ts';
 import { BatchAppender } from './batch-appender.ts';
+import { decodeSamples } from './clip-chunk.ts';
 import { ClosedChunks } from './closed-chunks.ts';
 import { type CutOptions, collectSeries, cutHead } from './cut-head.ts';
 import { Deletions } from './deletions.ts';
@@ -119,6 +120,7 @@ export class Head {
     head.#metrics.series.inc(memory.seriesCount);
     head.#keepRefs(replay.aliases);
     await head.#collectEmpty();
+    if (replay.sawLateMarkers) await head.#rewriteLateLog();
     head.#metrics.noteReplay(counts, clock.monotonic() - startedAt);
     return head;
   }
@@ -253,6 +255,23 @@ export class Head {
   /** Other numbers that series have in the log: their records stay until no segment can name them. */
   #keepRefs(refs: readonly number[]): void {
     for (const ref of refs) this.#collectedRefs.set(ref, this.#logs.wal.position.segment);
+  }
+
+  /**
+   * Writes the log of late samples anew, from what is in memory: chunk files go when their samples in order are in blocks,
+   * and a log that leaves samples to them would lose those to a Prometheus that opens the directory later.
+   */
+  async #rewriteLateLog(): Promise<void> {
+    const { late } = this.#logs;
+    if (late === undefined) return;
+    const { segment } = late.position;
+    for (const [slot, chunks] of this.store.late.closeAll()) {
+      const ref = this.store.memory.walRefOf(slot);
+      const floats = chunks.flatMap(decodeSamples).map(({ t, value }) => ({ ref, t, v: value as number }));
+      await late.log([encodeFloats(floats)]);
+    }
+    await late.sync();
+    await late.truncate(segment);
   }
 
   /** Forgets series that the log names but that have no sample after the newest block. */

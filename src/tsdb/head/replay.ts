@@ -53,6 +53,8 @@ export class Replay {
   };
   /** Second and further numbers of series that have several in the log. */
   readonly aliases: number[] = [];
+  /** The log of late samples relies on chunks in `chunks_head/`, as Prometheus writes it. */
+  sawLateMarkers = false;
   readonly #store: HeadStore;
   readonly #found: FoundChunks;
   readonly #closed: ClosedChunks;
@@ -180,10 +182,13 @@ export class Replay {
     else this.counts.skipped++;
   }
 
-  /** The log of late samples has samples only; markers of chunks are not needed, since it has every sample. */
+  /** Prometheus marks which late samples are in chunks; these are not needed here, since the log has every sample. */
   #applyLate(record: Uint8Array): void {
     const type = recordType(record);
-    if (type === RecordType.mmapMarkers) return;
+    if (type === RecordType.mmapMarkers) {
+      this.sawLateMarkers = true;
+      return;
+    }
     if (type !== RecordType.samples) {
       this.counts.badRecords++;
       return;

@@ -60,21 +60,21 @@ export class SeriesTable {
   resolveSent(bytes: Uint8Array, canonical: boolean, policy: SeriesPolicy): number | Refusal {
     let labels: Labels;
     try {
-      if (canonical) labels = decodeLabels(bytes);
-      else {
-        const parsed = parseSentLabels(bytes);
-        if ('duplicate' in parsed) return invalid(`label name "${parsed.duplicate}" is not unique`);
-        labels = parsed;
-      }
+      const parsed = canonical ? decodeLabels(bytes) : parseSentLabels(bytes);
+      if ('duplicate' in parsed) return invalid(`label name "${parsed.duplicate}" is not unique`);
+      labels = parsed;
     } catch (error) {
       return invalid(`invalid labels: ${(error as Error).message}`);
     }
-    return this.resolve(labels, policy);
+    return this.#resolve(labels, canonical ? bytes.slice() : encodeLabels(labels), policy);
   }
 
   /** The slot of a label set, made when `policy` admits it. */
   resolve(labels: Labels, policy: SeriesPolicy): number | Refusal {
-    const bytes = encodeLabels(labels);
+    return this.#resolve(labels, encodeLabels(labels), policy);
+  }
+
+  #resolve(labels: Labels, bytes: Uint8Array, policy: SeriesPolicy): number | Refusal {
     const known = this.memory.find(bytes);
     if (known !== 0) return known;
     if (labels.size === 0) return invalid('empty label set');
