@@ -252,3 +252,20 @@ test('what an appender collected is readable and durable after commit only', asy
     ],
   });
 });
+
+test('late samples whose series the log lost do not become those of a series made later', async () => {
+  const disk = new MemoryDisk();
+  const clock = new TestClock(T0 + HOUR);
+  const options = { limits: { outOfOrderWindowMs: HOUR }, wal: { fsync: 'always' as const } };
+  let db = await openDb(disk, clock, options);
+  await write(db, 'a', [[T0 + HOUR, 1]]);
+  await write(db, 'a', [[T0 + 60_000, 2]]);
+  await db.close();
+  await disk.remove('data/wal');
+  await disk.syncDir('data');
+  db = await openDb(disk, clock, options);
+  await write(db, 'b', [[T0 + HOUR, 3]]);
+  await db.close();
+  db = await openDb(disk, clock, options);
+  expect(await answer(db, ...FOREVER)).toEqual({ '{__name__="b"}': [[T0 + HOUR, 3]] });
+});

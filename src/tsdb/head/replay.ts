@@ -161,11 +161,12 @@ export class Replay {
     this.counts.samples += counts.samples;
     this.counts.unknownRefs += counts.unknownRefs;
     this.counts.skipped += counts.skipped;
-    if (counts.rare === 0) return;
+    if (counts.rare === 0 && counts.unknownRefs === 0) return;
     const { count, refs, times, values } = decodeSamplesRecord(record);
     for (let i = 0; i < count; i++) {
       const slot = this.#slots.get(refs[i]);
-      if (slot !== 0 && this.#store.memory.isRare(slot)) this.#restoreRare(slot, times[i], values[i]);
+      if (slot === 0) this.#store.table.reserveRefs(refs[i]);
+      else if (this.#store.memory.isRare(slot)) this.#restoreRare(slot, times[i], values[i]);
     }
   }
 
@@ -200,9 +201,11 @@ export class Replay {
       });
   }
 
+  /** A number that no series has is not given to a new one either: what the log has under it would become that one's. */
   #withSlot(ref: number, apply: (slot: number) => void): void {
     const slot = this.#slots.get(ref);
-    if (slot === 0) this.counts.unknownRefs++;
-    else apply(slot);
+    if (slot !== 0) return apply(slot);
+    this.counts.unknownRefs++;
+    this.#store.table.reserveRefs(ref);
   }
 }
