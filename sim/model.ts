@@ -6,6 +6,8 @@ interface Sent {
   isSure: boolean;
   /** Writes of it without an answer so far. */
   open: number;
+  /** Times it was sent: a second one may have been stored as a late sample, beside the first. */
+  sends: number;
   /** Older than the newest of its series when it was sent. */
   readonly isLate: boolean;
   deleted: 'no' | 'maybe' | 'yes';
@@ -48,6 +50,7 @@ export class TenantModel {
         values: new Set(),
         isSure: false,
         open: 0,
+        sends: 0,
         isLate: t <= newest,
         deleted: isHidden ? 'maybe' : 'no',
       };
@@ -55,6 +58,7 @@ export class TenantModel {
     } else if (sent.deleted === 'yes') sent.deleted = 'maybe';
     sent.values.add(value);
     sent.open++;
+    sent.sends++;
     this.#newest.set(series, Math.max(newest, t));
   }
 
@@ -71,12 +75,17 @@ export class TenantModel {
     if (--sent.open === 0 && !sent.isSure) this.#series.get(series)?.delete(t);
   }
 
-  /** `isCertain` tells of one sample whether it is surely hidden now. */
-  deleted(deletion: Deletion, isCertain: (t: number) => boolean): void {
+  /**
+   * Samples in the head from `certainFrom` on are surely hidden now; in others, and in late ones, another copy may show
+   * itself later. Minus infinity: all are hidden, infinity: who knows.
+   */
+  deleted(deletion: Deletion, certainFrom: number): void {
     this.#deletions.push(deletion);
+    const isCertain = (t: number, sent: Sent) =>
+      certainFrom === Number.NEGATIVE_INFINITY || (t >= certainFrom && !sent.isLate && sent.sends === 1);
     for (const [t, sent] of this.#series.get(deletion.series) ?? [])
       if (t >= deletion.mint && t <= deletion.maxt && sent.deleted !== 'yes')
-        sent.deleted = isCertain(t) ? 'yes' : 'maybe';
+        sent.deleted = isCertain(t, sent) ? 'yes' : 'maybe';
   }
 
   /** The power failed and logs are not synced: what is not in a block may be lost, deletions included. */

@@ -61,7 +61,7 @@ export function planOf(seed: number, random: Random): Plan {
     fsync: pick('never', 'interval', 'always'),
     segmentBytes: pick(1, 2, 8) * 32_768,
     outOfOrderWindowMs: pick(0, 0.5, 1, 3) * HOUR_MS,
-    retentionMs: pick(0, 2, 3, 4) * HOUR_MS,
+    retentionMs: shipping ? pick(0, 2, 3, 4) * HOUR_MS : 0,
     shipping,
     faultChance: pick(0.01, 0.03, 0.08),
     faults,

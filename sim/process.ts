@@ -6,16 +6,17 @@ import { PlainHeadMemory } from '../src/kernel/plain-head-memory.ts';
 import { WasmHeadMemory } from '../src/kernel/wasm-head-memory.ts';
 import type { Matcher } from '../src/model/matcher.ts';
 import type { Bucket } from '../src/objstore/bucket.ts';
+import type { Clock } from '../src/platform/clock.ts';
 import type { Disk } from '../src/platform/disk.ts';
 import type { HttpResponse } from '../src/platform/http.ts';
 import { Metrics } from '../src/platform/metrics.ts';
 import { SeededRandom } from '../src/platform/random.ts';
-import { Engine } from '../src/promql/engine.ts';
 import { Tenants } from '../src/push/ingester/tenants.ts';
 import { PushMetrics } from '../src/push/push-metrics.ts';
 import { RemoteWriteHandler } from '../src/push/remote-write-handler.ts';
 import { Answerer } from '../src/query/answer.ts';
 import type { QueryJob } from '../src/query/jobs.ts';
+import { jobLimits } from '../src/query/query-limits.ts';
 import { emptyQuerier } from '../src/storage/empty-querier.ts';
 import { mergeQueriers } from '../src/storage/merge.ts';
 import type { Querier, Queryable } from '../src/storage/querier.ts';
@@ -52,6 +53,8 @@ const LOOKBACK_MS = 300_000;
 export class SimProcess {
   readonly life: Life;
   readonly tenants: Tenants;
+  readonly #clock: Clock;
+  readonly #limits: TenantLimits;
   readonly #bucketSync: BucketSync | undefined;
   readonly #write: RemoteWriteHandler;
   readonly #gateway: StoreGateway | undefined;
@@ -70,7 +73,9 @@ export class SimProcess {
     const reached = new ProcessBucket(bucket, life, new SeededRandom(seed + 2));
     const log = new TraceLog(trace);
     const metrics = new Metrics();
+    this.#clock = clock;
     const limits = new TenantLimits({ out_of_order_time_window: plan.outOfOrderWindowMs });
+    this.#limits = limits;
     this.#bucketSync = plan.shipping
       ? new BucketSync(
           new BucketBlocks({ ignoreDeletionMarksDelayMs: 0 }, { bucket: reached, clock, log, metrics }),
@@ -116,7 +121,7 @@ export class SimProcess {
       ? new StoreGateway({ cacheDir: CACHE_DIR }, { bucket: reached, disk, log })
       : undefined;
     this.#sources = new ViewSources(disk, PAGE_CACHE_BYTES);
-    this.#answerer = new Answerer(new Engine({ lookbackDeltaMs: LOOKBACK_MS, clock }), LOOKBACK_MS);
+    this.#answerer = new Answerer({ clock }, LOOKBACK_MS);
   }
 
   async start(): Promise<void> {
@@ -148,7 +153,8 @@ export class SimProcess {
         return structuredClone(reply, { transfer: [...transfer] });
       };
       const { signal } = new AbortController();
-      const { parts } = await this.#answerer.answer(job, this.#queryable(tenant, view, ask), signal);
+      const limits = jobLimits(this.#limits.of(tenant), this.#clock.now());
+      const { parts } = await this.#answerer.answer(job, limits, this.#queryable(tenant, view, ask), signal);
       return Buffer.concat(parts).toString();
     } finally {
       pinned.release();
@@ -166,7 +172,7 @@ export class SimProcess {
   ): Queryable {
     const querier = async (mint: number, maxt: number): Promise<Querier> => {
       const queriers = local ? await this.#sources.queriers(local, ask, mint, maxt) : [];
-      const localUlids = new Set(local?.blocks.map((block) => block.ulid));
+      const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
       if (this.#gateway && bucketBlocks.length > 0)
         queriers.push(this.#gateway.querier(tenant, { blocks: bucketBlocks, localUlids }, mint, maxt));
       if (warnings.length > 0) queriers.push(emptyQuerier(warnings));

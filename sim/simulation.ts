@@ -181,20 +181,27 @@ class Simulation {
     const labels = (this.#traffic.get(tenant) as Traffic).anyLabels();
     const maxt = this.#clock.now() - Math.floor(this.#random.next() * 2 * HOUR_MS);
     const mint = maxt - Math.floor(this.#random.next() * HOUR_MS);
-    const durableUntil = this.#durableUntil.get(tenant) ?? Number.NEGATIVE_INFINITY;
     const deletion = { series: labels.toString(), mint, maxt };
     const matcher = new Matcher('=', 'pod', labels.get('pod'));
     const model = this.#modelOf(tenant);
     // Until it is answered nobody knows.
-    model.deleted(deletion, () => false);
+    model.deleted(deletion, Number.POSITIVE_INFINITY);
     const done = await this.#within(QUERY_PATIENCE_MS, async (process) => {
-      await process.deleteSeries(tenant, matcher, mint, maxt);
-      return true;
+      try {
+        await process.deleteSeries(tenant, matcher, mint, maxt);
+        return true;
+      } catch (error) {
+        return (error as Error).message;
+      }
     });
     this.#trace.note(`delete ${tenant} ${deletion.series} ${mint} … ${maxt}: ${done ?? 'no answer'}`);
     // Copies in the bucket stay as they are and are read once the local ones are gone.
-    const isCertain = (t: number) => this.#plan.retentionMs === 0 || t >= durableUntil;
-    if (done === true) model.deleted(deletion, isCertain);
+    this.#noteDurable();
+    const certainFrom =
+      this.#plan.retentionMs === 0
+        ? Number.NEGATIVE_INFINITY
+        : (this.#durableUntil.get(tenant) ?? START_MS - 24 * HOUR_MS);
+    if (done === true) model.deleted(deletion, certainFrom);
   }
 
   async #checkAll(mustBeComplete: boolean): Promise<void> {
