@@ -42,6 +42,28 @@ export class LabelColumn {
     return new LabelColumn(labels.length, undefined, undefined, undefined, [...labels], false);
   }
 
+  /** The rows of several columns one after the other; still undecoded when all are. */
+  static concat(columns: readonly LabelColumn[]): LabelColumn {
+    if (columns.length === 1) return columns[0];
+    const hidden = columns.length > 0 && columns[0].metadataHidden;
+    if (columns.some((column) => column.#bytes === undefined || column.metadataHidden !== hidden))
+      return LabelColumn.from(columns.flatMap((column) => column.toArray()));
+    const count = columns.reduce((sum, column) => sum + column.count, 0);
+    const { bytes, baseOf } = joinBytes(columns.map((column) => column.#bytes!));
+    const starts = new Uint32Array(count);
+    const ends = new Uint32Array(count);
+    const decoded: (Labels | undefined)[] = [];
+    for (const column of columns) {
+      const base = baseOf.get(column.#bytes!)!;
+      for (let i = 0; i < column.count; i++) {
+        starts[decoded.length] = base + column.#starts![i];
+        ends[decoded.length] = base + column.#ends![i];
+        decoded.push(column.#decoded[i]);
+      }
+    }
+    return new LabelColumn(count, bytes, starts, ends, decoded, hidden);
+  }
+
   at(i: number): Labels {
     let labels = this.#decoded[i];
     if (labels === undefined) {
@@ -91,4 +113,19 @@ export interface ByteRange {
   bytes: Uint8Array;
   start: number;
   end: number;
+}
+
+/** Different arrays one after the other, and where each begins. Columns cut from one batch share theirs. */
+function joinBytes(parts: readonly Uint8Array[]): { bytes: Uint8Array; baseOf: Map<Uint8Array, number> } {
+  const baseOf = new Map<Uint8Array, number>();
+  let size = 0;
+  for (const part of parts) {
+    if (baseOf.has(part)) continue;
+    baseOf.set(part, size);
+    size += part.length;
+  }
+  if (baseOf.size === 1) return { bytes: parts[0], baseOf };
+  const bytes = new Uint8Array(size);
+  for (const [part, base] of baseOf) bytes.set(part, base);
+  return { bytes, baseOf };
 }

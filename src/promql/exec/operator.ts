@@ -20,10 +20,7 @@ export async function collect(operator: Operator, context: QueryContext): Promis
     context.hold(countSamples(batch));
     batches.push(batch);
   }
-  const labels =
-    batches.length === 1
-      ? batches[0].labels
-      : LabelColumn.from(batches.flatMap((batch) => batch.labels.toArray()));
+  const labels = LabelColumn.concat(batches.map((batch) => batch.labels));
   return concatBatches(batches, labels, operator.grid.count);
 }
 

@@ -38,6 +38,8 @@ export class QueryContext {
   readonly #clock: Clock | undefined;
   readonly #deadline: number;
   readonly #annotations = new Map<string, Annotation>();
+  /** Whose chunks the kernel holds. */
+  openedBlock: object | undefined;
   #sliceEnd = 0;
   #held = 0;
   #peak = 0;

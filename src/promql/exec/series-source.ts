@@ -60,8 +60,11 @@ export class SeriesBlock {
     this.labels = LabelColumn.fromBytes(batch.labelBytes, batch.labelOffsets, batch.seriesCount);
   }
 
+  /** Costs a copy of the chunks, unless no other block was opened since. */
   open(): void {
+    if (this.#context.openedBlock === this) return;
     this.#decoder.open(this.#batch);
+    this.#context.openedBlock = this;
   }
 
   /** Whether all of a series' chunks are of floats, so that the kernel can evaluate it. */

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { Engine } from '../engine.ts';
+
+const RANGE = { startMs: 600_000, endMs: 1_200_000, stepMs: 60_000 };
+
+function explain(query: string): string[] {
+  return new Engine().explain(query, RANGE).split('\n');
+}
+
+test('windows are read from one range before the first step, its left end excluded', () => {
+  expect(explain('sum by (job) (rate(up[5m] offset 1m))')).toEqual([
+    'aggregate sum by (job)',
+    '  call rate',
+    '    windows of 300000ms of {__name__="up"} offset 60000ms [240001, 1140000]',
+  ]);
+});
+
+test('arithmetic on literals is done once', () => {
+  expect(explain('up * (2 ^ 3 - -1)')).toEqual([
+    'binary *',
+    '  select {__name__="up"} [300001, 1200000]',
+    '  number 9',
+  ]);
+});
+
+test('what does not vary with time is evaluated once', () => {
+  expect(explain('sum(up @ 300) + up')).toEqual([
+    'binary + one-to-one',
+    '  once',
+    '    aggregate sum by ()',
+    '      select {__name__="up"} at 300000 [1, 300000]',
+    '  select {__name__="up"} [300001, 1200000]',
+  ]);
+});
+
+test('functions of the evaluation time are not taken to be constant', () => {
+  expect(explain('timestamp(up @ 300)')[0]).toBe('call timestamp');
+});
+
+test('matchers of one side of a join are asked of the other', () => {
+  expect(explain('rate(a{x="1", y="2"}[1m]) / on (x) b')).toEqual([
+    'binary / on (x) one-to-one',
+    '  call rate',
+    '    windows of 60000ms of {x="1", y="2", __name__="a"} [540001, 1200000]',
+    '  select {__name__="b", x="1"} [300001, 1200000]',
+  ]);
+});
+
+test.each(['a{x="1"} or b', 'a{x="1"} unless b', 'absent(a{x="1"}) * b', 'sum(a{x="1"}) * b'])(
+  'no matcher crosses %s',
+  (query) => {
+    expect(explain(query).filter((line) => line.includes('"b"'))).toEqual([
+      '  select {__name__="b"} [300001, 1200000]',
+    ]);
+  },
+);
+
+test('equal aggregations run once, equal selectors that stream do not', () => {
+  const lines = explain('sum(up) / (sum(up) + count(up))');
+  expect(lines.filter((line) => line.includes('shared'))).toHaveLength(2);
+  expect(explain('sum(up) / count(up)').join()).not.toContain('shared');
+});
+
+test('a subquery is evaluated on multiples of its step', () => {
+  expect(explain('max_over_time(up[7m:2m])')).toEqual([
+    'call max_over_time',
+    '  subquery range 420000ms step 120000ms',
+    '    select {__name__="up"} [-59999, 1200000]',
+  ]);
+});
+
+test('histograms of which only the count is wanted are marked, but not below a subquery', () => {
+  expect(explain('histogram_count(rate(h[5m]))')[2]).toContain('statistics only');
+  expect(explain('histogram_count(rate(h[5m:1m]))').join()).not.toContain('statistics only');
+});
