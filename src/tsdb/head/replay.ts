@@ -204,7 +204,10 @@ export class Replay {
   /** A number that no series has is not given to a new one either: what the log has under it would become that one's. */
   #withSlot(ref: number, apply: (slot: number) => void): void {
     const slot = this.#slots.get(ref);
-    if (slot !== 0) return apply(slot);
+    if (slot !== 0) {
+      apply(slot);
+      return;
+    }
     this.counts.unknownRefs++;
     this.#store.table.reserveRefs(ref);
   }
