@@ -124,8 +124,13 @@ class Matching {
     const { presence } = this.#many;
     if (this.#matching.fillLeft !== undefined || this.#matching.fillRight !== undefined)
       return occupied.fill(1);
-    for (let cell = 0; cell < presence.length; cell++)
-      if (presence[cell] !== Presence.none) occupied[cell % this.#steps] = 1;
+    let missing = this.#steps;
+    for (let row = 0; row < this.#many.count && missing > 0; row++)
+      for (let i = 0; i < this.#steps; i++)
+        if (occupied[i] === 0 && presence[row * this.#steps + i] !== Presence.none) {
+          occupied[i] = 1;
+          missing--;
+        }
     return occupied;
   }
 

@@ -90,11 +90,13 @@ export class Repeat implements Operator {
   }
 }
 
-/** The results of one operator for several readers, each of which gets its own copy. */
+/** The results of one operator for several readers; each gets its own copy, and the last one the results themselves. */
 export class SharedResult {
   readonly #operator: Operator;
   readonly #context: QueryContext;
   #rows: Promise<Batch> | undefined;
+  /** Readers that have not read yet. */
+  #waiting = 0;
 
   constructor(operator: Operator, context: QueryContext) {
     this.#operator = operator;
@@ -102,9 +104,12 @@ export class SharedResult {
   }
 
   reader(): Operator {
+    this.#waiting++;
     return new Deferred(this.#operator.grid, async () => {
       this.#rows ??= collect(this.#operator, this.#context);
       const rows = await this.#rows;
+      this.#waiting--;
+      if (this.#waiting === 0) return rows;
       return {
         ...rows,
         values: rows.values.slice(),
