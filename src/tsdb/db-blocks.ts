@@ -11,6 +11,8 @@ import { SeriesEntry } from './index/index-format.ts';
 
 const CREATION_SUFFIX = '.tmp-for-creation';
 const DELETION_SUFFIX = '.tmp-for-deletion';
+/** The last one: files that are replaced as a whole, and checkpoints. */
+const UNFINISHED_SUFFIXES = [CREATION_SUFFIX, DELETION_SUFFIX, '.tmp'];
 
 /** A local block with its size on disk. */
 export interface LocalBlock {
@@ -38,12 +40,9 @@ export class DbBlocks {
   /** Opens the blocks present, and removes what an interrupted write or removal left. */
   static async open(disk: Disk, dir: string, cache: PageCache, log: Logger): Promise<DbBlocks> {
     const blocks = new DbBlocks(disk, dir, cache, log);
-    for (const { name, isDirectory } of await disk.list(dir)) {
-      if (!isDirectory) continue;
-      if (name.endsWith(CREATION_SUFFIX) || name.endsWith(DELETION_SUFFIX))
-        await disk.remove(`${dir}/${name}`);
-      else if (isUlid(name)) await blocks.#openPresent(name);
-    }
+    await removeUnfinished(disk, dir, 1);
+    for (const { name, isDirectory } of await disk.list(dir))
+      if (isDirectory && isUlid(name)) await blocks.#openPresent(name);
     return blocks;
   }
 
@@ -150,6 +149,15 @@ async function deleteFrom(
   }
   await writeTombstones(disk, block.dir, tombstones);
   block.replaceTombstones(tombstones);
+}
+
+/** Removes what interrupted writes and removals left in a folder and, `depth` levels down, in those in it. */
+async function removeUnfinished(disk: Disk, dir: string, depth: number): Promise<void> {
+  for (const { name, isDirectory } of await disk.list(dir)) {
+    const path = `${dir}/${name}`;
+    if (UNFINISHED_SUFFIXES.some((suffix) => name.endsWith(suffix))) await disk.remove(path);
+    else if (isDirectory && depth > 0) await removeUnfinished(disk, path, depth - 1);
+  }
 }
 
 /** Bytes of the files in a folder and the folders in it. */

@@ -269,3 +269,23 @@ test('late samples whose series the log lost do not become those of a series mad
   db = await openDb(disk, clock, options);
   expect(await answer(db, ...FOREVER)).toEqual({ '{__name__="b"}': [[T0 + HOUR, 3]] });
 });
+
+test('what interrupted writes left is gone after the next start', async () => {
+  const disk = new MemoryDisk();
+  const db = await openDb(disk, new TestClock(T0 + HOUR));
+  await write(db, 'a', [[T0, 1]]);
+  await db.close();
+  const left = [
+    'data/01HF7WTK10R3H52KGNW7N1SZDZ.tmp-for-creation/index',
+    'data/01HF7WTK10R3H52KGNW7N1SZDZ.tmp-for-deletion/index',
+    'data/wal/checkpoint.00000003.tmp/00000000',
+    'data/thanos.shipper.json.1f.tmp',
+  ];
+  for (const path of left) {
+    await disk.makeDir(path.slice(0, path.lastIndexOf('/')));
+    await disk.writeFileAtomic(path, new Uint8Array(3));
+  }
+  const again = await openDb(disk, new TestClock(T0 + HOUR));
+  for (const path of left) expect(await disk.stat(path), path).toBeUndefined();
+  expect(await answer(again, ...FOREVER)).toEqual({ '{__name__="a"}': [[T0, 1]] });
+});
