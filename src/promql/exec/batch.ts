@@ -40,7 +40,7 @@ export function newBatch(
 }
 
 /** Whether a row has any sample. */
-export function rowHasSamples(batch: Batch, row: number): boolean {
+function rowHasSamples(batch: Batch, row: number): boolean {
   const end = (row + 1) * batch.steps;
   for (let cell = row * batch.steps; cell < end; cell++)
     if (batch.presence[cell] !== Presence.none) return true;
@@ -55,7 +55,7 @@ export function countSamples(batch: Batch): number {
 }
 
 /** Copies the cells of one row into a row of another batch with as many steps, which must have a histogram column if this has. */
-export function copyRow(from: Batch, row: number, to: Batch, toRow: number): void {
+function copyRow(from: Batch, row: number, to: Batch, toRow: number): void {
   const { steps } = from;
   const start = row * steps;
   to.values.set(from.values.subarray(start, start + steps), toRow * steps);

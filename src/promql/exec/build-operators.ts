@@ -1,6 +1,4 @@
 import { VeronaError } from '../../model/errors.ts';
-import { Labels as LabelSet, type Labels, METRIC_NAME } from '../../model/labels.ts';
-import { assert } from '../../platform/assert.ts';
 import { negateHistogram } from '../functions/histogram-binary.ts';
 import { windowFunction } from '../functions/window-functions.ts';
 import { isSetOperator } from '../parser/ast.ts';
@@ -10,7 +8,6 @@ import {
   type CallPlan,
   type PlanNode,
   planType,
-  type SelectorSource,
   type SubqueryPlan,
   type WindowsPlan,
 } from '../plan/node.ts';
@@ -23,6 +20,7 @@ import { InstantSelect } from './instant-select.ts';
 import { Join } from './join.ts';
 import { DropNames } from './merge-rows.ts';
 import { collectScalar, type Operator } from './operator.ts';
+import { absentLabels, namesStayDistinct, oneNameOf, stringOf } from './plan-facts.ts';
 import type { QueryContext } from './query-context.ts';
 import { ranking } from './ranking.ts';
 import { floatOperation, keepsName } from './scalar-binary.ts';
@@ -147,55 +145,4 @@ export class OperatorBuilder {
     const inner = subqueryGrid(outer, node.range, node.step, node.offset);
     return new SubqueryWindows(this.context, node, this.build(node.child, inner));
   }
-}
-
-export function stringOf(node: PlanNode): string {
-  assert(node.kind === 'string', 'a string argument is a literal');
-  return node.value;
-}
-
-/** Whether the rows of a node stay distinct without their metadata labels. */
-function namesStayDistinct(node: PlanNode): boolean {
-  switch (node.kind) {
-    case 'select':
-    case 'windows':
-      return hasOneName(node.source);
-    case 'subquery':
-    case 'negate':
-    case 'step-invariant':
-    case 'shared':
-      return namesStayDistinct(node.child);
-    case 'aggregate':
-      return (
-        (!node.grouping.includes(METRIC_NAME) || node.without) &&
-        !['topk', 'bottomk', 'limitk', 'limit_ratio', 'count_values'].includes(node.op)
-      );
-    default:
-      return false;
-  }
-}
-
-function hasOneName({ matchers }: SelectorSource): boolean {
-  return matchers.some(({ name, type }) => name === METRIC_NAME && type === '=');
-}
-
-function oneNameOf(node: PlanNode): string | undefined {
-  if (node.kind !== 'windows') return undefined;
-  return node.source.matchers.find(({ name, type }) => name === METRIC_NAME && type === '=')?.value;
-}
-
-/** The labels that an absent series would have: those a selector pins to one value. */
-export function absentLabels(node: PlanNode): Labels {
-  const source = sourceBelow(node);
-  if (source === undefined) return LabelSet.empty;
-  const named = source.matchers.filter(({ name }) => name !== METRIC_NAME);
-  const pinned = named.filter(
-    ({ name, type }) => type === '=' && named.filter((other) => other.name === name).length === 1,
-  );
-  return LabelSet.from(pinned.map(({ name, value }) => [name, value] as const));
-}
-
-function sourceBelow(node: PlanNode): SelectorSource | undefined {
-  if (node.kind === 'select' || node.kind === 'windows') return node.source;
-  return node.kind === 'step-invariant' || node.kind === 'shared' ? sourceBelow(node.child) : undefined;
 }

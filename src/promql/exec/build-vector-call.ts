@@ -3,13 +3,14 @@ import { assert } from '../../platform/assert.ts';
 import { DATES } from '../functions/dates.ts';
 import { CLAMPING, MATH } from '../functions/math.ts';
 import { type CallPlan, type PlanNode, planType, type SelectPlan } from '../plan/node.ts';
-import { absentLabels, type OperatorBuilder, stringOf } from './build-operators.ts';
+import type { OperatorBuilder } from './build-operators.ts';
 import { CellMap } from './cell-map.ts';
 import { type Grid, timeAt } from './grid.ts';
 import { histogramCall } from './histogram-functions.ts';
 import { infoCall } from './info.ts';
 import { labelJoin, labelReplace } from './label-functions.ts';
 import { collectScalar, type Operator } from './operator.ts';
+import { absentLabels, stringOf } from './plan-facts.ts';
 import { absentRow, scalarFromVector, scalarOf, scalarRow } from './scalars.ts';
 import { sortByLabels, sortByValue } from './sorting.ts';
 

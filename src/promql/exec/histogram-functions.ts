@@ -24,11 +24,12 @@ import {
 } from '../functions/classic-histogram.ts';
 import type { Span } from '../parser/ast.ts';
 import type { CallPlan } from '../plan/node.ts';
-import { type OperatorBuilder, stringOf } from './build-operators.ts';
+import type { OperatorBuilder } from './build-operators.ts';
 import { CellMap } from './cell-map.ts';
 import { type Grid, timeAt } from './grid.ts';
 import { type HistogramFunction, HistogramRows } from './histogram-call.ts';
 import { collect, collectScalar, Deferred, type Operator } from './operator.ts';
+import { stringOf } from './plan-facts.ts';
 import type { QueryContext } from './query-context.ts';
 import { RowBuilder } from './row-builder.ts';
 

@@ -1,5 +1,5 @@
 import { VeronaError } from '../../model/errors.ts';
-import { type Batch, newBatch, Presence, pickRows, setFloat, setHistogram } from './batch.ts';
+import { type Batch, newBatch, Presence, setFloat, setHistogram } from './batch.ts';
 import type { Grid } from './grid.ts';
 import { LabelColumn } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
@@ -97,10 +97,4 @@ export function dropMarkedNames(batch: Batch): Batch {
     Array.from(nameDropped, (dropped, row) => (dropped ? hidden.at(row) : batch.labels.at(row))),
   );
   return mergeRows({ ...batch, labels, nameDropped: undefined });
-}
-
-/** Rows with samples only, in the order of their label sets. */
-export function sortRows(batch: Batch, compare: (a: number, b: number) => number): Batch {
-  const rows = Array.from({ length: batch.count }, (_, row) => row).sort(compare);
-  return pickRows(batch, rows);
 }

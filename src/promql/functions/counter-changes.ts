@@ -1,7 +1,7 @@
 import { detectReset } from '../../model/histogram-reset.ts';
 import { equalHistograms } from '../../model/histogram-shape.ts';
-import { firstIndex } from './extended-rate.ts';
 import type { Window, WindowFunction } from './window.ts';
+import { firstIndex } from './window-ends.ts';
 
 /** `changes`: how often a sample differs from the one before it; a change between float and histogram counts. */
 export function changes(anchored: boolean): WindowFunction {

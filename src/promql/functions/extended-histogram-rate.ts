@@ -7,11 +7,11 @@ import {
 } from '../../model/histogram-math.ts';
 import { detectReset } from '../../model/histogram-reset.ts';
 import { compactHistogram, usesCustomBuckets } from '../../model/histogram-shape.ts';
-import { firstIndex, lastIndex } from './extended-rate.ts';
+import type { RateKind } from './extrapolation.ts';
 import { remarkReconciled, warnNotCounter, warnNotGauge } from './histogram-rate.ts';
-import type { RateKind } from './rate.ts';
 import { warnMixedSchemas } from './remarks.ts';
 import type { Window } from './window.ts';
+import { firstIndex, lastIndex } from './window-ends.ts';
 
 /** `rate`, `increase` and `delta` of the histograms of an `anchored` or `smoothed` window; see `extendedRate`. */
 export function extendedHistogramRate(w: Window, kind: RateKind, smoothed: boolean): 0 | 2 {

@@ -1,7 +1,8 @@
 import { extendedHistogramRate } from './extended-histogram-rate.ts';
-import type { RateKind } from './rate.ts';
+import type { RateKind } from './extrapolation.ts';
 import { warnMixed } from './remarks.ts';
 import type { Window, WindowFunction } from './window.ts';
+import { between, firstIndex, lastIndex } from './window-ends.ts';
 
 /**
  * `rate`, `increase` and `delta` of an `anchored` or `smoothed` range: no extrapolation. The value at an end of the
@@ -22,27 +23,6 @@ export function extendedRate(kind: RateKind, smoothed: boolean): WindowFunction 
     w.value = kind.isRate ? change / ((w.end - w.start) / 1000) : change;
     return 1;
   };
-}
-
-/** The last sample at or before `start`, or else the first there is. */
-export function firstIndex(times: ArrayLike<number>, from: number, to: number, start: number): number {
-  let first = from;
-  while (first + 1 < to && times[first + 1] <= start) first++;
-  return first;
-}
-
-/** The last sample; for a smoothed range the first at or after `end`, if there is one. */
-export function lastIndex(
-  times: ArrayLike<number>,
-  first: number,
-  to: number,
-  end: number,
-  smoothed: boolean,
-): number {
-  if (!smoothed) return to - 1;
-  let last = first;
-  while (last < to - 1 && times[last] < end) last++;
-  return last;
 }
 
 function floatChange(w: Window, first: number, last: number, isCounter: boolean, smoothed: boolean): number {
@@ -77,9 +57,4 @@ function resetCorrection(w: Window, first: number, last: number, left: number, r
     previous = w.floats[i];
   }
   return right < previous ? correction + previous : correction;
-}
-
-/** The value at `t` on the line through two points. */
-export function between(t0: number, v0: number, t1: number, v1: number, t: number): number {
-  return v0 + ((v1 - v0) * (t - t0)) / (t1 - t0);
 }

@@ -8,7 +8,7 @@ import {
 import { detectReset } from '../../model/histogram-reset.ts';
 import { compactHistogram, usesCustomBuckets } from '../../model/histogram-shape.ts';
 import { infoText, warningText } from '../annotations.ts';
-import { extrapolation, type RateKind } from './rate.ts';
+import { extrapolation, type RateKind } from './extrapolation.ts';
 import { warnMixedSchemas } from './remarks.ts';
 import type { Window } from './window.ts';
 
@@ -84,7 +84,7 @@ export function remarkReconciled(w: Window, operation: 'addition' | 'subtraction
 }
 
 /** No observations, in the layout of another histogram. */
-export function emptyLike(histogram: FloatHistogram): FloatHistogram {
+function emptyLike(histogram: FloatHistogram): FloatHistogram {
   return {
     ...histogram,
     counterResetHint: 'unknown',

@@ -3,8 +3,8 @@ import { scaleHistogram } from '../../model/histogram-math.ts';
 import { detectReset } from '../../model/histogram-reset.ts';
 import { usesCustomBuckets } from '../../model/histogram-shape.ts';
 import { betweenHistograms } from './extended-histogram-rate.ts';
-import { between } from './extended-rate.ts';
 import type { SeriesSamples } from './window.ts';
+import { between } from './window-ends.ts';
 
 /**
  * The value of a smoothed selector at `t`: on the line between the samples around it, each at most `lookback` away

@@ -1,9 +1,10 @@
 import { VeronaError } from '../../model/errors.ts';
 import { changes, resets } from './counter-changes.ts';
 import { extendedRate } from './extended-rate.ts';
+import type { RateKind } from './extrapolation.ts';
 import { instantRate } from './instant-rate.ts';
 import { OVER_TIME } from './over-time.ts';
-import { extrapolatedRate, type RateKind } from './rate.ts';
+import { extrapolatedRate } from './rate.ts';
 import { deriv, predictLinear } from './regression.ts';
 import { doubleExponentialSmoothing } from './smoothing.ts';
 import type { WindowFunction } from './window.ts';

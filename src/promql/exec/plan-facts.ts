@@ -1,0 +1,54 @@
+import { Labels, METRIC_NAME } from '../../model/labels.ts';
+import { assert } from '../../platform/assert.ts';
+import type { PlanNode, SelectorSource } from '../plan/node.ts';
+
+export function stringOf(node: PlanNode): string {
+  assert(node.kind === 'string', 'a string argument is a literal');
+  return node.value;
+}
+
+/** Whether the rows of a node stay distinct without their metadata labels. */
+export function namesStayDistinct(node: PlanNode): boolean {
+  switch (node.kind) {
+    case 'select':
+    case 'windows':
+      return hasOneName(node.source);
+    case 'subquery':
+    case 'negate':
+    case 'step-invariant':
+    case 'shared':
+      return namesStayDistinct(node.child);
+    case 'aggregate':
+      return (
+        (!node.grouping.includes(METRIC_NAME) || node.without) &&
+        !['topk', 'bottomk', 'limitk', 'limit_ratio', 'count_values'].includes(node.op)
+      );
+    default:
+      return false;
+  }
+}
+
+function hasOneName({ matchers }: SelectorSource): boolean {
+  return matchers.some(({ name, type }) => name === METRIC_NAME && type === '=');
+}
+
+export function oneNameOf(node: PlanNode): string | undefined {
+  if (node.kind !== 'windows') return undefined;
+  return node.source.matchers.find(({ name, type }) => name === METRIC_NAME && type === '=')?.value;
+}
+
+/** The labels that an absent series would have: those a selector pins to one value. */
+export function absentLabels(node: PlanNode): Labels {
+  const source = sourceBelow(node);
+  if (source === undefined) return Labels.empty;
+  const named = source.matchers.filter(({ name }) => name !== METRIC_NAME);
+  const pinned = named.filter(
+    ({ name, type }) => type === '=' && named.filter((other) => other.name === name).length === 1,
+  );
+  return Labels.from(pinned.map(({ name, value }) => [name, value] as const));
+}
+
+function sourceBelow(node: PlanNode): SelectorSource | undefined {
+  if (node.kind === 'select' || node.kind === 'windows') return node.source;
+  return node.kind === 'step-invariant' || node.kind === 'shared' ? sourceBelow(node.child) : undefined;
+}
