@@ -79,6 +79,8 @@ function seriesText(name: string, labels: Labels): string {
   const pairs: string[] = LEGACY_METRIC.test(name) ? [] : [quoted(name)];
   for (const [key, value] of labels)
     if (key !== METRIC_NAME) pairs.push(`${LEGACY_LABEL.test(key) ? key : quoted(key)}=${quoted(value)}`);
+  // An empty label keeps the scraper with `honor_labels` from writing the address of this process into its place.
+  if (labels.get('instance') === '') pairs.push('instance=""');
   const head = LEGACY_METRIC.test(name) ? name : '';
   return pairs.length > 0 ? `${head}{${pairs.join(',')}}` : head;
 }
