@@ -1,5 +1,6 @@
 import type { BucketSync } from '../../blocks/bucket-sync.ts';
 import { Shipper, type ShipperDeps } from '../../blocks/shipper.ts';
+import { VeronaError } from '../../model/errors.ts';
 
 export interface TenantShipperDeps extends ShipperDeps {
   readonly bucketSync: BucketSync;
@@ -43,7 +44,7 @@ export class TenantShipper {
     this.#cancelTimer();
     if (this.#stopping.signal.aborted) return;
     this.#round = this.#round
-      .then(() => this.ship())
+      .then(() => this.#ship())
       .catch((error: unknown) => {
         if (!this.#stopping.signal.aborted)
           this.#deps.log.warn('blocks were not shipped; the next round tries again', {
@@ -56,10 +57,22 @@ export class TenantShipper {
       });
   }
 
-  /** Ships what there is; resolves when the bucket has it and lists it. */
-  async ship(): Promise<void> {
-    const { uploaded } = await this.#shipper.sync({ signal: this.#stopping.signal });
+  /** Resolves when the bucket has every block finished by now, and lists it. Throws `unavailable` when it does not get there. */
+  async shipAll(): Promise<void> {
+    // A round under way is joined; it may have begun before the newest block, so another one follows.
+    const failed = [...(await this.#ship()), ...(await this.#ship())];
+    if (failed.length > 0)
+      throw new VeronaError(
+        'unavailable',
+        `blocks ${[...new Set(failed)].join(', ')} of tenant ${this.#tenant} are not in the bucket yet, see the log; the next round tries again`,
+      );
+  }
+
+  /** Ships what there is and resolves with the blocks that failed. */
+  async #ship(): Promise<readonly string[]> {
+    const { uploaded, failed } = await this.#shipper.sync({ signal: this.#stopping.signal });
     if (uploaded > 0) await this.#deps.bucketSync.refresh(this.#tenant);
+    return failed;
   }
 
   async stop(): Promise<void> {

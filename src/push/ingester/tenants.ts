@@ -102,12 +102,12 @@ export class Tenants implements TenantStorage {
     };
   }
 
-  /** Makes blocks of everything in memory and ships them: before a move, or for a test. */
+  /** Makes blocks of everything in memory and ships them: before a move, or for a test. Throws when one did not get there. */
   async flush(tenant: string): Promise<void> {
     const found = this.#open.get(tenant);
     if (!found) return;
     await found.db.flush();
-    await found.shipper?.ship();
+    await found.shipper?.shipAll();
   }
 
   async #openTenant(tenant: string): Promise<Tenant> {
