@@ -1,5 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { difference, differences, type Moment, readQueries } from './compare.ts';
 import { type Peer, startPrometheus, startVerona } from './peers.ts';
@@ -11,7 +12,11 @@ import { type Radosgw, startRadosgw } from './radosgw.ts';
  * The main job with real programs: Prometheus scrapes node_exporter, itself and Verona every second, and pushes. Then
  * every query has the same answer in both – live, after kill -9, from a block, and from the bucket on another machine.
  */
-const SCRAPED_SECONDS = 85;
+const SCRAPED_SECONDS = 88;
+/** With windows of 30 s no query reaches back to where series begin: there 2.42 extrapolates counters further than 3. */
+const RANGE_SECONDS = 45;
+const BUCKET = 'verona-main-job';
+mkdirSync(join(import.meta.dirname, '../.cache'), { recursive: true });
 const folder = mkdtempSync(join(import.meta.dirname, '../.cache/e2e-'));
 const queries = readQueries();
 
@@ -24,6 +29,7 @@ let moment: Moment;
 
 beforeAll(async () => {
   gateway = await startRadosgw();
+  await createBucket();
   const exporterPort = await freePort();
   exporter = new RealProcess('node_exporter', await program('node_exporter'), [
     `--web.listen-address=127.0.0.1:${exporterPort}`,
@@ -55,8 +61,8 @@ describe('what Prometheus scraped and pushed', () => {
   }, 180_000);
 
   test('has the same answers after the head became a block', async () => {
-    const response = await fetch(`${verona.url}/ingester/flush?wait=true`, { method: 'POST' });
-    expect(await response.text()).toContain('flushed');
+    const response = await fetch(`${verona.url}/ingester/flush`, { method: 'POST' });
+    expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('flushed')]);
     await compareAll();
   }, 180_000);
 
@@ -72,11 +78,22 @@ async function compareAll(): Promise<void> {
   expect(found, `${found.length} of ${queries.length} differ:\n${found.join('\n')}`).toEqual([]);
 }
 
+async function createBucket(): Promise<void> {
+  const client = new S3Client({
+    endpoint: gateway.endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: gateway.accessKey, secretAccessKey: gateway.secretKey },
+  });
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  client.destroy();
+}
+
 function startOnBucket(name: string): Promise<Peer> {
   const bucket = [
     'type: S3',
     'config:',
-    '  bucket: verona-main-job',
+    `  bucket: ${BUCKET}`,
     `  endpoint: ${gateway.endpoint.replace('http://', '')}`,
     `  access_key: ${gateway.accessKey}`,
     `  secret_key: ${gateway.secretKey}`,
@@ -111,7 +128,7 @@ async function quietMoment(): Promise<Moment> {
     distance(b) > distance(a) ? b : a,
   );
   const time = Math.floor(Date.now() / 1000) - 3 + best / 1000;
-  return { time, rangeSeconds: 50, stepSeconds: 5 };
+  return { time, rangeSeconds: RANGE_SECONDS, stepSeconds: 5 };
 }
 
 /** Resolves when Verona has what Prometheus had scraped at the moment. */
