@@ -1,5 +1,5 @@
 import type { HeadMemory, HeadMemoryOptions } from '../../kernel/head-memory.ts';
-import { VeronaError } from '../../model/errors.ts';
+import { VeronaError, wrapError } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Disk } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -144,7 +144,13 @@ export class Tenants implements TenantStorage {
         canDelete: (ulid) => shipping === undefined || (shipper?.isSafe(ulid) ?? false),
       },
     });
-    if (shipping) shipper = await TenantShipper.start({ tenant, dir }, { ...this.#deps, ...shipping, log });
+    try {
+      if (shipping) shipper = await TenantShipper.start({ tenant, dir }, { ...this.#deps, ...shipping, log });
+    } catch (error) {
+      // Its lock would keep everybody out, the next attempt here included.
+      await db.close();
+      throw wrapError(`open ${dir}`, error, 'unavailable');
+    }
     const made = { db, shipper };
     this.#open.set(tenant, made);
     this.#count.set(this.#open.size);
