@@ -80,6 +80,7 @@ class Simulation {
   #acknowledged = 0;
   /** Until then a listing may have been stale, and what is only in the bucket may be missing. */
   #listsStaleUntil = 0;
+  #passing: Promise<void> | undefined;
 
   constructor(seed: number, keepsAllLines: boolean) {
     this.#random = new SeededRandom(seed);
@@ -222,20 +223,9 @@ class Simulation {
       limit: 0,
       stats: 'none',
     };
-    const error: { message?: string } = {};
-    const text = await this.#within(QUERY_PATIENCE_MS, (process) =>
-      process.query(tenant, job).catch((reason: Error) => {
-        error.message = reason.message;
-        return undefined;
-      }),
-    );
-    if (text === undefined) {
-      this.#trace.note(`query ${tenant}: ${error.message ?? 'no answer'}`);
-      this.#partialAnswers++;
-      if (mustBeComplete)
-        throw new Failure([`query of ${tenant} fails at rest: ${error.message ?? 'no answer'}`]);
-      return;
-    }
+    const text = await this.#ask(tenant, job, mustBeComplete);
+    if (text === undefined) return;
+    await this.#checkIsolation(tenant, mustBeComplete);
     const { series, warnings } = parseAnswer(text);
     const counts = [...series.values()].reduce((sum, samples) => sum + samples.size, 0);
     this.#trace.note(
@@ -252,6 +242,35 @@ class Simulation {
       warnings.length > 0 || isStale,
     );
     if (differences.length > 0) throw new Failure(differences.map((text) => `${tenant}: ${text}`));
+  }
+
+  /** Undefined when there is no answer, which is allowed unless `mustAnswer`. */
+  async #ask(tenant: string, job: QueryJob, mustAnswer: boolean): Promise<string | undefined> {
+    let reason = 'no answer';
+    const text = await this.#within(QUERY_PATIENCE_MS, (process) =>
+      process.query(tenant, job).catch((error: Error) => {
+        // Operating errors have codes, ours or the system's; others are defects.
+        if (!('code' in error) && !process.life.isOver) throw error;
+        reason = error.message;
+        return undefined;
+      }),
+    );
+    if (text !== undefined) return text;
+    this.#trace.note(`query ${tenant}: ${reason}`);
+    this.#partialAnswers++;
+    if (mustAnswer) throw new Failure([`query of ${tenant} fails at rest: ${reason}`]);
+    return undefined;
+  }
+
+  /** Values of labels tell of no other tenant; each puts its name into all its pods. */
+  async #checkIsolation(tenant: string, mustAnswer: boolean): Promise<void> {
+    const range = { startMs: START_MS - 24 * HOUR_MS, endMs: this.#clock.now() + HOUR_MS };
+    const job: QueryJob = { kind: 'labelValues', name: 'pod', matcherSets: [], ...range, limit: 0 };
+    const text = await this.#ask(tenant, job, mustAnswer);
+    if (text === undefined) return;
+    const { data } = JSON.parse(text) as { data: string[] };
+    const foreign = data.filter((pod) => !pod.startsWith(`${tenant}-`));
+    if (foreign.length > 0) throw new Failure([`${tenant} sees pods ${foreign.join(', ')}`]);
   }
 
   async #beginFault(): Promise<void> {
@@ -369,7 +388,6 @@ class Simulation {
   }
 
   /** Many wait for time to pass; it passes once for all of them. */
-  #passing: Promise<void> | undefined;
   #passTime(): Promise<void> {
     this.#passing ??= this.#clock.advance(500).finally(() => {
       this.#passing = undefined;
