@@ -15,6 +15,7 @@ import { NodeDisk } from '../platform/node-disk.ts';
 import type { PinoLog } from '../platform/pino-log.ts';
 import { SystemRandom } from '../platform/random.ts';
 import { processorCount, startThread } from '../platform/threads.ts';
+import { noTracer, openTelemetryTracer } from '../platform/trace.ts';
 import { Tenants } from '../push/ingester/tenants.ts';
 import { OtlpHandler } from '../push/otlp-handler.ts';
 import { PushMetrics } from '../push/push-metrics.ts';
@@ -196,6 +197,7 @@ export async function buildSystem(
       connectionsMax: config.http.max_connections,
       tenantOf: (headers) => tenantOf(headers, config.tenant.default),
       isReady: () => lifecycle.ready,
+      tracer: config.tracing.enabled ? await openTelemetryTracer() : noTracer,
     },
     routes,
     log,

@@ -115,6 +115,12 @@ export const configSchema = z.strictObject({
   objstore,
   self_metrics: selfMetrics,
   otlp,
+  tracing: section('Request traces.', {
+    enabled: flag(
+      false,
+      'A span per HTTP request through `@opentelemetry/api`, which you install and set up (`node --import` of an SDK).',
+    ),
+  }),
   limits: section('What each tenant may do.', limitShape()),
   overrides: z
     .record(z.string(), z.strictObject(overrideShape()))

@@ -6,6 +6,7 @@ import { VeronaError } from '../model/errors.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import type { Tracer } from '../platform/trace.ts';
 import { errorResponse } from './error-response.ts';
 
 export interface HttpServerOptions {
@@ -17,6 +18,7 @@ export interface HttpServerOptions {
   readonly connectionsMax: number;
   /** Names the tenant of a request or throws `bad_data`. */
   readonly tenantOf: (headers: Readonly<Record<string, string | undefined>>) => string;
+  readonly tracer: Tracer;
   /** Until then every route answers 503, but for `/-/healthy`, `/-/ready` and `/metrics`. */
   readonly isReady: () => boolean;
 }
@@ -78,12 +80,18 @@ export class HttpServer {
       url: route.path,
       bodyLimit: Math.max(route.bodyMax, 1),
       handler: async (incoming, reply) => {
+        const span = this.#options.tracer.startRequest(
+          `${incoming.method} ${route.path}`,
+          incoming.headers as Record<string, string | undefined>,
+        );
+        let failure: unknown;
         try {
           if (!this.#options.isReady() && !ALWAYS.has(route.path))
             throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
           const response = await route.handle(this.#request(incoming, reply));
           return await send(reply, await compressed(response, incoming.headers['accept-encoding']));
         } catch (error) {
+          failure = error;
           const response = errorResponse(error);
           if (response.status >= 500 && response.status !== 503)
             log.error('a request failed', {
@@ -91,6 +99,9 @@ export class HttpServer {
               error: error instanceof Error ? error.stack : error,
             });
           return send(reply, response);
+        } finally {
+          span.setAttribute('http.response.status_code', reply.statusCode);
+          span.end(failure);
         }
       },
     });
