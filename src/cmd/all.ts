@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { PinoLog } from '../platform/pino-log.ts';
+import { readConfigFile } from './config-file.ts';
 import { EXIT } from './exit.ts';
 import { addSettingFlags, givenFlags } from './flags.ts';
 import { buildSystem, type System } from './system.ts';
@@ -23,7 +23,7 @@ export function addAllCommand(program: Command): void {
 
 function readConfig(command: Command): Config {
   const { configFile, flags } = givenFlags(command);
-  const text = configFile === undefined ? '' : readFileSync(configFile, 'utf8');
+  const text = configFile === undefined ? '' : readConfigFile(configFile);
   return loadConfig({ file: configFile ?? 'flags', text }, flags, process.env);
 }
 
@@ -39,7 +39,8 @@ async function run(config: Config, reread: () => Config): Promise<number> {
     await system.lifecycle.start();
   } catch (error) {
     log.error('Verona did not start', { error: error instanceof Error ? error.message : String(error) });
-    return EXIT.failed;
+    // Not by returning: the listener and threads that are there already would keep the process, and its port, for ever.
+    process.exit(EXIT.failed);
   }
   greet(config, system);
   const signal = await stopped;

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { configReference } from '../config/reference.ts';
+import { readConfigFile } from './config-file.ts';
 
 /** `verona config …`: look at a configuration without starting anything. */
 export function addConfigCommand(program: Command): void {
@@ -13,7 +13,7 @@ export function addConfigCommand(program: Command): void {
     .description('read a configuration file as a start would, and say what is wrong with it')
     .argument('<file>', 'a YAML file')
     .action((file: string) => {
-      loadConfig({ file, text: readFileSync(file, 'utf8') }, {}, process.env);
+      loadConfig({ file, text: readConfigFile(file) }, {}, process.env);
       process.stdout.write(`${file}: good\n`);
     });
   config
