@@ -20,6 +20,7 @@ import { jobLimits } from '../src/query/query-limits.ts';
 import { emptyQuerier } from '../src/storage/empty-querier.ts';
 import { mergeQueriers } from '../src/storage/merge.ts';
 import type { Querier, Queryable } from '../src/storage/querier.ts';
+import { removeUnfinishedHeaders } from '../src/store-gateway/header-store.ts';
 import { StoreGateway } from '../src/store-gateway/store-gateway.ts';
 import { TenantLimits } from '../src/tenancy/limits.ts';
 import { RateLimiter } from '../src/tenancy/rate-limiter.ts';
@@ -54,6 +55,7 @@ export class SimProcess {
   readonly life: Life;
   readonly tenants: Tenants;
   readonly #clock: Clock;
+  readonly #disk: Disk;
   readonly #limits: TenantLimits;
   readonly #bucketSync: BucketSync | undefined;
   readonly #write: RemoteWriteHandler;
@@ -74,6 +76,7 @@ export class SimProcess {
     const log = new TraceLog(trace);
     const metrics = new Metrics();
     this.#clock = clock;
+    this.#disk = disk;
     const limits = new TenantLimits({ out_of_order_time_window: plan.outOfOrderWindowMs });
     this.#limits = limits;
     this.#bucketSync = plan.shipping
@@ -127,6 +130,7 @@ export class SimProcess {
   async start(): Promise<void> {
     await this.#bucketSync?.start();
     await this.tenants.start();
+    await removeUnfinishedHeaders(this.#disk, CACHE_DIR);
   }
 
   async stop(): Promise<void> {

@@ -28,6 +28,7 @@ import { statusRoutes } from '../query/status.ts';
 import { ThreadPool } from '../query/thread-pool.ts';
 import { HttpServer } from '../server/http-server.ts';
 import { Lifecycle } from '../server/lifecycle.ts';
+import { removeUnfinishedHeaders } from '../store-gateway/header-store.ts';
 import { TenantLimits } from '../tenancy/limits.ts';
 import { RateLimiter } from '../tenancy/rate-limiter.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
@@ -216,7 +217,11 @@ export async function buildSystem(
       },
       ...(bucketSync ? [bucketSync] : []),
       tenants,
-      { name: 'query threads', start: async () => {}, stop: () => pool.close() },
+      {
+        name: 'query threads',
+        start: () => removeUnfinishedHeaders(disk, threadData.cacheDir),
+        stop: () => pool.close(),
+      },
       ...(config.self_metrics.enabled ? [selfMetrics()] : []),
       { name: 'requests', start: async () => {}, stop: () => server.close(config.http.shutdown_timeout) },
     ],

@@ -106,6 +106,18 @@ export class HeaderStore {
   }
 }
 
+/** Removes what interrupted writes left in a cache of index-headers. Before anybody uses it: they look like writes under way. */
+export async function removeUnfinishedHeaders(disk: Disk, dir: string): Promise<void> {
+  for (const tenant of await foldersIn(disk, dir))
+    for (const block of await foldersIn(disk, tenant))
+      for (const { name } of await disk.list(block))
+        if (name.endsWith('.tmp')) await disk.remove(`${block}/${name}`);
+}
+
+async function foldersIn(disk: Disk, dir: string): Promise<string[]> {
+  return (await disk.list(dir)).filter((entry) => entry.isDirectory).map(({ name }) => `${dir}/${name}`);
+}
+
 /** Three reads: the table of contents, the symbols, the postings offsets. */
 async function fetchHeader(
   bucket: Bucket,
