@@ -99,7 +99,7 @@ scrape_configs:
       const gauges = { how: 'instant', query: '{__name__="fed_gauge"}[1m]' } as const;
       expect(await differences(verona.url, federated.url, [gauges], now)).toEqual([]);
       const plain = (await ask(federated.url, { how: 'instant', query: 'fed_plain[1m]' }, now)).data
-        ?.result as [];
+        ?.result as object[];
       expect(plain).toMatchObject([{ values: { length: 3 } }]);
       expect(plain[0]).toHaveProperty('metric', { __name__: 'fed_plain', host: 'x"\\\n', job: 'federate' });
       expect(await federateLines(verona.url)).toEqual(await federateLines(reference.url));

@@ -32,6 +32,17 @@ export async function startVerona(dir: string, flags: readonly string[] = [], po
   return { name: 'verona', process: verona, url, writeUrl: `${url}/api/v1/push`, dir };
 }
 
+/** Verona as it begins, ready or not. */
+export function launchVerona(dir: string, flags: readonly string[], port: number): RealProcess {
+  return new RealProcess('verona', process.execPath, [
+    join(ROOT, 'src/cmd/main.ts'),
+    'all',
+    `--http.listen-address=127.0.0.1:${port}`,
+    `--data.dir=${dir}`,
+    ...flags,
+  ]);
+}
+
 /** Prometheus with the remote-write receiver on; `config` is its YAML. */
 export async function startPrometheus(
   dir: string,

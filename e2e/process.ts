@@ -65,6 +65,22 @@ export class RealProcess {
     throw new Error(`${this.name} was not ready at ${url} after ${timeoutMs} ms:\n${this.#output}`);
   }
 
+  /** Resolves with the exit code when the program ends by itself; rejects with its output when it does not in time. */
+  async ended(timeoutMs = 60_000): Promise<number | null> {
+    if (this.exited) return this.child.exitCode;
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(
+        () => reject(new Error(`${this.name} still runs after ${timeoutMs} ms:\n${this.#output}`)),
+        timeoutMs,
+      );
+      // After `close` the output is whole.
+      this.child.once('close', (code) => {
+        clearTimeout(late);
+        resolve(code);
+      });
+    });
+  }
+
   /** Sends a signal and resolves with the exit code once it is gone (null when a signal ended it). */
   async stop(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = 60_000): Promise<number | null> {
     if (this.exited) return this.child.exitCode;
