@@ -20,7 +20,7 @@ const scratchWords = new Uint32Array(scratch.buffer);
 
 /** Whether a number that came straight out of a typed array is the staleness marker. */
 export function isStale(value: number): boolean {
-  if (value === value) return false;
+  if (!Number.isNaN(value)) return false;
   scratch[0] = value;
   return isStaleAt(scratchWords, 0);
 }
