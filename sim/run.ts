@@ -21,6 +21,10 @@ process.on('unhandledRejection', (error) => {
 });
 
 const startedAt = performance.now();
+process.once('SIGTERM', () => {
+  report();
+  process.exit();
+});
 for (current = from; current < from + count; current++) {
   const result = await simulate(current, values.trace);
   totals.acknowledged += result.acknowledged;
@@ -36,8 +40,12 @@ for (current = from; current < from + count; current++) {
   for (const line of tail) console.log(`  | ${line.slice(0, LINE_LENGTH_MAX)}`);
   for (const failure of result.failures) console.log(`  ✗ ${failure}`);
 }
-const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-console.log(
-  `${count} seeds in ${seconds} s: ${totals.failed} failed; ${totals.acknowledged} samples acknowledged, ` +
-    `${totals.lives} lives, ${totals.complete} complete and ${totals.partial} partial answers`,
-);
+report();
+
+function report(): void {
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(
+    `${current - from} seeds in ${seconds} s: ${totals.failed} failed; ${totals.acknowledged} samples acknowledged, ` +
+      `${totals.lives} lives, ${totals.complete} complete and ${totals.partial} partial answers`,
+  );
+}
