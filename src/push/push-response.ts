@@ -54,7 +54,8 @@ export function plain(
  */
 export function refusalText(result: WriteResult): string | undefined {
   let refused = 0;
-  for (const count of result.refusedCounts.values()) refused += count;
+  // A dropped exemplar is no reason to tell the sender that its write was bad.
+  for (const [outcome, count] of result.refusedCounts) if (outcome !== 'invalid_exemplar') refused += count;
   if (refused === 0) return undefined;
   const stored = result.samples + result.histograms + result.exemplars;
   const counts = [...result.refusedCounts].map(([outcome, count]) => `${count} ${outcome}`).join(', ');

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { snappyCompress } from '../encoding/snappy.ts';
 import { VeronaError } from '../model/errors.ts';
+import { Labels } from '../model/labels.ts';
 import type { HttpResponse } from '../platform/http.ts';
 import { SeededRandom } from '../platform/random.ts';
 import { encodeWriteRequest } from '../proto/remote-write.ts';
@@ -47,6 +48,26 @@ test('what is valid is stored and answered with 204, also when it comes again', 
       [NOW + 1000, 2],
     ],
     '{__name__="up", job="b"}': [[NOW, 3]],
+  });
+});
+
+test('an exemplar that is out of order is dropped without blaming the write', async () => {
+  const post = await open();
+  const exemplar = (t: number) => ({
+    labels: Labels.from({ trace_id: `${t}` }),
+    value: 1,
+    t: NOW + t,
+    hasTimestamp: true,
+  });
+  const sent = (t: number) => v2({ ...up([t, t]), exemplars: [exemplar(1000 - t)] });
+  expect((await post(sent(0), V2)).headers).toMatchObject({
+    'X-Prometheus-Remote-Write-Exemplars-Written': '1',
+  });
+  const second = await post(sent(500), V2);
+  expect(second.status).toBe(204);
+  expect(second.headers).toMatchObject({
+    'X-Prometheus-Remote-Write-Samples-Written': '1',
+    'X-Prometheus-Remote-Write-Exemplars-Written': '0',
   });
 });
 

@@ -6,7 +6,7 @@ import { readTimeSeriesV2, SymbolTable } from '../../proto/remote-write-v2.ts';
 import type { TimeSeries } from '../../proto/time-series.ts';
 import type { HeadStore } from './head-store.ts';
 import type { Refusal, SeriesPolicy } from './series-table.ts';
-import { emptyResult, refuse, type WriteResult } from './write-result.ts';
+import { countRefusedExemplar, emptyResult, refuse, type WriteResult } from './write-result.ts';
 
 /** `1`: prometheus.WriteRequest; `2`: io.prometheus.write.v2.Request. */
 export type WriteVersion = 1 | 2;
@@ -123,7 +123,7 @@ class RequestUnderWay {
     for (const exemplar of sent.exemplars) {
       const outcome = store.appendExemplar(slot, exemplar);
       if (outcome === 'ok' || outcome === 'duplicate') this.result.exemplars++;
-      else refuse(this.result, outcome, labels, exemplar.t, 1, EXEMPLAR_REASONS[outcome]);
+      else countRefusedExemplar(this.result);
     }
     this.#noteMetadata(slot, sent);
   }
@@ -165,8 +165,3 @@ class RequestUnderWay {
     return readTimeSeriesV2(bytes, seriesStart, seriesEnd, this.#symbols);
   }
 }
-
-const EXEMPLAR_REASONS: Readonly<Record<string, string>> = {
-  out_of_order: 'out of order exemplar',
-  invalid_exemplar: 'exemplar labels exceed 128 characters',
-};

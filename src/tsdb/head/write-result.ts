@@ -44,6 +44,11 @@ export function refuse(
   if (result.refused.length < REFUSED_TOLD_MAX) result.refused.push({ outcome, labels: labels(), t, reason });
 }
 
+/** An exemplar that is out of order or too long is dropped and counted; as in Prometheus it is no fault of the write. */
+export function countRefusedExemplar(result: WriteResult): void {
+  result.refusedCounts.set('invalid_exemplar', (result.refusedCounts.get('invalid_exemplar') ?? 0) + 1);
+}
+
 /** Prometheus' words for each outcome. */
 const REASONS: Readonly<Record<AppendOutcome, string>> = {
   ok: 'ok',
