@@ -52,6 +52,12 @@ export class BatchDecoder {
    * next call. Throws `corrupt` or `limit`.
    */
   floats(series: number, mint: number, maxt: number, keepStale: boolean): SampleView {
+    this.loadFloats(series, mint, maxt, keepStale);
+    return this.#kernel.samples();
+  }
+
+  /** As `floats`, but leaves the samples in the kernel and gives their number. */
+  loadFloats(series: number, mint: number, maxt: number, keepStale: boolean): number {
     const { chunkStarts } = this.#opened();
     const from = chunkStarts[series];
     const to = chunkStarts[series + 1];
@@ -98,20 +104,21 @@ export class BatchDecoder {
     mint: number,
     maxt: number,
     keepStale: boolean,
-  ): SampleView {
+  ): number {
     try {
-      return this.#kernel.decode(from, to, mint, maxt, !keepStale);
+      return this.#kernel.decodeCount(from, to, mint, maxt, !keepStale);
     } catch (cause) {
       throw wrapError(`decode series ${series} of a batch`, cause);
     }
   }
 
   /** Not all chunks are of floats: rare, so each float chunk is taken on its own and merged here. */
-  #decodeMixed(series: number, mint: number, maxt: number, keepStale: boolean): SampleView {
+  #decodeMixed(series: number, mint: number, maxt: number, keepStale: boolean): number {
     const byTime = new Map<number, [low: number, high: number]>();
     this.#visitChunks(series, mint, maxt, (chunk, encoding) => {
       if (encoding !== ChunkEncoding.xor) return;
-      const { count, timestamps, values } = this.#decodeRun(series, chunk, chunk + 1, mint, maxt, keepStale);
+      this.#decodeRun(series, chunk, chunk + 1, mint, maxt, keepStale);
+      const { count, timestamps, values } = this.#kernel.samples();
       const words = new Uint32Array(values.buffer, values.byteOffset, 2 * count);
       for (let i = 0; i < count; i++) byTime.set(timestamps[i], [words[2 * i], words[2 * i + 1]]);
     });
@@ -120,7 +127,7 @@ export class BatchDecoder {
     const words = new Uint32Array(values.buffer);
     for (const [i, t] of timestamps.entries()) words.set(byTime.get(t)!, 2 * i);
     this.#kernel.setSamples(timestamps, values);
-    return this.#kernel.samples();
+    return timestamps.length;
   }
 
   #visitChunks(

@@ -13,6 +13,10 @@ export const GroupKind = {
 } as const;
 export type GroupKind = keyof typeof GroupKind;
 
+export function isGroupKind(name: string): name is GroupKind {
+  return Object.hasOwn(GroupKind, name);
+}
+
 /** Rows of float64 in a group's block: count; value; compensation of a sum or mean of a variance. */
 const BLOCK_ROWS = 3;
 
@@ -54,6 +58,16 @@ export class GroupRows {
     if (this.#blocks[group] === 0)
       this.#blocks[group] = this.#memory.allocate(8 * BLOCK_ROWS * this.#steps + 8);
     this.#memory.wasm.groupAdd(this.#kind, this.#memory.rowAt(), this.#steps, this.#blocks[group]);
+  }
+
+  /**
+   * What a group has come to so far, `steps` float64 each: how many values (negative: see `assembly/groups.ts`), the value in
+   * the making, and the compensation of a sum or the mean of a variance. A view.
+   */
+  state(group: number): Float64Array {
+    const block = this.#blocks[group];
+    assert(block > 0, 'something was added to the group');
+    return this.#memory.view(block, BLOCK_ROWS * this.#steps);
   }
 
   /** The result of a group, as the kernel's current row; a view. Absent where no series had a value. Adding may go on. */

@@ -133,6 +133,12 @@ export class QueryKernel {
    * (`instant` needs them). Throws `corrupt` and names chunk and offset, `limit` for too many samples.
    */
   decode(from: number, to: number, mint: number, maxt: number, dropStale: boolean): SampleView {
+    this.decodeCount(from, to, mint, maxt, dropStale);
+    return this.samples();
+  }
+
+  /** As `decode`, but gives only the number of samples: no views, which cost more than a short series. */
+  decodeCount(from: number, to: number, mint: number, maxt: number, dropStale: boolean): number {
     const columns = this.#columns;
     assert(columns !== undefined, 'a batch is loaded');
     this.#count = 0;
@@ -141,7 +147,7 @@ export class QueryKernel {
       this.#decodeChunk(columns, chunk, mint, maxt);
     }
     if (dropStale) this.#count = this.#wasm.dropStale(this.#samples.at, this.#valuesAt, this.#count);
-    return this.samples();
+    return this.#count;
   }
 
   /** The current series. */
@@ -170,6 +176,12 @@ export class QueryKernel {
    * (t - rangeMs, t], as Prometheus 3 does. Steps with too few samples are absent.
    */
   windows(func: WindowFunction, grid: StepGrid, rangeMs: number): Float64Array {
+    this.evaluateWindows(func, grid, rangeMs);
+    return this.row();
+  }
+
+  /** As `windows`, but leaves the row in the kernel. Whether any step has a value. */
+  evaluateWindows(func: WindowFunction, grid: StepGrid, rangeMs: number): boolean {
     this.#beginRow(grid.steps);
     this.#reserve(this.#scratch, 8 * grid.steps + 24 * (this.#count + 1) + SLACK);
     this.#wasm.windows(
@@ -184,29 +196,26 @@ export class QueryKernel {
       this.#scratch.at,
       this.#row.at,
     );
-    return this.row();
+    return this.#rowHasValues();
   }
 
   /** The instant vector selector: at every step the newest sample in (t - lookbackMs, t], unless it is a staleness marker. */
   instant(grid: StepGrid, lookbackMs: number): Float64Array {
-    this.#beginRow(grid.steps);
-    this.#wasm.instant(
-      this.#samples.at,
-      this.#valuesAt,
-      this.#count,
-      grid.start,
-      grid.step,
-      grid.steps,
-      lookbackMs,
-      this.#row.at,
-    );
+    this.evaluateInstant(grid, lookbackMs, false);
     return this.row();
   }
 
   /** As `instant`, but gives the times of the samples, in seconds: `timestamp(selector)`. */
   instantTimes(grid: StepGrid, lookbackMs: number): Float64Array {
+    this.evaluateInstant(grid, lookbackMs, true);
+    return this.row();
+  }
+
+  /** As `instant` or, with `times`, `instantTimes`, but leaves the row in the kernel. Whether any step has a value. */
+  evaluateInstant(grid: StepGrid, lookbackMs: number, times: boolean): boolean {
     this.#beginRow(grid.steps);
-    this.#wasm.instantTimes(
+    const select = times ? this.#wasm.instantTimes : this.#wasm.instant;
+    select(
       this.#samples.at,
       this.#valuesAt,
       this.#count,
@@ -216,7 +225,7 @@ export class QueryKernel {
       lookbackMs,
       this.#row.at,
     );
-    return this.row();
+    return this.#rowHasValues();
   }
 
   /** The current row. */
@@ -337,6 +346,10 @@ export class QueryKernel {
       else high = middle;
     }
     return low;
+  }
+
+  #rowHasValues(): boolean {
+    return this.#wasm.hasValues(this.#row.at, this.#steps) !== 0;
   }
 
   #beginRow(steps: number): void {

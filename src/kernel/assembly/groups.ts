@@ -3,6 +3,11 @@
 // Twin: plain-groups.ts.
 import { ABSENT, kahanCompensation, kahanSum } from './kahan';
 
+export function hasValues(row: usize, steps: u32): bool {
+  for (let end = row + ((steps as usize) << 3); row < end; row += 8) if (load<u64>(row) != ABSENT) return true;
+  return false;
+}
+
 export function groupAdd(kind: i32, row: usize, steps: u32, block: usize): void {
   let stride = (steps as usize) << 3;
   let end = row + stride;

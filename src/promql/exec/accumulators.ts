@@ -1,3 +1,4 @@
+import { assert } from '../../platform/assert.ts';
 import { infoText, warningText } from '../annotations.ts';
 import { HistogramTotals } from '../functions/histogram-totals.ts';
 import { KahanSum } from '../functions/kahan.ts';
@@ -10,8 +11,19 @@ import type { QueryContext } from './query-context.ts';
 export interface Accumulator {
   /** Takes a row into a group; groups appear in the order of their numbers. */
   add(group: number, batch: Batch, row: number): void;
+  /** Goes on from what the kernel has added up for a group, to which nothing was added here. */
+  adopt(group: number, state: GroupState): void;
   /** Writes a row per group. */
   finish(into: Batch): void;
+}
+
+/** What `GroupRows` has of a group, a float64 per step in each column; see there. */
+export interface GroupState {
+  /** Floats added; 0 where there are none, negative where an average is carried along. */
+  readonly counts: Float64Array;
+  readonly values: Float64Array;
+  /** Compensations of sums and averages, means of variances. */
+  readonly thirds: Float64Array;
 }
 
 /** `params` are the values of the parameter (φ of `quantile`), one per step. */
@@ -57,6 +69,12 @@ class Column {
     const larger = new Float64Array(this.#rows * this.#steps);
     larger.set(this.values);
     this.values = larger;
+  }
+
+  /** Sets all cells of a group. */
+  put(group: number, cells: Float64Array): void {
+    this.reserve(group);
+    this.values.set(cells, group * this.#steps);
   }
 }
 
@@ -113,6 +131,15 @@ class SumAccumulator implements Accumulator {
       sums[cell] = t;
     }
     if (batch.histograms !== undefined) addHistograms(batch, from, to, this.#steps, seen, this.#histograms);
+  }
+
+  adopt(group: number, state: GroupState): void {
+    this.#sums.put(group, state.values);
+    this.#corrections.put(group, state.thirds);
+    this.#seen.put(
+      group,
+      state.counts.map((count) => (count === 0 ? 0 : HAS_FLOAT)),
+    );
   }
 
   finish(into: Batch): void {
@@ -228,6 +255,20 @@ class AverageAccumulator implements Accumulator {
     corrections[cell] = kahan.c;
   }
 
+  adopt(group: number, state: GroupState): void {
+    this.#sums.put(group, state.values);
+    this.#corrections.put(group, state.thirds);
+    this.#counts.put(group, state.counts.map(Math.abs));
+    this.#running.put(
+      group,
+      state.counts.map((count) => (count < 0 ? 1 : 0)),
+    );
+    this.#seen.put(
+      group,
+      state.counts.map((count) => (count === 0 ? 0 : HAS_FLOAT)),
+    );
+  }
+
   finish(into: Batch): void {
     const seen = this.#seen.values;
     for (let cell = 0; cell < into.presence.length; cell++) {
@@ -283,6 +324,14 @@ class ExtremeAccumulator implements Accumulator {
     }
   }
 
+  adopt(group: number, state: GroupState): void {
+    this.#best.put(group, state.values);
+    this.#seen.put(
+      group,
+      state.counts.map((count) => (count === 0 ? 0 : 1)),
+    );
+  }
+
   finish(into: Batch): void {
     for (let cell = 0; cell < into.presence.length; cell++)
       if (this.#seen.values[cell] === 1) setFloat(into, cell, this.#best.values[cell]);
@@ -306,6 +355,10 @@ class CountAccumulator implements Accumulator {
     const counts = this.#counts.values;
     for (let i = 0; i < this.#steps; i++)
       if (batch.presence[row * this.#steps + i] !== Presence.none) counts[group * this.#steps + i]++;
+  }
+
+  adopt(group: number, state: GroupState): void {
+    this.#counts.put(group, state.counts);
   }
 
   finish(into: Batch): void {
@@ -349,6 +402,12 @@ class VarianceAccumulator implements Accumulator {
     }
   }
 
+  adopt(group: number, state: GroupState): void {
+    this.#counts.put(group, state.counts);
+    this.#squares.put(group, state.values);
+    this.#means.put(group, state.thirds);
+  }
+
   finish(into: Batch): void {
     for (let cell = 0; cell < into.presence.length; cell++) {
       const count = this.#counts.values[cell];
@@ -381,6 +440,10 @@ class QuantileAccumulator implements Accumulator {
     const from = row * this.#steps;
     (this.#rows[group] ??= []).push(batch.values.slice(from, from + this.#steps));
     (this.#presences[group] ??= []).push(batch.presence.slice(from, from + this.#steps));
+  }
+
+  adopt(): void {
+    assert(false, 'the kernel has no quantiles');
   }
 
   finish(into: Batch): void {

@@ -1,12 +1,19 @@
+import { type GroupKind, type GroupRows, isGroupKind } from '../../kernel/group-rows.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { AggregatePlan } from '../plan/node.ts';
-import { type Accumulator, accumulatorFor } from './accumulators.ts';
+import { type Accumulator, accumulatorFor, type GroupState } from './accumulators.ts';
 import type { Batch } from './batch.ts';
 import { dropEmptyRows, newBatch } from './batch.ts';
 import type { Grid } from './grid.ts';
 import { LabelColumn } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
-import { collectScalar, type Operator } from './operator.ts';
+import {
+  collectScalar,
+  type KernelRowSource,
+  type KernelRows,
+  type Operator,
+  rowsPerBatch,
+} from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 
 /** Numbers the groups of rows in the order in which they are met. */
@@ -20,7 +27,7 @@ export class GroupIds {
     this.#grouping = new LabelGrouping(names, without);
   }
 
-  idOf(batch: Batch, row: number): number {
+  idOf(batch: Pick<Batch, 'labels' | 'nameDropped'>, row: number): number {
     const key = this.#grouping.keyOf(batch.labels, row);
     const known = this.#ids.get(key);
     if (known !== undefined) return known;
@@ -51,6 +58,8 @@ export class Aggregate implements Operator {
   readonly #child: Operator;
   readonly #param: Operator | undefined;
   #done = false;
+  /** Groups whose cells count as held. */
+  #held = 0;
 
   constructor(context: QueryContext, plan: AggregatePlan, child: Operator, param: Operator | undefined) {
     this.grid = child.grid;
@@ -74,17 +83,81 @@ export class Aggregate implements Operator {
   }
 
   async #accumulate(groups: GroupIds, accumulator: Accumulator): Promise<void> {
-    let held = 0;
-    for (let batch = await this.#child.next(); batch !== undefined; batch = await this.#child.next()) {
-      for (let row = 0; row < batch.count; row++) {
-        const group = groups.idOf(batch, row);
-        if (group >= held) {
-          this.#context.hold(this.grid.count);
-          held = group + 1;
-        }
-        accumulator.add(group, batch, row);
-      }
-      this.#context.check();
-    }
+    const kind = kernelKind(this.#plan.op);
+    const rows = kind && this.#child.kernelRows?.();
+    if (rows) await this.#accumulateInKernel(rows, kind, groups, accumulator);
+    for (let batch = await this.#child.next(); batch !== undefined; batch = await this.#child.next())
+      this.#addBatch(batch, groups, accumulator);
   }
+
+  #addBatch(batch: Batch, groups: GroupIds, accumulator: Accumulator): void {
+    for (let row = 0; row < batch.count; row++)
+      accumulator.add(this.#groupOf(batch, row, groups), batch, row);
+    this.#context.check();
+  }
+
+  #groupOf(rows: Pick<Batch, 'labels' | 'nameDropped'>, row: number, groups: GroupIds): number {
+    const group = groups.idOf(rows, row);
+    if (group === this.#held) {
+      this.#context.hold(this.grid.count);
+      this.#held++;
+    }
+    return group;
+  }
+
+  /** Rows go from decoding to their group without leaving the kernel, up to the first one that it cannot compute. */
+  async #accumulateInKernel(
+    source: KernelRowSource,
+    kind: GroupKind,
+    groups: GroupIds,
+    accumulator: Accumulator,
+  ): Promise<void> {
+    const inKernel = this.#context.kernel.groups(kind, this.grid.count);
+    let rows = await source.next();
+    let done = 0;
+    while (rows !== undefined) {
+      done = await this.#addRows(rows, groups, inKernel);
+      if (done < rows.count) break;
+      rows = await source.next();
+    }
+    for (let group = 0; group < inKernel.groupCount; group++)
+      accumulator.adopt(group, stateOf(inKernel.state(group), this.grid.count));
+    if (rows !== undefined) this.#addRest(rows, done, groups, accumulator);
+  }
+
+  /** How many rows were added before one that the kernel cannot compute. */
+  async #addRows(rows: KernelRows, groups: GroupIds, into: GroupRows): Promise<number> {
+    const run = rowsPerBatch(this.#context, this.grid);
+    for (let first = 0; first < rows.count; first += run) {
+      await this.#context.breathe();
+      rows.open();
+      const end = Math.min(rows.count, first + run);
+      for (let row = first; row < end; row++) {
+        const any = rows.evaluate(row);
+        if (any === undefined) return row;
+        if (any) into.add(this.#groupOf(rows, row, groups));
+      }
+    }
+    return rows.count;
+  }
+
+  #addRest(rows: KernelRows, from: number, groups: GroupIds, accumulator: Accumulator): void {
+    const run = rowsPerBatch(this.#context, this.grid);
+    for (let first = from; first < rows.count; first += run)
+      this.#addBatch(rows.batchOf(first, Math.min(rows.count, first + run)), groups, accumulator);
+  }
+}
+
+/** What the kernel adds up for an aggregation; undefined when it cannot. */
+function kernelKind(op: AggregatePlan['op']): GroupKind | undefined {
+  if (op === 'group') return 'count';
+  return isGroupKind(op) ? op : undefined;
+}
+
+function stateOf(state: Float64Array, steps: number): GroupState {
+  return {
+    counts: state.subarray(0, steps),
+    values: state.subarray(steps, 2 * steps),
+    thirds: state.subarray(2 * steps),
+  };
 }

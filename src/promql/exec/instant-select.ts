@@ -1,3 +1,4 @@
+import type { StepGrid } from '../../kernel/query-kernel.ts';
 import { METRIC_NAME } from '../../model/labels.ts';
 import { isStale } from '../../model/sample.ts';
 import { warningText } from '../annotations.ts';
@@ -7,7 +8,7 @@ import type { SelectPlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, newBatch, setFloat, setHistogram } from './batch.ts';
 import type { Grid } from './grid.ts';
 import { putKernelRow } from './kernel-row.ts';
-import { type Operator, rowsPerBatch } from './operator.ts';
+import { type KernelRowSource, type KernelRows, type Operator, rowsPerBatch } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 import { type SeriesBlock, SeriesSource } from './series-source.ts';
 
@@ -17,6 +18,8 @@ export class InstantSelect implements Operator {
   readonly #context: QueryContext;
   readonly #plan: SelectPlan;
   readonly #series: SeriesSource;
+  /** Undefined where the kernel cannot select: smoothed, or one time for many steps. */
+  readonly #kernelGrid: StepGrid | undefined;
   #block: SeriesBlock | undefined;
   #row = 0;
 
@@ -25,6 +28,9 @@ export class InstantSelect implements Operator {
     this.#plan = plan;
     this.grid = grid;
     this.#series = new SeriesSource(context, plan.source);
+    const { at, offset, mode } = plan.source;
+    if (mode !== 'smoothed' && (at === undefined || grid.count === 1))
+      this.#kernelGrid = { start: (at ?? grid.start) - offset, step: grid.step, steps: grid.count };
   }
 
   async next(): Promise<Batch | undefined> {
@@ -34,16 +40,31 @@ export class InstantSelect implements Operator {
         this.#row = 0;
       } else await this.#context.breathe();
       if (this.#block === undefined) return undefined;
-      const batch = dropEmptyRows(this.#select(this.#block));
+      const first = this.#row;
+      this.#row = Math.min(this.#block.count, first + rowsPerBatch(this.#context, this.grid));
+      const batch = dropEmptyRows(this.#select(this.#block, first, this.#row));
       if (batch.count > 0) return batch;
     }
   }
 
-  /** The next rows of a block, as many as fit a batch. */
-  #select(block: SeriesBlock): Batch {
-    const first = this.#row;
-    const end = Math.min(block.count, first + rowsPerBatch(this.#context, this.grid));
-    this.#row = end;
+  kernelRows(): KernelRowSource | undefined {
+    return this.#kernelGrid && { next: () => this.#nextRows() };
+  }
+
+  async #nextRows(): Promise<KernelRows | undefined> {
+    const block = await this.#series.next();
+    if (block === undefined) return undefined;
+    return {
+      count: block.count,
+      labels: block.labels,
+      nameDropped: undefined,
+      open: () => block.open(),
+      evaluate: (row) => this.#selectInKernel(block, row),
+      batchOf: (first, end) => dropEmptyRows(this.#select(block, first, end)),
+    };
+  }
+
+  #select(block: SeriesBlock, first: number, end: number): Batch {
     const rows = Array.from({ length: end - first }, (_, i) => first + i);
     const whole = first === 0 && end === block.count;
     const batch = newBatch(whole ? block.labels : block.labels.pick(rows), this.grid.count);
@@ -53,17 +74,17 @@ export class InstantSelect implements Operator {
   }
 
   #selectRow(block: SeriesBlock, row: number, batch: Batch, toRow: number): void {
-    const { source, value } = this.#plan;
-    if (source.mode === 'smoothed') this.#smooth(block.load(row, false), batch, toRow);
-    else if (block.isFloats(row) && (source.at === undefined || this.grid.count === 1)) {
-      const grid = {
-        start: (source.at ?? this.grid.start) - source.offset,
-        step: this.grid.step,
-        steps: this.grid.count,
-      };
-      const values = block.instantRow(row, grid, value === 'timestamp');
-      if (values !== undefined) putKernelRow(batch, toRow, values);
-    } else this.#fill(block.load(row, true), batch, toRow);
+    const any = this.#selectInKernel(block, row);
+    if (any) putKernelRow(batch, toRow, this.#context.kernel.row());
+    if (any !== undefined) return;
+    if (this.#plan.source.mode === 'smoothed') this.#smooth(block.load(row, false), batch, toRow);
+    else this.#fill(block.load(row, true), batch, toRow);
+  }
+
+  /** Makes a row the kernel's current one; undefined when it cannot come from there. */
+  #selectInKernel(block: SeriesBlock, row: number): boolean | undefined {
+    if (this.#kernelGrid === undefined || !block.isFloats(row)) return undefined;
+    return block.instantRow(row, this.#kernelGrid, this.#plan.value === 'timestamp');
   }
 
   #fill(samples: SeriesSamples, batch: Batch, row: number): void {

@@ -1,17 +1,14 @@
 import { STALE_NAN_HIGH, STALE_NAN_LOW } from '../../model/sample.ts';
 import { type Batch, Presence } from './batch.ts';
 
-/** Copies a row of the kernel, in which absent steps have the bits of the staleness marker. False when all are absent. */
-export function putKernelRow(batch: Batch, row: number, values: Float64Array): boolean {
+/** Copies a row of the kernel, in which absent steps have the bits of the staleness marker. */
+export function putKernelRow(batch: Batch, row: number, values: Float64Array): void {
   const { steps, presence } = batch;
   const from = row * steps;
   batch.values.set(values, from);
   const words = new Uint32Array(values.buffer, values.byteOffset, 2 * steps);
-  let any = false;
   for (let i = 0; i < steps; i++) {
     if (words[2 * i + 1] === STALE_NAN_HIGH && words[2 * i] === STALE_NAN_LOW) continue;
     presence[from + i] = Presence.float;
-    any = true;
   }
-  return any;
 }

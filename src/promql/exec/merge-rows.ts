@@ -3,7 +3,7 @@ import { type Batch, newBatch, Presence, setFloat, setHistogram } from './batch.
 import type { Grid } from './grid.ts';
 import { LabelColumn } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
-import { collect, type Operator } from './operator.ts';
+import { collect, type KernelRowSource, type KernelRows, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 
 /**
@@ -78,6 +78,23 @@ export class DropNames implements Operator {
     const all = await collect(this.#child, this.#context);
     return all.count === 0 ? undefined : mergeRows(hideMetadata(all)!, this.#options.strict);
   }
+
+  /** Only where the names go at once and rows stream through. */
+  kernelRows(): KernelRowSource | undefined {
+    if (this.#context.delayedNameRemoval || !this.#options.distinct) return undefined;
+    const source = this.#child.kernelRows?.();
+    return source && { next: async () => hideNames(await source.next()) };
+  }
+}
+
+function hideNames(rows: KernelRows | undefined): KernelRows | undefined {
+  return (
+    rows && {
+      ...rows,
+      labels: rows.labels.withoutMetadata(),
+      batchOf: (first, end) => hideMetadata(rows.batchOf(first, end))!,
+    }
+  );
 }
 
 function hideMetadata(batch: Batch | undefined): Batch | undefined {

@@ -11,6 +11,25 @@ import type { QueryContext } from './query-context.ts';
 export interface Operator {
   readonly grid: Grid;
   next(): Promise<Batch | undefined>;
+  /** Where its rows can come as blocks in the kernel: a source of them that takes turns with `next`. */
+  kernelRows?(): KernelRowSource | undefined;
+}
+
+export interface KernelRowSource {
+  next(): Promise<KernelRows | undefined>;
+}
+
+/** Rows that are computed in the kernel one by one and need not leave it. */
+export interface KernelRows {
+  readonly count: number;
+  readonly labels: LabelColumn;
+  readonly nameDropped: undefined;
+  /** Begins a run of `evaluate` that no `await` interrupts. */
+  open(): void;
+  /** Makes a row the kernel's current one. False: it has no values; undefined: the kernel cannot compute it. */
+  evaluate(row: number): boolean | undefined;
+  /** Rows `first … end` (exclusive) as a batch. */
+  batchOf(first: number, end: number): Batch;
 }
 
 /** All rows of an operator as one batch; its samples count as held until the query ends. */

@@ -73,22 +73,24 @@ export class SeriesBlock {
     return kind === 'floats' || kind === 'empty';
   }
 
-  /** A function of the kernel for all steps of a series of floats. A view, valid until the next read; see `QueryKernel`. */
-  windowRow(i: number, func: WindowFunction, grid: StepGrid, rangeMs: number): Float64Array | undefined {
+  /**
+   * Makes a function of the kernel for all steps of a series of floats the kernel's current row. False when no step has a value;
+   * then the current row may be another.
+   */
+  windowRow(i: number, func: WindowFunction, grid: StepGrid, rangeMs: number): boolean {
     const { mint, maxt } = this.#source;
-    const { count } = this.#decoder.floats(i, mint, maxt, false);
+    const count = this.#decoder.loadFloats(i, mint, maxt, false);
     this.#counted(count);
-    return count === 0 ? undefined : this.#context.kernel.windows(func, grid, rangeMs);
+    return count > 0 && this.#context.kernel.evaluateWindows(func, grid, rangeMs);
   }
 
-  /** The instant selector for all steps of a series of floats; of its times in seconds with `times`. A view. */
-  instantRow(i: number, grid: StepGrid, times: boolean): Float64Array | undefined {
+  /** The same for the instant selector, with `times` for the times of its samples in seconds. */
+  instantRow(i: number, grid: StepGrid, times: boolean): boolean {
     const { mint, maxt } = this.#source;
     const { kernel, lookbackMs } = this.#context;
-    const { count } = this.#decoder.floats(i, mint, maxt, true);
+    const count = this.#decoder.loadFloats(i, mint, maxt, true);
     this.#counted(count);
-    if (count === 0) return undefined;
-    return times ? kernel.instantTimes(grid, lookbackMs) : kernel.instant(grid, lookbackMs);
+    return count > 0 && kernel.evaluateInstant(grid, lookbackMs, times);
   }
 
   /** Samples of a series within the bounds of the selector, with stale markers or without. Floats are views, valid until the next read. */

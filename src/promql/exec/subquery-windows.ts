@@ -37,7 +37,7 @@ export class SubqueryWindows implements WindowSource {
       nameDropped,
       open: () => {},
       samplesOf: (row) => this.#samplesOf(batch, row),
-      kernelRow: () => false,
+      kernelRow: () => undefined,
     };
   }
 

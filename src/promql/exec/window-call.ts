@@ -9,7 +9,7 @@ import { type Batch, dropEmptyRows, newBatch, Presence, setFloat, setHistogram }
 import type { Grid } from './grid.ts';
 import { putKernelRow } from './kernel-row.ts';
 import type { LabelColumn } from './label-column.ts';
-import { type Operator, rowsPerBatch } from './operator.ts';
+import { type KernelRowSource, type KernelRows, type Operator, rowsPerBatch } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 import { type CallSpans, remarksOf, type SeriesRemarks } from './remarks.ts';
 import { SeriesSource } from './series-source.ts';
@@ -31,8 +31,8 @@ export interface WindowBlock {
   /** Begins a run of reads that no `await` interrupts. */
   open(): void;
   samplesOf(i: number): SeriesSamples;
-  /** All steps of a series at once where the kernel can do that; see `SeriesBlock.windowRow`. `false`: it cannot; undefined: nothing there. */
-  kernelRow(i: number, func: KernelFunction, grid: StepGrid): Float64Array | undefined | false;
+  /** All steps of a series as the kernel's current row. False: no step has a value; undefined: the kernel cannot do this series. */
+  kernelRow(i: number, func: KernelFunction, grid: StepGrid): boolean | undefined;
 }
 
 /** The windows of a plain range selector. */
@@ -61,7 +61,8 @@ export class SelectorWindows implements WindowSource {
       nameDropped: undefined,
       open: () => block.open(),
       samplesOf: (i) => block.load(i, false),
-      kernelRow: (i, func, grid) => block.isFloats(i) && block.windowRow(i, func, grid, this.range),
+      kernelRow: (i, func, grid) =>
+        block.isFloats(i) ? block.windowRow(i, func, grid, this.range) : undefined,
     };
   }
 }
@@ -83,6 +84,7 @@ export class WindowCall implements Operator {
   readonly #options: WindowCallOptions;
   readonly #remarks: SeriesRemarks;
   readonly #kernelFunction: KernelFunction | undefined;
+  readonly #kernelGrid: StepGrid;
   #args: readonly Float64Array[] | undefined;
   #block: WindowBlock | undefined;
   #row = 0;
@@ -93,6 +95,8 @@ export class WindowCall implements Operator {
     this.#source = source;
     this.#options = options;
     this.#remarks = remarksOf(context, options.spans);
+    const start = (source.at ?? grid.start) - source.offset;
+    this.#kernelGrid = { start, step: grid.step, steps: grid.count };
     const movable = source.at === undefined || grid.count === 1;
     if (source.mode === 'plain' && movable && isWindowFunction(options.name))
       this.#kernelFunction = options.name;
@@ -106,16 +110,32 @@ export class WindowCall implements Operator {
         this.#row = 0;
       } else await this.#context.breathe();
       if (this.#block === undefined) return undefined;
-      const batch = dropEmptyRows(this.#evaluate(this.#block, this.#args));
+      const first = this.#row;
+      this.#row = Math.min(this.#block.count, first + rowsPerBatch(this.#context, this.grid));
+      const batch = dropEmptyRows(this.#evaluate(this.#block, this.#args, first, this.#row));
       if (batch.count > 0) return batch;
     }
   }
 
-  /** The next rows of a block, as many as fit a batch. */
-  #evaluate(block: WindowBlock, args: readonly Float64Array[]): Batch {
-    const first = this.#row;
-    const end = Math.min(block.count, first + rowsPerBatch(this.#context, this.grid));
-    this.#row = end;
+  kernelRows(): KernelRowSource | undefined {
+    return this.#kernelFunction && { next: () => this.#nextRows() };
+  }
+
+  async #nextRows(): Promise<KernelRows | undefined> {
+    const args = (this.#args ??= await this.#options.args());
+    const block = await this.#source.next();
+    if (block === undefined) return undefined;
+    return {
+      count: block.count,
+      labels: block.labels,
+      nameDropped: undefined,
+      open: () => block.open(),
+      evaluate: (row) => this.#evaluateInKernel(block, row),
+      batchOf: (first, end) => dropEmptyRows(this.#evaluate(block, args, first, end)),
+    };
+  }
+
+  #evaluate(block: WindowBlock, args: readonly Float64Array[], first: number, end: number): Batch {
     const rows = Array.from({ length: end - first }, (_, i) => first + i);
     const batch = newBatch(
       first === 0 && end === block.count ? block.labels : block.labels.pick(rows),
@@ -126,23 +146,20 @@ export class WindowCall implements Operator {
     );
     block.open();
     for (const row of rows) {
-      this.#remarks.row(block.labels, row);
-      if (!this.#evaluateInKernel(block, row, batch, row - first))
-        this.#evaluateRow(block.samplesOf(row), batch, row - first, args);
+      const any = this.#evaluateInKernel(block, row);
+      if (any) putKernelRow(batch, row - first, this.#context.kernel.row());
+      else if (any === undefined) this.#evaluateRow(block.samplesOf(row), batch, row - first, args);
     }
     return batch;
   }
 
-  /** False when the series needs the function in TypeScript. */
-  #evaluateInKernel(block: WindowBlock, row: number, batch: Batch, toRow: number): boolean {
+  /** Makes a row the kernel's current one; undefined when the series needs the function in TypeScript. */
+  #evaluateInKernel(block: WindowBlock, row: number): boolean | undefined {
     const func = this.#kernelFunction;
-    if (func === undefined) return false;
-    const start = (this.#source.at ?? this.grid.start) - this.#source.offset;
-    const values = block.kernelRow(row, func, { start, step: this.grid.step, steps: this.grid.count });
-    if (values === false) return false;
-    const any = values !== undefined && putKernelRow(batch, toRow, values);
+    this.#remarks.row(block.labels, row);
+    const any = func && block.kernelRow(row, func, this.#kernelGrid);
     if (any && (func === 'rate' || func === 'increase')) this.#remarks.counterName();
-    return true;
+    return any;
   }
 
   #evaluateRow(samples: SeriesSamples, batch: Batch, row: number, argColumns: readonly Float64Array[]): void {
