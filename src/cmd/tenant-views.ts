@@ -13,14 +13,14 @@ export function pinTenantView(
   tenantsDir: string,
   bucket: BucketSync | undefined,
 ): PinnedView {
-  const problem = bucket?.problemOf(tenant);
+  const problems = [bucket?.problemOf(tenant), tenants.problemOf(tenant)];
   const bucketBlocks = bucket?.blocksOf(tenant) ?? [];
   const found = tenants.find(tenant);
   const local = found && pinLocal(found.db, `${tenantsDir}/${tenant}`);
   const description: TenantView = {
     local: local?.description,
     bucketBlocks,
-    warnings: problem === undefined ? [] : [problem],
+    warnings: problems.filter((problem) => problem !== undefined),
   };
   return {
     description,

@@ -85,6 +85,11 @@ export class Db implements Queryable {
     return this.#blocks.all;
   }
 
+  /** Blocks in the directory that could not be opened: answers lack their data. */
+  get unreadableBlocks(): number {
+    return this.#blocks.unreadable;
+  }
+
   /** Applies a snappy-compressed remote write request; see `Head.write`. */
   write(body: Uint8Array, version: WriteVersion, policy: SeriesPolicy): Promise<WriteResult> {
     this.#checkOpen();

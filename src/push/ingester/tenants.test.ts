@@ -61,3 +61,27 @@ test('more tenants than allowed are refused, those there are go on', async () =>
   await tenants.open('a');
   await tenants.stop();
 });
+
+test('a tenant whose data do not open keeps the others neither from starting nor from answering', async () => {
+  const disk = new MemoryDisk();
+  const tenants = tenantsOn(disk);
+  for (const name of ['a', 'b']) await disk.makeDir(`tsdb/${name}`);
+  await disk.writeFileAtomic('tsdb/a/thanos.shipper.json', new Uint8Array(8));
+  disk.faults.fails = (operation, path) => operation === 'read' && path.startsWith('tsdb/a/');
+  await tenants.start();
+  expect(tenants.find('b')).toBeDefined();
+  expect(tenants.problemOf('a')).toMatch(/data of this tenant on the local disk cannot be read/);
+  expect(tenants.problemOf('b')).toBeUndefined();
+  disk.faults.fails = () => false;
+  await tenants.open('a');
+  expect(tenants.problemOf('a')).toBeUndefined();
+  await tenants.stop();
+});
+
+test('when no tenant opens the start fails', async () => {
+  const disk = new MemoryDisk();
+  await disk.makeDir('tsdb/a');
+  await disk.writeFileAtomic('tsdb/a/thanos.shipper.json', new Uint8Array(8));
+  disk.faults.fails = (operation, path) => operation === 'read' && path.startsWith('tsdb/a/');
+  await expect(tenantsOn(disk).start()).rejects.toMatchObject({ code: 'unavailable' });
+});

@@ -50,6 +50,8 @@ export class Tenants implements TenantStorage {
   readonly #deps: TenantsDeps;
   readonly #open = new Map<string, Tenant>();
   readonly #opening = new Map<string, Promise<Tenant>>();
+  /** Tenants whose data could not be opened at the last try. */
+  readonly #broken = new Map<string, Error>();
   readonly #count: Gauge;
   #closed = false;
 
@@ -72,8 +74,33 @@ export class Tenants implements TenantStorage {
         continue;
       }
       log.info('reading a tenant’s data', { tenant: name, number: i + 1, of: names.length });
-      await this.#openTenant(name);
+      await this.#openTenant(name).catch((error: unknown) => this.#noteBroken(name, error));
     }
+    // One tenant must not keep the others down; but when none opens, the folder itself is the matter.
+    const [first] = this.#broken.values();
+    if (first !== undefined && this.#open.size === 0) throw first;
+  }
+
+  /** Why a tenant's data on this disk cannot be served, in a sentence; undefined when they can, or are not there. */
+  problemOf(tenant: string): string | undefined {
+    const error = this.#broken.get(tenant);
+    if (error) return `data of this tenant on the local disk cannot be read: ${error.message}`;
+    const unreadable = this.#open.get(tenant)?.db.unreadableBlocks ?? 0;
+    return unreadable > 0
+      ? `${unreadable} blocks on the local disk cannot be read; answers lack their data`
+      : undefined;
+  }
+
+  #noteBroken(tenant: string, error: unknown): void {
+    const reason = error instanceof Error ? error : new Error(String(error));
+    this.#broken.set(tenant, reason);
+    this.#deps.log.error(
+      'a tenant’s data cannot be opened; the others go on, and the next write tries again',
+      {
+        tenant,
+        error: reason.message,
+      },
+    );
   }
 
   async stop(): Promise<void> {
@@ -153,6 +180,7 @@ export class Tenants implements TenantStorage {
     }
     const made = { db, shipper };
     this.#open.set(tenant, made);
+    this.#broken.delete(tenant);
     this.#count.set(this.#open.size);
     return made;
   }

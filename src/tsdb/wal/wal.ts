@@ -301,7 +301,8 @@ export class Wal {
   async #finishSegment(before: Promise<void>, file: DiskFile, unsynced: boolean): Promise<void> {
     await before;
     try {
-      if (unsynced && this.#options.fsync !== 'never') await this.#timedSync(file);
+      // Whatever the policy, as in Prometheus: a whole segment is on stable storage.
+      if (unsynced) await this.#timedSync(file);
     } catch (error) {
       this.#fail(error);
     } finally {

@@ -30,9 +30,10 @@ export class SeriesRecordWriter {
     visitLabels(labelBytes, 0, labelBytes.length, () => count++);
     this.#out.be64(ref);
     this.#out.uvarint(count);
-    visitLabels(labelBytes, 0, labelBytes.length, (nameStart, nameEnd, valueStart, valueEnd) => {
-      this.#out.prefixed(labelBytes.subarray(nameStart, nameEnd));
-      this.#out.prefixed(labelBytes.subarray(valueStart, valueEnd));
+    // Both forms have lengths as minimal varints: name and value are copied with theirs.
+    visitLabels(labelBytes, 0, labelBytes.length, (nameStart, nameEnd, _valueStart, valueEnd) => {
+      this.#out.range(labelBytes, nameStart - sizeOf(nameEnd - nameStart), nameEnd);
+      this.#out.range(labelBytes, nameEnd + 1, valueEnd);
     });
   }
 
