@@ -1,4 +1,5 @@
 import { Labels } from '../model/labels.ts';
+import { asciiText } from './ascii-text.ts';
 import { putUvarint, uvarintSize } from './varint.ts';
 
 /**
@@ -79,12 +80,13 @@ function putText(out: Uint8Array, at: number, tag: number, text: string, length:
 export function decodeLabels(bytes: Uint8Array, start = 0, end = bytes.length): Labels {
   const flat: string[] = [];
   visitLabels(bytes, start, end, (nameStart, nameEnd, valueStart, valueEnd) => {
-    flat.push(
-      decoder.decode(bytes.subarray(nameStart, nameEnd)),
-      decoder.decode(bytes.subarray(valueStart, valueEnd)),
-    );
+    flat.push(decodeText(bytes, nameStart, nameEnd), decodeText(bytes, valueStart, valueEnd));
   });
   return Labels.fromSorted(flat);
+}
+
+function decodeText(bytes: Uint8Array, start: number, end: number): string {
+  return asciiText(bytes, start, end) ?? decoder.decode(bytes.subarray(start, end));
 }
 
 /** Calls `visit` with the byte ranges of each name and value, in order. */
@@ -95,26 +97,25 @@ export function visitLabels(
   visit: (nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) => void,
 ): void {
   let at = start;
-  const length = (): number => {
-    let value = bytes[at++];
-    if (value >= 128) {
-      value &= 127;
-      for (let shift = 7, byte = 128; byte >= 128; shift += 7) {
-        byte = bytes[at++];
-        value |= (byte & 127) << shift;
-      }
-    }
-    return value;
-  };
   while (at < end) {
-    at++;
-    length();
-    at++;
-    const nameLength = length();
-    const nameStart = at;
-    at += nameLength + 1;
-    const valueLength = length();
-    visit(nameStart, nameStart + nameLength, at, at + valueLength);
-    at += valueLength;
+    // Over the pair's tag and length, and the name's tag.
+    at = varintEnd(bytes, at + 1) + 1;
+    const nameStart = varintEnd(bytes, at);
+    const nameEnd = nameStart + varintAt(bytes, at);
+    at = nameEnd + 1;
+    const valueStart = varintEnd(bytes, at);
+    at = valueStart + varintAt(bytes, at);
+    visit(nameStart, nameEnd, valueStart, at);
   }
+}
+
+function varintAt(bytes: Uint8Array, at: number): number {
+  let value = bytes[at] & 127;
+  for (let shift = 7; bytes[at] >= 128; shift += 7) value |= (bytes[++at] & 127) << shift;
+  return value;
+}
+
+function varintEnd(bytes: Uint8Array, at: number): number {
+  while (bytes[at] >= 128) at++;
+  return at + 1;
 }

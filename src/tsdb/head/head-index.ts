@@ -1,3 +1,4 @@
+import { asciiText } from '../../encoding/ascii-text.ts';
 import { visitLabels } from '../../encoding/label-bytes.ts';
 import { compareStrings } from '../../model/labels.ts';
 import { PostingsLists } from './postings-lists.ts';
@@ -52,13 +53,8 @@ export class HeadIndex {
 
   /** `labelBytes` are canonical and may be reused afterwards. */
   add(slot: number, labelBytes: Uint8Array): void {
-    const text = Buffer.from(labelBytes.buffer, labelBytes.byteOffset, labelBytes.length);
     visitLabels(labelBytes, 0, labelBytes.length, (nameStart, nameEnd, valueStart, valueEnd) =>
-      this.#addPair(
-        text.toString('utf8', nameStart, nameEnd),
-        text.toString('utf8', valueStart, valueEnd),
-        slot,
-      ),
+      this.#addPair(utf8(labelBytes, nameStart, nameEnd), utf8(labelBytes, valueStart, valueEnd), slot),
     );
     if (this.#seriesCount === this.#all.length) {
       const all = new Uint32Array(this.#seriesCount + (this.#seriesCount >> 2));
@@ -170,7 +166,8 @@ export class HeadIndex {
 
 /** Text of bytes that were checked to be UTF-8 when their series was made. */
 export function utf8(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+  const ascii = asciiText(bytes, start, end);
+  return ascii ?? Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
 }
 
 export function sortedStrings(strings: Iterable<string>): string[] {

@@ -172,8 +172,8 @@ export class Head {
     const { store } = this;
     const series = store.table.takeUnlogged();
     const unlogged = store.unlogged.take();
-    const records = encodeRecords(series, store.memory.takeSamplesRecord(), unlogged);
-    this.#metrics.series.inc(series.length);
+    const records = encodeRecords(series.record, store.memory.takeSamplesRecord(), unlogged);
+    this.#metrics.series.inc(series.count);
     this.#metrics.lateSamples.inc(unlogged.lateFloats.length);
     this.#closed.collect();
     const { wal, late } = this.#logs;

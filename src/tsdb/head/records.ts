@@ -2,18 +2,12 @@ import { CUSTOM_BUCKETS_SCHEMA } from '../../model/histogram.ts';
 import { encodeHistogramRecords } from '../wal/records/histogram-record.ts';
 import { encodeExemplarsRecord, encodeMetadataRecord } from '../wal/records/other-records.ts';
 import { encodeSamplesRecord } from '../wal/records/samples-record.ts';
-import { SeriesRecordWriter } from '../wal/records/series-record.ts';
-import type { NewSeries } from './series-table.ts';
 import type { LoggedFloat, LoggedHistogram, LoggedRare, Unlogged } from './unlogged.ts';
 
-/** The log records of one request: series first, so that every ref is known when it is used. `samples` may be empty. */
-export function encodeRecords(
-  series: readonly NewSeries[],
-  samples: Uint8Array,
-  unlogged: Unlogged,
-): Uint8Array[] {
+/** The log records of one request: series first, so that every ref is known when it is used. `series` and `samples` may be empty. */
+export function encodeRecords(series: Uint8Array, samples: Uint8Array, unlogged: Unlogged): Uint8Array[] {
   const records: Uint8Array[] = [];
-  if (series.length > 0) records.push(encodeSeries(series));
+  if (series.length > 0) records.push(series);
   if (unlogged.metadata.length > 0) records.push(encodeMetadataRecord(unlogged.metadata));
   if (samples.length > 0) records.push(samples);
   records.push(...encodeRare(unlogged.rare));
@@ -49,10 +43,4 @@ export function encodeFloats(floats: readonly LoggedFloat[]): Uint8Array {
     times: Float64Array.from(floats, ({ t }) => t),
     values: Float64Array.from(floats, ({ v }) => v),
   });
-}
-
-function encodeSeries(series: readonly NewSeries[]): Uint8Array {
-  const writer = new SeriesRecordWriter();
-  for (const { ref, labelBytes } of series) writer.add(ref, labelBytes);
-  return writer.take();
 }

@@ -2,6 +2,7 @@ import { decodeLabels, encodeLabels } from '../../encoding/label-bytes.ts';
 import { type HeadMemory, LABEL_BYTES_MAX } from '../../kernel/head-memory.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
+import { SeriesRecordWriter } from '../wal/records/series-record.ts';
 import { HeadIndex, type ListsOfSeries } from './head-index.ts';
 import { MatchedValues } from './matched-values.ts';
 import { selectSlots } from './select-slots.ts';
@@ -22,9 +23,11 @@ export interface SeriesPolicy {
 
 export const admitAll: SeriesPolicy = { admit: () => undefined };
 
+/** Series that were made, as the log has them. */
 export interface NewSeries {
-  readonly ref: number;
-  readonly labelBytes: Uint8Array;
+  readonly count: number;
+  /** A record of type series; empty when there are none. */
+  readonly record: Uint8Array;
 }
 
 /** Which series there are: their labels in the head's memory, the index over them, and their numbers. */
@@ -35,12 +38,14 @@ export class SeriesTable {
   /** Slots that hold no series now. */
   readonly #freed = new Set<number>();
   #lastRef = 0;
-  #unlogged: NewSeries[] = [];
+  /** Series made since the last `takeUnlogged`. */
+  #unlogged = new SeriesRecordWriter();
+  #unloggedCount = 0;
 
   constructor(memory: HeadMemory) {
     this.memory = memory;
     // A selection that is under way may ask for a series that was collected meanwhile.
-    const labelBytesOf = (slot: number) => (this.#freed.has(slot) ? NO_LABELS : memory.labelBytesOf(slot));
+    const labelBytesOf = (slot: number) => (this.#freed.has(slot) ? NO_BYTES : memory.labelBytesOf(slot));
     this.index = new HeadIndex({ labelBytesOf }, (name, value) => this.#matched.noteValue(name, value));
   }
 
@@ -83,7 +88,8 @@ export class SeriesTable {
     const refusal = policy.admit(labels, this.memory.seriesCount);
     if (refusal !== undefined) return refusal;
     const ref = ++this.#lastRef;
-    this.#unlogged.push({ ref, labelBytes: bytes });
+    this.#unlogged.add(ref, bytes);
+    this.#unloggedCount++;
     return this.#create(bytes, ref);
   }
 
@@ -100,10 +106,14 @@ export class SeriesTable {
   }
 
   /** The series made since the last call, which the log does not know yet. */
-  takeUnlogged(): NewSeries[] {
-    const taken = this.#unlogged;
-    this.#unlogged = [];
-    return taken;
+  takeUnlogged(): NewSeries {
+    const count = this.#unloggedCount;
+    if (count === 0) return { count, record: NO_BYTES };
+    const record = this.#unlogged.take();
+    // The room of a request with many new series is not kept.
+    this.#unlogged = new SeriesRecordWriter();
+    this.#unloggedCount = 0;
+    return { count, record };
   }
 
   /** First step of collecting series: finds the lists they are in, and changes nothing. */
@@ -131,7 +141,7 @@ export class SeriesTable {
   }
 }
 
-const NO_LABELS = new Uint8Array();
+const NO_BYTES = new Uint8Array();
 
 function invalid(reason: string): Refusal {
   return { outcome: 'invalid_labels', reason };
