@@ -180,8 +180,8 @@ export class QueryKernel {
     return this.row();
   }
 
-  /** As `windows`, but leaves the row in the kernel. Whether any step has a value. */
-  evaluateWindows(func: WindowFunction, grid: StepGrid, rangeMs: number): boolean {
+  /** As `windows`, but leaves the row in the kernel. Gives how many steps have a value. */
+  evaluateWindows(func: WindowFunction, grid: StepGrid, rangeMs: number): number {
     this.#beginRow(grid.steps);
     this.#reserve(this.#scratch, 8 * grid.steps + 24 * (this.#count + 1) + SLACK);
     this.#wasm.windows(
@@ -196,7 +196,7 @@ export class QueryKernel {
       this.#scratch.at,
       this.#row.at,
     );
-    return this.#rowHasValues();
+    return this.#countValues();
   }
 
   /** The instant vector selector: at every step the newest sample in (t - lookbackMs, t], unless it is a staleness marker. */
@@ -211,8 +211,8 @@ export class QueryKernel {
     return this.row();
   }
 
-  /** As `instant` or, with `times`, `instantTimes`, but leaves the row in the kernel. Whether any step has a value. */
-  evaluateInstant(grid: StepGrid, lookbackMs: number, times: boolean): boolean {
+  /** As `instant` or, with `times`, `instantTimes`, but leaves the row in the kernel. Gives how many steps have a value. */
+  evaluateInstant(grid: StepGrid, lookbackMs: number, times: boolean): number {
     this.#beginRow(grid.steps);
     const select = times ? this.#wasm.instantTimes : this.#wasm.instant;
     select(
@@ -225,7 +225,7 @@ export class QueryKernel {
       lookbackMs,
       this.#row.at,
     );
-    return this.#rowHasValues();
+    return this.#countValues();
   }
 
   /** The current row. */
@@ -348,8 +348,8 @@ export class QueryKernel {
     return low;
   }
 
-  #rowHasValues(): boolean {
-    return this.#wasm.hasValues(this.#row.at, this.#steps) !== 0;
+  #countValues(): number {
+    return this.#wasm.countValues(this.#row.at, this.#steps);
   }
 
   #beginRow(steps: number): void {

@@ -31,8 +31,8 @@ export interface QueryExports {
   ): void;
   instant: InstantExport;
   instantTimes: InstantExport;
-  /** 1 when some step of the row has a value, else 0. */
-  hasValues(row: number, steps: number): number;
+  /** How many steps of the row have a value. */
+  countValues(row: number, steps: number): number;
   groupAdd(kind: number, row: number, steps: number, block: number): void;
   groupFinish(kind: number, block: number, steps: number, row: number): void;
   writeRow(row: number, steps: number, start: number, step: number, out: number): number;

@@ -3,9 +3,10 @@
 // Twin: plain-groups.ts.
 import { ABSENT, kahanCompensation, kahanSum } from './kahan';
 
-export function hasValues(row: usize, steps: u32): bool {
-  for (let end = row + ((steps as usize) << 3); row < end; row += 8) if (load<u64>(row) != ABSENT) return true;
-  return false;
+export function countValues(row: usize, steps: u32): u32 {
+  let count: u32 = 0;
+  for (let end = row + ((steps as usize) << 3); row < end; row += 8) count += u32(load<u64>(row) != ABSENT);
+  return count;
 }
 
 export function groupAdd(kind: i32, row: usize, steps: u32, block: usize): void {

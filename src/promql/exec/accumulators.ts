@@ -76,6 +76,13 @@ class Column {
     this.reserve(group);
     this.values.set(cells, group * this.#steps);
   }
+
+  /** Sets `HAS_FLOAT` in the cells of a group that something was added to. */
+  mark(group: number, counts: Float64Array): void {
+    this.reserve(group);
+    const from = group * this.#steps;
+    for (let i = 0; i < this.#steps; i++) this.values[from + i] = counts[i] === 0 ? 0 : HAS_FLOAT;
+  }
 }
 
 const HAS_FLOAT = 1;
@@ -136,10 +143,7 @@ class SumAccumulator implements Accumulator {
   adopt(group: number, state: GroupState): void {
     this.#sums.put(group, state.values);
     this.#corrections.put(group, state.thirds);
-    this.#seen.put(
-      group,
-      state.counts.map((count) => (count === 0 ? 0 : HAS_FLOAT)),
-    );
+    this.#seen.mark(group, state.counts);
   }
 
   finish(into: Batch): void {
@@ -258,15 +262,13 @@ class AverageAccumulator implements Accumulator {
   adopt(group: number, state: GroupState): void {
     this.#sums.put(group, state.values);
     this.#corrections.put(group, state.thirds);
-    this.#counts.put(group, state.counts.map(Math.abs));
-    this.#running.put(
-      group,
-      state.counts.map((count) => (count < 0 ? 1 : 0)),
-    );
-    this.#seen.put(
-      group,
-      state.counts.map((count) => (count === 0 ? 0 : HAS_FLOAT)),
-    );
+    this.#counts.reserve(group);
+    this.#running.reserve(group);
+    for (let i = 0, cell = group * this.#steps; i < this.#steps; i++, cell++) {
+      this.#counts.values[cell] = Math.abs(state.counts[i]);
+      this.#running.values[cell] = state.counts[i] < 0 ? 1 : 0;
+    }
+    this.#seen.mark(group, state.counts);
   }
 
   finish(into: Batch): void {
@@ -326,10 +328,7 @@ class ExtremeAccumulator implements Accumulator {
 
   adopt(group: number, state: GroupState): void {
     this.#best.put(group, state.values);
-    this.#seen.put(
-      group,
-      state.counts.map((count) => (count === 0 ? 0 : 1)),
-    );
+    this.#seen.mark(group, state.counts);
   }
 
   finish(into: Batch): void {
@@ -453,10 +452,13 @@ class QuantileAccumulator implements Accumulator {
     for (let group = 0; group < this.#rows.length; group++) {
       const rows = this.#rows[group];
       const presences = this.#presences[group];
+      const values = new Float64Array(rows.length);
       for (let i = 0; i < this.#steps; i++) {
-        const values = rows.filter((_, r) => presences[r][i] === Presence.float).map((row) => row[i]);
-        if (values.length === 0) continue;
-        setFloat(into, group * this.#steps + i, quantileOf(this.#params[i], Float64Array.from(values)));
+        let count = 0;
+        for (let r = 0; r < rows.length; r++)
+          if (presences[r][i] === Presence.float) values[count++] = rows[r][i];
+        if (count === 0) continue;
+        setFloat(into, group * this.#steps + i, quantileOf(this.#params[i], values.subarray(0, count)));
       }
     }
   }

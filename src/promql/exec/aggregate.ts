@@ -133,9 +133,9 @@ export class Aggregate implements Operator {
       rows.open();
       const end = Math.min(rows.count, first + run);
       for (let row = first; row < end; row++) {
-        const any = rows.evaluate(row);
-        if (any === undefined) return row;
-        if (any) into.add(this.#groupOf(rows, row, groups));
+        const count = rows.evaluate(row);
+        if (count === undefined) return row;
+        if (count > 0) into.add(this.#groupOf(rows, row, groups));
       }
     }
     return rows.count;

@@ -74,15 +74,15 @@ export class InstantSelect implements Operator {
   }
 
   #selectRow(block: SeriesBlock, row: number, batch: Batch, toRow: number): void {
-    const any = this.#selectInKernel(block, row);
-    if (any) putKernelRow(batch, toRow, this.#context.kernel.row());
-    if (any !== undefined) return;
+    const count = this.#selectInKernel(block, row);
+    if (count) putKernelRow(batch, toRow, this.#context.kernel.row(), count);
+    if (count !== undefined) return;
     if (this.#plan.source.mode === 'smoothed') this.#smooth(block.load(row, false), batch, toRow);
     else this.#fill(block.load(row, true), batch, toRow);
   }
 
   /** Makes a row the kernel's current one; undefined when it cannot come from there. */
-  #selectInKernel(block: SeriesBlock, row: number): boolean | undefined {
+  #selectInKernel(block: SeriesBlock, row: number): number | undefined {
     if (this.#kernelGrid === undefined || !block.isFloats(row)) return undefined;
     return block.instantRow(row, this.#kernelGrid, this.#plan.value === 'timestamp');
   }

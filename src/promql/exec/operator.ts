@@ -26,8 +26,8 @@ export interface KernelRows {
   readonly nameDropped: undefined;
   /** Begins a run of `evaluate` that no `await` interrupts. */
   open(): void;
-  /** Makes a row the kernel's current one. False: it has no values; undefined: the kernel cannot compute it. */
-  evaluate(row: number): boolean | undefined;
+  /** Makes a row the kernel's current one. How many steps have a value; undefined: the kernel cannot compute it. */
+  evaluate(row: number): number | undefined;
   /** Rows `first … end` (exclusive) as a batch. */
   batchOf(first: number, end: number): Batch;
 }

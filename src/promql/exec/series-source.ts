@@ -74,23 +74,23 @@ export class SeriesBlock {
   }
 
   /**
-   * Makes a function of the kernel for all steps of a series of floats the kernel's current row. False when no step has a value;
-   * then the current row may be another.
+   * Makes a function of the kernel for all steps of a series of floats the kernel's current row. Gives how many steps have a value;
+   * when none has, the current row may be another.
    */
-  windowRow(i: number, func: WindowFunction, grid: StepGrid, rangeMs: number): boolean {
+  windowRow(i: number, func: WindowFunction, grid: StepGrid, rangeMs: number): number {
     const { mint, maxt } = this.#source;
     const count = this.#decoder.loadFloats(i, mint, maxt, false);
     this.#counted(count);
-    return count > 0 && this.#context.kernel.evaluateWindows(func, grid, rangeMs);
+    return count === 0 ? 0 : this.#context.kernel.evaluateWindows(func, grid, rangeMs);
   }
 
   /** The same for the instant selector, with `times` for the times of its samples in seconds. */
-  instantRow(i: number, grid: StepGrid, times: boolean): boolean {
+  instantRow(i: number, grid: StepGrid, times: boolean): number {
     const { mint, maxt } = this.#source;
     const { kernel, lookbackMs } = this.#context;
     const count = this.#decoder.loadFloats(i, mint, maxt, true);
     this.#counted(count);
-    return count > 0 && kernel.evaluateInstant(grid, lookbackMs, times);
+    return count === 0 ? 0 : kernel.evaluateInstant(grid, lookbackMs, times);
   }
 
   /** Samples of a series within the bounds of the selector, with stale markers or without. Floats are views, valid until the next read. */

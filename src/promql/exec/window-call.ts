@@ -31,8 +31,8 @@ export interface WindowBlock {
   /** Begins a run of reads that no `await` interrupts. */
   open(): void;
   samplesOf(i: number): SeriesSamples;
-  /** All steps of a series as the kernel's current row. False: no step has a value; undefined: the kernel cannot do this series. */
-  kernelRow(i: number, func: KernelFunction, grid: StepGrid): boolean | undefined;
+  /** All steps of a series as the kernel's current row. How many have a value; undefined: the kernel cannot do this series. */
+  kernelRow(i: number, func: KernelFunction, grid: StepGrid): number | undefined;
 }
 
 /** The windows of a plain range selector. */
@@ -146,20 +146,20 @@ export class WindowCall implements Operator {
     );
     block.open();
     for (const row of rows) {
-      const any = this.#evaluateInKernel(block, row);
-      if (any) putKernelRow(batch, row - first, this.#context.kernel.row());
-      else if (any === undefined) this.#evaluateRow(block.samplesOf(row), batch, row - first, args);
+      const count = this.#evaluateInKernel(block, row);
+      if (count) putKernelRow(batch, row - first, this.#context.kernel.row(), count);
+      else if (count === undefined) this.#evaluateRow(block.samplesOf(row), batch, row - first, args);
     }
     return batch;
   }
 
   /** Makes a row the kernel's current one; undefined when the series needs the function in TypeScript. */
-  #evaluateInKernel(block: WindowBlock, row: number): boolean | undefined {
+  #evaluateInKernel(block: WindowBlock, row: number): number | undefined {
     const func = this.#kernelFunction;
     this.#remarks.row(block.labels, row);
-    const any = func && block.kernelRow(row, func, this.#kernelGrid);
-    if (any && (func === 'rate' || func === 'increase')) this.#remarks.counterName();
-    return any;
+    const count = func && block.kernelRow(row, func, this.#kernelGrid);
+    if (count && (func === 'rate' || func === 'increase')) this.#remarks.counterName();
+    return count;
   }
 
   #evaluateRow(samples: SeriesSamples, batch: Batch, row: number, argColumns: readonly Float64Array[]): void {
@@ -195,6 +195,7 @@ function newWindow(samples: SeriesSamples, remarks: SeriesRemarks, argCount: num
     t: 0,
     args: new Array(argCount).fill(0),
     value: 0,
+    sorted: undefined,
     histogram: undefined,
     remarks,
   };

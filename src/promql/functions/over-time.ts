@@ -3,6 +3,7 @@ import { averageHistograms, sumHistograms } from './histogram-over-time.ts';
 import { KahanSum } from './kahan.ts';
 import { quantileOf } from './quantile.ts';
 import { warnMixed } from './remarks.ts';
+import { SortedFloats } from './sorted-floats.ts';
 import type { Window, WindowFunction } from './window.ts';
 
 const kahan = new KahanSum();
@@ -45,7 +46,7 @@ export const OVER_TIME: Readonly<Record<string, WindowFunction>> = {
   quantile_over_time: (w) => {
     const [q] = w.args;
     if (Number.isNaN(q) || q < 0 || q > 1) w.remarks.warnArgument(0, warningText.invalidQuantile(q));
-    return ofFloats((window) => quantileOf(q, window.floats.slice(window.f0, window.f1)))(w);
+    return quantileOfFloats(w);
   },
   last_over_time: (w) => pick(w, newestIsFloat(w), w.f1 - 1, w.h1 - 1),
   first_over_time: (w) => pick(w, oldestIsFloat(w), w.f0, w.h0),
@@ -64,6 +65,12 @@ function hasMix(w: Window): boolean {
   warnMixed(w);
   return true;
 }
+
+const quantileOfFloats = ofFloats((w) => {
+  const sorted = (w.sorted ??= new SortedFloats());
+  sorted.moveTo(w.floats, w.f0, w.f1);
+  return sorted.quantile(w.args[0]);
+});
 
 /** A function of floats only: histograms in between are ignored with a remark, histograms alone give nothing. */
 function ofFloats(compute: (w: Window) => number): WindowFunction {

@@ -57,6 +57,7 @@ function plainRow(name: string, times: Float64Array, values: Float64Array): (num
         t,
         args: [],
         value: 0,
+        sorted: undefined,
         histogram: undefined,
         remarks,
       },

@@ -1,4 +1,5 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
+import type { SortedFloats } from './sorted-floats.ts';
 
 /** The samples of one series as columns, floats and histograms apart, each ordered by time. Stale ones are not in here. */
 export interface SeriesSamples {
@@ -28,6 +29,8 @@ export interface Window extends SeriesSamples {
   /** Where functions put their result. */
   value: number;
   histogram: FloatHistogram | undefined;
+  /** The floats of the window in order, kept from step to step by functions that need that. */
+  sorted: SortedFloats | undefined;
   /** Where remarks go. */
   remarks: Remarks;
 }

@@ -4,7 +4,7 @@ import { instantRow } from '../windows';
 
 export { decodeChunk, dropStale, mergeRuns } from '../decode-xor';
 export { windows } from '../windows';
-export { groupAdd, groupFinish, hasValues } from '../groups';
+export { groupAdd, groupFinish, countValues } from '../groups';
 export { writeRow } from '../json-row';
 
 const POWERS_AT: usize = 1024;
