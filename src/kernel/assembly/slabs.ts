@@ -29,7 +29,7 @@ export function takeRun(slabs: u32): u32 {
   let end = nextPage + slabs;
   let size = memory.size() as u32;
   if (end > size) {
-    let wanted = min(max(end, size + max<u32>(4, size >> 2)), pagesMax);
+    let wanted = min(max(end, size + max<u32>(4, size >> 4)), pagesMax);
     if (memory.grow(wanted - size) < 0 && (wanted == end || memory.grow(end - size) < 0)) return 0;
   }
   let at = nextPage << 16;
