@@ -31,7 +31,10 @@ let reference: Peer;
 beforeAll(async () => {
   await mkdir(join(import.meta.dirname, '../.cache'), { recursive: true });
   folder = await mkdtemp(join(import.meta.dirname, '../.cache/e2e-'));
-  verona = await startVerona(join(folder, 'verona'), ['--self-metrics.enabled=false']);
+  verona = await startVerona(join(folder, 'verona'), [
+    '--self-metrics.enabled=false',
+    '--http.enable-admin-api=true',
+  ]);
   reference = await startPrometheus(join(folder, 'reference'));
   const steps = Array.from({ length: STEPS }, (_, k) => k);
   const at = (step: number) => NEWEST - (STEPS - 1 - step) * STEP_MS;
@@ -292,7 +295,10 @@ describe('two tenants with the same series', () => {
       await fetch(`${verona.url}/ingester/flush`, { method: 'POST', headers: { 'x-scope-orgid': tenant } });
     await seesItsOwnOnly();
     const headers = { 'x-scope-orgid': 'acme' };
-    await fetch(`${verona.url}/api/v1/admin/tsdb/delete_series?match[]=shared`, { method: 'POST', headers });
+    const url = `${verona.url}/api/v1/admin/tsdb/delete_series?match[]=shared`;
+    expect((await fetch(url, { method: 'POST', headers })).status).toBe(204);
+    const gone = await fetch(verona.url + reads[0], { headers });
+    expect(await gone.text()).not.toContain('of-acme');
     const left = await fetch(verona.url + reads[0], { headers: { 'x-scope-orgid': 'globex' } });
     expect(await left.text()).toContain('of-globex');
   });

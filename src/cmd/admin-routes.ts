@@ -8,10 +8,12 @@ interface AdminSources {
   readonly tenants: Tenants;
   readonly metrics: Metrics;
   readonly reload: () => boolean;
+  /** Whether series may be deleted over HTTP. */
+  readonly adminApi: boolean;
 }
 
 /** Own metrics, reload, flush, and deletion of series. Health and readiness are the listener's. */
-export function adminRoutes({ tenants, metrics, reload }: AdminSources): Route[] {
+export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources): Route[] {
   return [
     {
       path: '/metrics',
@@ -47,6 +49,8 @@ export function adminRoutes({ tenants, metrics, reload }: AdminSources): Route[]
         methods: ['POST', 'PUT'],
         bodyMax: 1024 * 1024,
         handle: async (request) => {
+          if (!adminApi)
+            throw new VeronaError('unavailable', 'admin APIs disabled; start with --http.enable-admin-api');
           const params = new Params(request);
           const sets = params.matcherSets();
           if (sets.length === 0) throw new VeronaError('bad_data', 'no match[] parameter provided');

@@ -185,7 +185,12 @@ export async function buildSystem(
         () => reloads,
       ),
     ),
-    ...adminRoutes({ tenants, metrics, reload: () => system.reload() }),
+    ...adminRoutes({
+      tenants,
+      metrics,
+      reload: () => system.reload(),
+      adminApi: config.http.enable_admin_api,
+    }),
   ];
   const [host, port] = splitAddress(config.http.listen_address);
   let bound = { host, port };
