@@ -21,7 +21,8 @@ export async function startVerona(dir: string, flags: readonly string[] = [], po
   const url = `http://127.0.0.1:${port}`;
   const verona = new RealProcess('verona', process.execPath, [
     // As in package.json's `start`.
-    '--max-semi-space-size=16',
+    '--single-threaded-gc',
+    '--max-semi-space-size=4',
     join(ROOT, 'bin/verona.js'),
     'all',
     `--http.listen-address=127.0.0.1:${port}`,
