@@ -92,6 +92,31 @@ export class BatchDecoder {
     };
   }
 
+  /**
+   * Start timestamps by time of the samples of one kind with mint ≤ t ≤ maxt, ms, 0 when unknown; for equal times the
+   * later chunk wins. Undefined when none of the chunks has any. Throws `corrupt`.
+   */
+  startTimes(
+    series: number,
+    mint: number,
+    maxt: number,
+    kind: 'float' | 'histogram',
+  ): ReadonlyMap<number, number> | undefined {
+    const { startTimes: column } = this.#opened();
+    const byTime = new Map<number, number>();
+    let known = false;
+    this.#visitChunks(series, mint, maxt, (chunk) => {
+      const decoded = this.#decodePlain(series, chunk);
+      if (decoded.kind !== kind) return;
+      const own = column?.values.subarray(column.offsets[chunk], column.offsets[chunk + 1]);
+      const starts = own?.length ? own : decoded.startTimes;
+      known ||= starts !== undefined;
+      for (const [i, t] of decoded.timestamps.entries())
+        if (t >= mint && t <= maxt) byTime.set(t, starts?.[i] ?? 0);
+    });
+    return known ? byTime : undefined;
+  }
+
   #opened(): SeriesBatch {
     assert(this.#batch !== undefined, 'a batch is open');
     return this.#batch;

@@ -175,6 +175,8 @@ export interface HistogramColumns {
   /** One per timestamp, sharing spans and custom values. */
   readonly histograms: readonly AnyHistogram[];
   readonly header: ResetHeader;
+  /** One per sample, ms, 0 when unknown; only from encodings that hold them. */
+  readonly startTimes?: Float64Array;
 }
 
 /**

@@ -24,6 +24,8 @@ export interface FloatColumns {
   /** ms, ascending. */
   readonly timestamps: Float64Array;
   readonly values: Float64Array;
+  /** One per sample, ms, 0 when unknown; only from encodings that hold them. */
+  readonly startTimes?: Float64Array;
 }
 
 export class XorAppender implements ChunkAppender {

@@ -1,5 +1,5 @@
 import { assert } from '../platform/assert.ts';
-import type { SeriesBatch } from './series-batch.ts';
+import type { SeriesBatch, StartTimeColumn } from './series-batch.ts';
 
 /** A batch is full from here on: enough to keep a thread busy, little enough to move and to hold several of. */
 const BATCH_SERIES_MAX = 4096;
@@ -18,6 +18,8 @@ export class BatchBuilder {
   #encoding: number[] = [];
   #dataOffset: number[] = [];
   #dataLength: number[] = [];
+  /** Start timestamps of the chunks that came with some, by chunk. */
+  #startTimes = new Map<number, ArrayLike<number>>();
 
   constructor(seriesMax = BATCH_SERIES_MAX, bytesMax = BATCH_BYTES_MAX) {
     this.#seriesMax = seriesMax;
@@ -43,9 +45,19 @@ export class BatchBuilder {
     this.#chunkStarts.push(this.#mint.length);
   }
 
-  /** A chunk of the series added last; chunks come ordered by (mint, maxt). The payload is copied. */
-  addChunk(mint: number, maxt: number, encoding: number, payload: Uint8Array): void {
+  /**
+   * A chunk of the series added last; chunks come ordered by (mint, maxt). The payload is copied. `startTimes`, one per
+   * sample, come with chunks whose encoding does not hold them; they must not change before `take`.
+   */
+  addChunk(
+    mint: number,
+    maxt: number,
+    encoding: number,
+    payload: Uint8Array,
+    startTimes?: ArrayLike<number>,
+  ): void {
     assert(!this.isEmpty, 'a chunk belongs to a series');
+    if (startTimes?.length) this.#startTimes.set(this.#mint.length, startTimes);
     this.#mint.push(mint);
     this.#maxt.push(maxt);
     this.#encoding.push(encoding);
@@ -68,6 +80,7 @@ export class BatchBuilder {
       chunkDataOffset: Uint32Array.from(this.#dataOffset),
       chunkDataLength: Uint32Array.from(this.#dataLength),
       chunkData: this.#data.take(),
+      ...(this.#startTimes.size > 0 && { startTimes: this.#takeStartTimes() }),
     };
     this.#labels = new ByteColumn();
     this.#data = new ByteColumn();
@@ -79,6 +92,16 @@ export class BatchBuilder {
     this.#dataOffset = [];
     this.#dataLength = [];
     return batch;
+  }
+
+  #takeStartTimes(): StartTimeColumn {
+    const offsets = new Uint32Array(this.#mint.length + 1);
+    for (let c = 0; c < this.#mint.length; c++)
+      offsets[c + 1] = offsets[c] + (this.#startTimes.get(c)?.length ?? 0);
+    const values = new Float64Array(offsets[this.#mint.length]);
+    for (const [c, times] of this.#startTimes) values.set(times, offsets[c]);
+    this.#startTimes = new Map();
+    return { offsets, values };
   }
 }
 

@@ -4,6 +4,7 @@ import { Matcher } from '../model/matcher.ts';
 import { STALE_NAN } from '../model/sample.ts';
 import { type AcceptanceData, querierAcceptance, selectSamples } from './acceptance.ts';
 import { MemoryStorage } from './memory-storage.ts';
+import type { SeriesBatch } from './series-batch.ts';
 
 querierAcceptance('memory storage', fill);
 
@@ -69,4 +70,18 @@ test('exemplars come back by series and range', async () => {
   expect(await querier.exemplars(ctx, [request.matchers], 2, 5)).toEqual([
     { labels: up, exemplars: [exemplar(2), exemplar(3)] },
   ]);
+});
+
+test('start timestamps come with the chunks that have some', async () => {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  for (let t = 1; t <= 200; t++) appender.append(up, t, t, t <= 120 ? 0 : t - 1);
+  await appender.commit();
+  const batches: SeriesBatch[] = [];
+  const querier = await storage.querier(0, 200);
+  const ctx = { signal: new AbortController().signal };
+  for await (const batch of querier.select(ctx, { ...request, maxt: 200 })) batches.push(batch);
+  expect(batches).toHaveLength(1);
+  expect([...batches[0].startTimes!.offsets]).toEqual([0, 0, 80]);
+  expect([...batches[0].startTimes!.values]).toEqual(Array.from({ length: 80 }, (_, i) => 120 + i));
 });

@@ -24,6 +24,8 @@ import type { SeriesBatch } from './series-batch.ts';
 interface MemorySample {
   readonly t: number;
   readonly value: Float64Array | AnyHistogram;
+  /** ms; 0 when unknown. */
+  readonly startT: number;
 }
 
 interface MemorySeries {
@@ -73,18 +75,18 @@ class MemoryAppender implements Appender {
     this.#metadata = metadata;
   }
 
-  append(labels: Labels, t: number, v: number): AppendOutcome {
-    return this.#append(labels, { t, value: Float64Array.of(v) });
+  append(labels: Labels, t: number, v: number, startT = 0): AppendOutcome {
+    return this.#append(labels, { t, value: Float64Array.of(v), startT });
   }
 
-  appendHistogram(labels: Labels, t: number, histogram: AnyHistogram): AppendOutcome {
+  appendHistogram(labels: Labels, t: number, histogram: AnyHistogram, startT = 0): AppendOutcome {
     try {
       validateHistogram(histogram);
     } catch (error) {
       if (error instanceof VeronaError) return 'invalid_histogram';
       throw error;
     }
-    return this.#append(labels, { t, value: histogram });
+    return this.#append(labels, { t, value: histogram, startT });
   }
 
   appendExemplar(labels: Labels, exemplar: Exemplar): AppendOutcome {
@@ -231,20 +233,28 @@ function encodeSamples(
 ): void {
   let open: OpenChunk | undefined;
   let mint = 0;
-  const close = () => {
+  let first = 0;
+  const close = (end: number) => {
     if (open && mint <= requestMaxt && open.lastTime >= requestMint)
-      builder.addChunk(mint, open.lastTime, open.encoding, open.bytes());
+      builder.addChunk(mint, open.lastTime, open.encoding, open.bytes(), startTimes(samples, first, end));
   };
-  for (const { t, value } of samples) {
+  for (const [i, { t, value }] of samples.entries()) {
     const kind = value instanceof Float64Array ? 'xor' : value.kind;
     const fits = open !== undefined && kindOf(open) === kind && open.count < CHUNK_SAMPLES;
     if (fits && append(open!, t, value)) continue;
-    close();
+    close(i);
     mint = t;
+    first = i;
     open = open !== undefined && kindOf(open) === kind ? successorOf(open) : start(kind);
     append(open, t, value);
   }
-  close();
+  close(samples.length);
+}
+
+/** Undefined when none of samples [first … end) has one. */
+function startTimes(samples: readonly MemorySample[], first: number, end: number): number[] | undefined {
+  const times = samples.slice(first, end).map(({ startT }) => startT);
+  return times.some((t) => t !== 0) ? times : undefined;
 }
 
 function start(kind: 'xor' | AnyHistogram['kind']): OpenChunk {

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { BatchDecoder } from '../chunkenc/batch-decoder.ts';
 import { XorAppender } from '../chunkenc/xor.ts';
 import { encodeLabels } from '../encoding/label-bytes.ts';
+import { QueryKernel } from '../kernel/query-kernel.ts';
 import { compareLabels, Labels } from '../model/labels.ts';
 import { Matcher } from '../model/matcher.ts';
 import { type AcceptanceData, querierAcceptance, selectSamples } from './acceptance.ts';
@@ -10,6 +12,7 @@ import { compareLabelBytes } from './compare-label-bytes.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { mergeQueriers } from './merge.ts';
 import type { Querier, Queryable } from './querier.ts';
+import type { SeriesBatch } from './series-batch.ts';
 
 /** Samples spread over three storages, some in two of them. */
 async function openMerged(data: AcceptanceData): Promise<Queryable> {
@@ -101,3 +104,23 @@ async function storageWith(v: number, t: number): Promise<Querier> {
   await appender.commit();
   return storage.querier(0, 100);
 }
+
+test('start timestamps stay with their samples', async () => {
+  const withStart = new MemoryStorage();
+  const appender = withStart.appender();
+  appender.append(up, 20, 2, 15);
+  await appender.commit();
+  const merged = mergeQueriers([await withStart.querier(0, 100), await storageWith(1, 10)]);
+  const batches: SeriesBatch[] = [];
+  for await (const batch of merged.select(ctx, request)) batches.push(batch);
+  const decoder = new BatchDecoder(new QueryKernel());
+  decoder.open(batches[0]);
+  expect(decoder.startTimes(0, 0, 100, 'float')).toEqual(
+    new Map([
+      [10, 0],
+      [20, 15],
+    ]),
+  );
+  expect(decoder.startTimes(0, 0, 12, 'float')).toBeUndefined();
+  expect(decoder.startTimes(0, 0, 100, 'histogram')).toBeUndefined();
+});

@@ -86,7 +86,8 @@ function addMerged(builder: BatchBuilder, cursors: readonly SeriesCursor[]): voi
   const chunks = cursors.flatMap((cursor) => cursor.chunks());
   // The sort is stable: equal ones stay in the order of the sources.
   if (cursors.length > 1) chunks.sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
-  for (const { mint, maxt, encoding, payload } of chunks) builder.addChunk(mint, maxt, encoding, payload);
+  for (const { mint, maxt, encoding, payload, startTimes } of chunks)
+    builder.addChunk(mint, maxt, encoding, payload, startTimes);
 }
 
 interface ChunkView {
@@ -94,6 +95,7 @@ interface ChunkView {
   readonly maxt: number;
   readonly encoding: number;
   readonly payload: Uint8Array;
+  readonly startTimes: Float64Array | undefined;
 }
 
 /** Stands on one series of a stream of batches. */
@@ -137,6 +139,10 @@ class SeriesCursor {
         maxt: batch.chunkMaxt[c],
         encoding: batch.chunkEncoding[c],
         payload: batch.chunkData.subarray(offset, offset + batch.chunkDataLength[c]),
+        startTimes: batch.startTimes?.values.subarray(
+          batch.startTimes.offsets[c],
+          batch.startTimes.offsets[c + 1],
+        ),
       });
     }
     return views;

@@ -18,6 +18,8 @@ export interface SelectHints {
   readonly labelsOnly?: boolean;
   /** At most this many series are of interest. */
   readonly limit?: number;
+  /** Start timestamps of samples are wanted; without this a source may leave them out. */
+  readonly startTimes?: boolean;
 }
 
 export interface SelectRequest {

@@ -22,4 +22,16 @@ export interface SeriesBatch {
   readonly chunkDataOffset: Uint32Array;
   readonly chunkDataLength: Uint32Array;
   readonly chunkData: Uint8Array;
+  /** Absent when no chunk of the batch needs it. */
+  readonly startTimes?: StartTimeColumn;
+}
+
+/**
+ * Start timestamps of the samples of chunks whose encoding does not hold them: those of chunk `c` are
+ * values[offsets[c] … offsets[c + 1]), either none or one per sample of the chunk in its order. ms; 0 is unknown.
+ * A chunk in an encoding with start timestamps has them in its payload and none here.
+ */
+export interface StartTimeColumn {
+  readonly offsets: Uint32Array;
+  readonly values: Float64Array;
 }
