@@ -46,7 +46,7 @@ export function encodeSamples(samples: readonly AnySample[]): ChunkPiece[] {
   return chunks;
 }
 
-/** Overlapping chunks of floats as chunks that do not overlap; for equal times the later chunk of `chunks` wins. */
+/** Overlapping chunks as chunks that do not overlap; for equal times the later chunk of `chunks` wins. */
 export function mergeChunks(chunks: readonly ChunkPiece[]): ChunkPiece[] {
   const byTime = new Map<number, RareValue>();
   for (const chunk of chunks) for (const { t, value } of decodeSamples(chunk)) byTime.set(t, value);

@@ -11,7 +11,7 @@ import { LateSamples } from './late-samples.ts';
 import { MetricMetadata } from './metric-metadata.ts';
 import { RareSeries, type RareValue } from './rare-series.ts';
 import { SeriesTable } from './series-table.ts';
-import { Unlogged } from './unlogged.ts';
+import { toLogged, Unlogged } from './unlogged.ts';
 
 /** What a head keeps and refuses; all times ms. */
 export interface HeadLimits {
@@ -86,17 +86,17 @@ export class HeadStore {
 
   appendFloat(slot: number, t: number, v: number): AppendOutcome {
     if (this.memory.isRare(slot)) return this.#appendRare(slot, t, v);
-    return this.settleFloat(slot, t, v, this.memory.append(slot, t, v));
+    return this.settle(slot, t, v, this.memory.append(slot, t, v));
   }
 
-  /** What the kernel's outcome means for the client; a late sample is taken here if the window allows. */
-  settleFloat(slot: number, t: number, v: number, outcome: SampleOutcome): AppendOutcome {
+  /** What an outcome in order means for the client; a late sample is taken here if the window allows. */
+  settle(slot: number, t: number, value: RareValue, outcome: SampleOutcome): AppendOutcome {
     const window = this.limits.outOfOrderWindowMs;
     const isLate = outcome === SampleOutcome.outOfOrder || outcome === SampleOutcome.outOfBounds;
     if (!isLate || window === 0) return OUTCOMES[outcome];
     if (t < this.#maxtAtBounds - window) return 'too_old';
-    if (!this.late.insert(slot, t, v)) return 'duplicate';
-    this.unlogged.lateFloats.push({ ref: this.memory.walRefOf(slot), t, v });
+    if (!this.late.insert(slot, t, value)) return 'duplicate';
+    this.unlogged.late.push(toLogged(this.memory.walRefOf(slot), t, value));
     return 'ok';
   }
 
@@ -128,8 +128,7 @@ export class HeadStore {
           ? rare.check(t, value)
           : compareTimes(t, slot === 0 ? Number.NEGATIVE_INFINITY : this.memory.lastTimeOf(slot));
     const isLate = outcome === SampleOutcome.outOfOrder || outcome === SampleOutcome.outOfBounds;
-    if (!isLate || this.limits.outOfOrderWindowMs === 0 || typeof value !== 'number')
-      return OUTCOMES[outcome];
+    if (!isLate || this.limits.outOfOrderWindowMs === 0) return OUTCOMES[outcome];
     return t < this.#maxtAtBounds - this.limits.outOfOrderWindowMs ? 'too_old' : 'ok';
   }
 
@@ -148,8 +147,8 @@ export class HeadStore {
   }
 
   /** Puts a late sample of the log back. */
-  restoreLate(slot: number, t: number, v: number): boolean {
-    return this.late.insert(slot, t, v);
+  restoreLate(slot: number, t: number, value: RareValue): boolean {
+    return this.late.insert(slot, t, value);
   }
 
   /** Puts a chunk of `chunks_head/` back; chunks of a series come in order. */
@@ -191,17 +190,18 @@ export class HeadStore {
   }
 
   #appendRare(slot: number, t: number, value: RareValue): AppendOutcome {
-    const bounds = this.#checkBounds(t);
-    if (bounds !== SampleOutcome.ok)
-      return typeof value === 'number' ? this.settleFloat(slot, t, value, bounds) : OUTCOMES[bounds];
+    const bounds = this.#checkBounds(slot, t);
+    if (bounds !== SampleOutcome.ok) return this.settle(slot, t, value, bounds);
     const outcome = this.#putRare(slot, t, value);
     if (outcome === SampleOutcome.ok) this.#noteUnlogged(slot, t, value);
-    return typeof value === 'number' ? this.settleFloat(slot, t, value, outcome) : OUTCOMES[outcome];
+    return this.settle(slot, t, value, outcome);
   }
 
-  #checkBounds(t: number): SampleOutcome {
+  /** A series of floats alone stays one when a histogram for it is late. */
+  #checkBounds(slot: number, t: number): SampleOutcome {
     if (t > this.#maxBound) return SampleOutcome.tooFarInFuture;
-    return t < this.#minBound ? SampleOutcome.outOfBounds : SampleOutcome.ok;
+    if (t < this.#minBound) return SampleOutcome.outOfBounds;
+    return this.memory.isRare(slot) ? SampleOutcome.ok : compareTimes(t, this.memory.lastTimeOf(slot));
   }
 
   #putRare(slot: number, t: number, value: RareValue): SampleOutcome {
@@ -216,8 +216,7 @@ export class HeadStore {
   }
 
   #noteUnlogged(slot: number, t: number, value: RareValue): void {
-    const ref = this.memory.walRefOf(slot);
-    this.unlogged.rare.push(typeof value === 'number' ? { ref, t, v: value } : { ref, t, histogram: value });
+    this.unlogged.rare.push(toLogged(this.memory.walRefOf(slot), t, value));
   }
 
   #rareSeries(slot: number): RareSeries {

@@ -26,10 +26,11 @@ import { selectExemplars, selectLabelNames, selectLabelValues } from './head-lab
 import { type HeadMetrics, headMetrics } from './head-metrics.ts';
 import type { HeadSlice } from './head-slice.ts';
 import { type HeadLimits, HeadStore } from './head-store.ts';
-import { encodeFloats, encodeRecords } from './records.ts';
+import { encodeRecords, encodeSamples } from './records.ts';
 import { Replay, type ReplayCounts } from './replay.ts';
 import type { SeriesPolicy } from './series-table.ts';
 import { runYielding } from './slices.ts';
+import { toLogged } from './unlogged.ts';
 import { applyWriteRequest, type WriteVersion } from './write-request.ts';
 import type { WriteResult } from './write-result.ts';
 
@@ -174,12 +175,12 @@ export class Head {
     const unlogged = store.unlogged.take();
     const records = encodeRecords(series.record, store.memory.takeSamplesRecord(), unlogged);
     this.#metrics.series.inc(series.count);
-    this.#metrics.lateSamples.inc(unlogged.lateFloats.length);
+    this.#metrics.lateSamples.inc(unlogged.late.length);
     this.#closed.collect();
     const { wal, late } = this.#logs;
     const written = records.length > 0 ? wal.log(records) : Promise.resolve();
-    if (unlogged.lateFloats.length === 0 || late === undefined) return written;
-    return Promise.all([written, late.log([encodeFloats(unlogged.lateFloats)])]);
+    if (unlogged.late.length === 0 || late === undefined) return written;
+    return Promise.all([written, late.log(encodeSamples(unlogged.late))]);
   }
 
   /** Slices of the series that match; `undefined` is a point where the event loop may turn. To be ended by `return`. */
@@ -267,8 +268,8 @@ export class Head {
     const { segment } = late.position;
     for (const [slot, chunks] of this.store.late.closeAll()) {
       const ref = this.store.memory.walRefOf(slot);
-      const floats = chunks.flatMap(decodeSamples).map(({ t, value }) => ({ ref, t, v: value as number }));
-      await late.log([encodeFloats(floats)]);
+      const samples = chunks.flatMap(decodeSamples).map(({ t, value }) => toLogged(ref, t, value));
+      await late.log(encodeSamples(samples));
     }
     await late.sync();
     await late.truncate(segment);

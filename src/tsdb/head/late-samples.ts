@@ -1,14 +1,15 @@
 import { LateSeries } from './late-series.ts';
-import type { ChunkPiece } from './rare-series.ts';
+import type { ChunkPiece, RareValue } from './rare-series.ts';
 
 /** The late samples of all series, by slot. */
 export class LateSamples {
   readonly #bySlot = new Map<number, LateSeries>();
 
-  insert(slot: number, t: number, v: number): boolean {
+  /** False when it is known already. */
+  insert(slot: number, t: number, value: RareValue): boolean {
     let series = this.#bySlot.get(slot);
     if (series === undefined) this.#bySlot.set(slot, (series = new LateSeries()));
-    return series.insert(t, v);
+    return series.insert(t, value);
   }
 
   chunks(slot: number, mint: number, maxt: number): readonly ChunkPiece[] {

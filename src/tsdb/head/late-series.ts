@@ -1,22 +1,24 @@
-import { ChunkEncoding } from '../../chunkenc/encoding.ts';
-import { XorAppender } from '../../chunkenc/xor.ts';
-import type { ChunkPiece } from './rare-series.ts';
+import type { AnyHistogram } from '../../model/histogram.ts';
+import { encodeSamples } from './clip-chunk.ts';
+import type { ChunkPiece, RareValue } from './rare-series.ts';
 
 /** Late samples of a series kept as numbers before they become a chunk (Prometheus' `out_of_order_cap_max`). */
 export const LATE_SAMPLES_MAX = 32;
 
 /**
- * The late float samples of one series: those accepted although a newer one was there (out-of-order window). A
- * sorted buffer of at most 32, then chunks; chunks may overlap each other and the chunks in order.
+ * The late samples of one series: those accepted although a newer one was there (out-of-order window). A sorted buffer
+ * of at most 32, then chunks; chunks may overlap each other and the chunks in order.
  */
 export class LateSeries {
   readonly #times = new Float64Array(LATE_SAMPLES_MAX);
   readonly #values = new Float64Array(LATE_SAMPLES_MAX);
+  /** Where a sample is a histogram, beside `#values`; undefined while the series has only floats. */
+  #histograms: (AnyHistogram | undefined)[] | undefined;
   #count = 0;
   #chunks: ChunkPiece[] = [];
 
   /** False when the buffer has a sample of this time already: the first one stays. */
-  insert(t: number, v: number): boolean {
+  insert(t: number, value: RareValue): boolean {
     let at = this.#count;
     while (at > 0 && this.#times[at - 1] > t) at--;
     if (at > 0 && this.#times[at - 1] === t) return false;
@@ -25,25 +27,24 @@ export class LateSeries {
       at = 0;
     }
     this.#times.copyWithin(at + 1, at, this.#count);
-    this.#values.copyWithin(at + 1, at, this.#count);
     this.#times[at] = t;
-    this.#values[at] = v;
+    this.#put(at, value);
     this.#count++;
     return true;
   }
 
-  /** Turns the buffer into a chunk. */
+  /** Turns the buffer into chunks. */
   close(): void {
-    const chunk = this.#bufferChunk();
-    if (chunk !== undefined) this.#chunks.push(chunk);
+    this.#chunks.push(...this.#bufferChunks());
     this.#count = 0;
+    this.#histograms = undefined;
   }
 
-  /** Chunks that touch mint … maxt, the buffer as one of them; bytes owned here. */
+  /** Chunks that touch mint … maxt, the buffer as the last of them; bytes owned here. */
   chunks(mint: number, maxt: number): ChunkPiece[] {
-    const open = this.#bufferChunk();
-    const all = open === undefined ? this.#chunks : [...this.#chunks, open];
-    return all.filter((chunk) => chunk.mint <= maxt && chunk.maxt >= mint);
+    return [...this.#chunks, ...this.#bufferChunks()].filter(
+      (chunk) => chunk.mint <= maxt && chunk.maxt >= mint,
+    );
   }
 
   /** Forgets `chunks` (as `chunks()` returned them after `close`). */
@@ -66,15 +67,20 @@ export class LateSeries {
     return { mint, maxt };
   }
 
-  #bufferChunk(): ChunkPiece | undefined {
-    if (this.#count === 0) return undefined;
-    const appender = new XorAppender();
-    for (let i = 0; i < this.#count; i++) appender.append(this.#times[i], this.#values[i]);
-    return {
-      encoding: ChunkEncoding.xor,
-      mint: this.#times[0],
-      maxt: this.#times[this.#count - 1],
-      bytes: appender.bytes().slice(),
-    };
+  #put(at: number, value: RareValue): void {
+    const isFloat = typeof value === 'number';
+    this.#values.copyWithin(at + 1, at, this.#count);
+    if (isFloat) this.#values[at] = value;
+    else this.#histograms ??= new Array(this.#count).fill(undefined);
+    this.#histograms?.splice(at, 0, isFloat ? undefined : value);
+  }
+
+  /** A new chunk wherever the kind changes or histograms do not fit together. */
+  #bufferChunks(): ChunkPiece[] {
+    if (this.#count === 0) return [];
+    const times = this.#times.subarray(0, this.#count);
+    return encodeSamples(
+      Array.from(times, (t, i) => ({ t, value: this.#histograms?.[i] ?? this.#values[i] })),
+    );
   }
 }

@@ -10,13 +10,13 @@ export function encodeRecords(series: Uint8Array, samples: Uint8Array, unlogged:
   if (series.length > 0) records.push(series);
   if (unlogged.metadata.length > 0) records.push(encodeMetadataRecord(unlogged.metadata));
   if (samples.length > 0) records.push(samples);
-  records.push(...encodeRare(unlogged.rare));
+  records.push(...encodeSamples(unlogged.rare));
   if (unlogged.exemplars.length > 0) records.push(encodeExemplarsRecord(unlogged.exemplars));
   return records;
 }
 
 /** A record holds samples of one kind, and a series may have several kinds: records are in the order of the samples. */
-function encodeRare(samples: readonly LoggedRare[]): Uint8Array[] {
+export function encodeSamples(samples: readonly LoggedRare[]): Uint8Array[] {
   const records: Uint8Array[] = [];
   for (let from = 0; from < samples.length; ) {
     const kind = kindOf(samples[from]);
@@ -36,7 +36,7 @@ function kindOf(sample: LoggedRare): string {
   return `${sample.histogram.kind} ${sample.histogram.schema === CUSTOM_BUCKETS_SCHEMA}`;
 }
 
-export function encodeFloats(floats: readonly LoggedFloat[]): Uint8Array {
+function encodeFloats(floats: readonly LoggedFloat[]): Uint8Array {
   return encodeSamplesRecord({
     count: floats.length,
     refs: Float64Array.from(floats, ({ ref }) => ref),

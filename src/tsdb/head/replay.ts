@@ -8,7 +8,7 @@ import {
   decodeMetadataRecord,
   decodeTombstonesRecord,
 } from '../wal/records/other-records.ts';
-import { RecordType, recordType } from '../wal/records/record-type.ts';
+import { HISTOGRAM_RECORDS, RecordType, recordType } from '../wal/records/record-type.ts';
 import { decodeSamplesRecord } from '../wal/records/samples-record.ts';
 import { visitSeriesRecord } from '../wal/records/series-record.ts';
 import { repairWal } from '../wal/repair.ts';
@@ -18,6 +18,7 @@ import type { ClosedChunks } from './closed-chunks.ts';
 import type { Deletions } from './deletions.ts';
 import type { FoundChunks } from './found-chunks.ts';
 import type { HeadStore } from './head-store.ts';
+import type { RareValue } from './rare-series.ts';
 import { RefSlots } from './ref-slots.ts';
 
 /** What reading the log back came to. */
@@ -190,15 +191,18 @@ export class Replay {
       this.sawLateMarkers = true;
       return;
     }
-    if (type !== RecordType.samples) {
-      this.counts.badRecords++;
-      return;
-    }
-    const { count, refs, times, values } = decodeSamplesRecord(record);
-    for (let i = 0; i < count; i++)
-      this.#withSlot(refs[i], (slot) => {
-        if (this.#store.restoreLate(slot, times[i], values[i])) this.counts.lateSamples++;
-      });
+    if (type === RecordType.samples) {
+      const { count, refs, times, values } = decodeSamplesRecord(record);
+      for (let i = 0; i < count; i++) this.#restoreLate(refs[i], times[i], values[i]);
+    } else if (type !== undefined && HISTOGRAM_RECORDS.has(type))
+      for (const { ref, t, histogram } of decodeHistogramRecord(record)) this.#restoreLate(ref, t, histogram);
+    else this.counts.badRecords++;
+  }
+
+  #restoreLate(ref: number, t: number, value: RareValue): void {
+    this.#withSlot(ref, (slot) => {
+      if (this.#store.restoreLate(slot, t, value)) this.counts.lateSamples++;
+    });
   }
 
   /** A number that no series has is not given to a new one either: what the log has under it would become that one's. */

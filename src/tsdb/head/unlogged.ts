@@ -1,6 +1,7 @@
 import type { Exemplar } from '../../model/exemplar.ts';
 import type { AnyHistogram } from '../../model/histogram.ts';
 import type { Metadata } from '../../model/metadata.ts';
+import type { RareValue } from './rare-series.ts';
 
 export interface LoggedFloat {
   readonly ref: number;
@@ -14,8 +15,12 @@ export interface LoggedHistogram {
   readonly histogram: AnyHistogram;
 }
 
-/** A sample of a series with histograms. */
+/** A sample of any kind. */
 export type LoggedRare = LoggedFloat | LoggedHistogram;
+
+export function toLogged(ref: number, t: number, value: RareValue): LoggedRare {
+  return typeof value === 'number' ? { ref, t, v: value } : { ref, t, histogram: value };
+}
 
 export interface LoggedExemplar {
   readonly ref: number;
@@ -33,7 +38,7 @@ export class Unlogged {
   exemplars: LoggedExemplar[] = [];
   metadata: LoggedMetadata[] = [];
   /** For the log of late samples. */
-  lateFloats: LoggedFloat[] = [];
+  late: LoggedRare[] = [];
 
   /** What there is, and begins anew. */
   take(): Unlogged {
@@ -42,7 +47,7 @@ export class Unlogged {
     this.rare = [];
     this.exemplars = [];
     this.metadata = [];
-    this.lateFloats = [];
+    this.late = [];
     return taken;
   }
 }

@@ -136,7 +136,7 @@ class RequestUnderWay {
 
   #settleRefused(): void {
     const { slot, t, v, outcome } = this.#store.memory.event;
-    const settled = this.#store.settleFloat(slot, t, v, outcome);
+    const settled = this.#store.settle(slot, t, v, outcome);
     if (settled === 'ok' || settled === 'duplicate') this.result.samples++;
     else refuse(this.result, settled, () => this.#store.table.labelsOf(slot), t);
   }

@@ -15,6 +15,14 @@ export const RecordType = {
 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
+/** Those of native histograms, of all kinds. */
+export const HISTOGRAM_RECORDS: ReadonlySet<RecordType> = new Set([
+  RecordType.histograms,
+  RecordType.floatHistograms,
+  RecordType.customHistograms,
+  RecordType.customFloatHistograms,
+]);
+
 const KNOWN: ReadonlySet<number> = new Set(Object.values(RecordType));
 
 /** The type of a record; undefined when it is unknown or empty. */
