@@ -125,10 +125,24 @@ describe('a start that cannot be', () => {
     const second = await ended(dir);
     expect(second.code).toBe(1);
     expect(second.output).toContain(`held by process ${holder.process.pid}`);
-    expect(second.output).toContain(join(dir, 'tsdb/anonymous/lock'));
+    expect(second.output).toContain(join(dir, 'lock'));
     expect((await send(holder.writeUrl, [floats({ __name__: 'a' }, [[Date.now() + 1, 2]])])).status).toBe(
       204,
     );
+  });
+
+  test('on a data directory that has no tenant yet, but a process', async () => {
+    const dir = join(folder, 'data');
+    const holder = await veronaOn(dir);
+    const second = await ended(dir, QUIET);
+    expect([second.code, second.output]).toEqual([
+      1,
+      expect.stringContaining(
+        `open the data folder ${dir}: lock ${dir}/lock: held by process ${holder.process.pid}`,
+      ),
+    ]);
+    await holder.process.stop('SIGKILL');
+    expect((await fetch(`${(await veronaOn(dir)).url}/-/ready`)).ok).toBe(true);
   });
 
   test('on a port in use: exit code 1, and the address', async () => {

@@ -2,6 +2,9 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { BucketBlock, BucketBlocks } from './bucket-blocks.ts';
 
+/** Told after each listing that succeeded what a tenant has in the bucket. Its failure is told as one of the listing. */
+export type OnListed = (tenant: string, blocks: readonly BucketBlock[]) => Promise<void>;
+
 /** Keeps the list of blocks in the bucket fresh for all tenants: once at the start, then at an interval. */
 export class BucketSync {
   readonly name = 'bucket-sync';
@@ -11,14 +14,22 @@ export class BucketSync {
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   readonly #problems = new Map<string, string>();
+  readonly #onListed: OnListed;
   #cancelTimer: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
 
-  constructor(blocks: BucketBlocks, intervalMs: number, clock: Clock, log: Logger) {
+  constructor(
+    blocks: BucketBlocks,
+    intervalMs: number,
+    clock: Clock,
+    log: Logger,
+    onListed: OnListed = async () => {},
+  ) {
     this.#blocks = blocks;
     this.#intervalMs = intervalMs;
     this.#clock = clock;
     this.#log = log;
+    this.#onListed = onListed;
   }
 
   /** A bucket that cannot be listed at the start is a warning: what is on this disk is served, and the next round tries again. */
@@ -70,6 +81,7 @@ export class BucketSync {
     try {
       await this.refresh(tenant);
       this.#problems.delete(tenant);
+      await this.#onListed(tenant, this.blocksOf(tenant));
     } catch (error) {
       this.#note(tenant, 'blocks in the bucket cannot be listed; those known so far are served', error);
     }

@@ -28,12 +28,13 @@ import { statusRoutes } from '../query/status.ts';
 import { ThreadPool } from '../query/thread-pool.ts';
 import { HttpServer } from '../server/http-server.ts';
 import { Lifecycle } from '../server/lifecycle.ts';
-import { removeUnfinishedHeaders } from '../store-gateway/header-store.ts';
+import { removeUnfinishedHeaders, retainHeaders } from '../store-gateway/header-store.ts';
 import { TenantLimits } from '../tenancy/limits.ts';
 import { RateLimiter } from '../tenancy/rate-limiter.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { DataLock } from './data-lock.ts';
 import type { QueryThreadData } from './query-thread.ts';
 import { statusSource } from './status-source.ts';
 import { pinTenantView } from './tenant-views.ts';
@@ -73,6 +74,7 @@ export async function buildSystem(
   const random = new SystemRandom();
   const dataDir = resolve(config.data.dir);
   const tenantsDir = join(dataDir, 'tsdb');
+  const cacheDir = join(dataDir, 'cache');
   const limits = new TenantLimits(config.limits, config.overrides);
   const bucketOptions = config.objstore.enabled ? bucketOf(config, dataDir) : undefined;
   const bucket = bucketOptions && (await openBucket(bucketOptions, { disk, clock, random, metrics }));
@@ -86,6 +88,12 @@ export async function buildSystem(
       config.objstore.sync_interval,
       clock,
       log,
+      (tenant, blocks) => {
+        const ulids = new Set(blocks.map(({ meta }) => meta.ulid));
+        return retainHeaders(disk, cacheDir, tenant, ulids).catch((error) =>
+          log.warn('cached index-headers were not removed', { tenant, error: String(error) }),
+        );
+      },
     );
   const tenants = new Tenants(
     {
@@ -121,7 +129,7 @@ export async function buildSystem(
     timeoutMs: config.query.timeout,
     features: Object.fromEntries(config.query.enable_feature.map((name) => [name, true])),
     bucket: bucketOptions,
-    cacheDir: join(dataDir, 'cache'),
+    cacheDir,
     pageCacheBytes: THREAD_PAGE_CACHE_BYTES,
     logLevel: config.log.level,
     logFormat: config.log.format,
@@ -212,6 +220,7 @@ export async function buildSystem(
   metrics.gauge('verona_build_info', 'The version that runs.', ['version']).set({ version: VERSION }, 1);
   const lifecycle: Lifecycle = new Lifecycle(
     [
+      new DataLock(disk, dataDir),
       {
         name: 'listener',
         start: async () => {

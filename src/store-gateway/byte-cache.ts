@@ -37,8 +37,4 @@ export class ByteCache<V> {
     this.#entries.delete(key);
     this.#sizeBytes -= entry.sizeBytes;
   }
-
-  keys(): IterableIterator<string> {
-    return this.#entries.keys();
-  }
 }

@@ -56,14 +56,6 @@ export class HeaderStore {
     }
   }
 
-  /** Forgets the headers of a tenant's blocks that are not among `ulids`. */
-  async retain(tenant: string, ulids: ReadonlySet<string>): Promise<void> {
-    for (const id of [...this.#memory.keys()])
-      if (id.startsWith(`${tenant}/`) && !ulids.has(id.slice(tenant.length + 1))) this.#memory.delete(id);
-    for (const { name } of await this.#deps.disk.list(`${this.#dir}/${tenant}`))
-      if (!ulids.has(name)) await this.#deps.disk.remove(`${this.#dir}/${tenant}/${name}`);
-  }
-
   async #read(
     ctx: BucketContext,
     tenant: string,
@@ -104,6 +96,17 @@ export class HeaderStore {
     }
     return header;
   }
+}
+
+/** Removes a tenant's cached headers of other blocks than `ulids`; a query that still has one in memory goes on. */
+export async function retainHeaders(
+  disk: Disk,
+  dir: string,
+  tenant: string,
+  ulids: ReadonlySet<string>,
+): Promise<void> {
+  for (const { name } of await disk.list(`${dir}/${tenant}`))
+    if (!ulids.has(name)) await disk.remove(`${dir}/${tenant}/${name}`);
 }
 
 /** Removes what interrupted writes left in a cache of index-headers. Before anybody uses it: they look like writes under way. */

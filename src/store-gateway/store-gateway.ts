@@ -82,11 +82,6 @@ export class StoreGateway {
     );
   }
 
-  /** Drops what is cached of a tenant's blocks that are gone from the bucket. */
-  retain(tenant: string, blocks: readonly BucketBlock[]): Promise<void> {
-    return this.#headers.retain(tenant, new Set(blocks.map(({ meta }) => meta.ulid)));
-  }
-
   async #open(ctx: ReadContext, tenant: string, { meta, sizes }: BucketBlock): Promise<OpenBlock> {
     try {
       const header = await this.#gate.run(ctx.signal, `open block ${meta.ulid}`, () =>
