@@ -71,6 +71,8 @@ export const warningText = {
     warning(`incompatible bucket layout encountered for binary operator ${operator}`),
   sortInRangeQuery: () =>
     warning('sort is ineffective for range queries since results are always ordered by labels'),
+  startOverlap: (metric: string) =>
+    warning(`sample has start time that overlaps with previous sample timestamp for metric ${quote(metric)}`),
   counterResetCollision: (operation: Operation) =>
     warning(`conflicting counter resets during histogram ${operation}`),
 } as const;

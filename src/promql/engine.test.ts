@@ -150,6 +150,22 @@ test('the metric name stays until the end of the query when its removal is delay
   );
 });
 
+test('start timestamps are looked at only with their feature on', async () => {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  for (let t = 1; t <= 5; t++)
+    appender.append(Labels.from({ __name__: 'jobs_total' }), t * 60_000, t, t * 60_000 - 30_000);
+  await appender.commit();
+  const on = new Engine({ features: { ...ALL_FEATURES, 'use-start-timestamps': true } });
+  const off = new Engine({ features: ALL_FEATURES });
+  const ask = async (engine: Engine, query: string) =>
+    textOf(await engine.instant(ctx, storage, query, { timeMs: 300_000 }));
+  expect(await ask(off, 'resets(jobs_total[5m])')).toEqual(['{} 0@5']);
+  expect(await ask(on, 'resets(jobs_total[5m])')).toEqual(['{} 4@5']);
+  expect(await ask(off, 'start_timestamp(jobs_total)')).toEqual([]);
+  expect(await ask(on, 'start_timestamp(jobs_total)')).toEqual(['{} 270@5']);
+});
+
 const QUERIES = [
   'rate(requests_total[5m])',
   'sum by (job) (rate(requests_total[5m]))',

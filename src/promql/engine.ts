@@ -22,6 +22,7 @@ import { timeRangeOf } from './plan/time-range.ts';
 
 export type Features = SyntaxFeatures & {
   readonly 'promql-delayed-name-removal'?: boolean;
+  readonly 'use-start-timestamps'?: boolean;
 };
 
 export interface EngineOptions {
@@ -169,7 +170,8 @@ export class Engine {
     grid: Grid,
     options: QueryOptions,
   ): PlanNode {
-    const context = { ...times, subqueryStep: this.#options.subqueryStepMs };
+    const startTimes = this.#options.features?.['use-start-timestamps'] === true;
+    const context = { ...times, subqueryStep: this.#options.subqueryStepMs, startTimes };
     return makePlan(this.parse(query), context, grid, this.#lookback(options));
   }
 

@@ -41,6 +41,8 @@ export function buildVectorCall(builder: OperatorBuilder, node: CallPlan, grid: 
       return absentRow(context, child(0), absentLabels(args[0]));
     case 'timestamp':
       return builder.dropNames(timestamps(builder, args[0], grid), args[0], false);
+    case 'start_timestamp':
+      return builder.dropNames(startTimestamps(builder, args[0], grid), args[0], false);
     case 'info':
       return infoCall(context, child(0), infoSelectOf(args[1]), grid);
     case 'label_replace':
@@ -79,6 +81,14 @@ function timestamps(builder: OperatorBuilder, arg: PlanNode, grid: Grid): Operat
     const at = (_: unknown, step: number) => timeAt(grid, step) / 1000;
     return { float: at, histogram: at };
   });
+}
+
+/** Only samples have a start timestamp: of anything computed, and with the feature off, there is none. */
+function startTimestamps(builder: OperatorBuilder, arg: PlanNode, grid: Grid): Operator {
+  const operator = builder.build(arg, grid);
+  const direct = arg.kind === 'step-invariant' ? arg.child : arg;
+  if (direct.kind === 'select' && direct.value === 'start_timestamp') return operator;
+  return new CellMap(builder.context, operator, () => ({ float: () => undefined }));
 }
 
 function mapCells(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operator | undefined {

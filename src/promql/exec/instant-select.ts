@@ -18,7 +18,7 @@ export class InstantSelect implements Operator {
   readonly #context: QueryContext;
   readonly #plan: SelectPlan;
   readonly #series: SeriesSource;
-  /** Undefined where the kernel cannot select: smoothed, or one time for many steps. */
+  /** Undefined where the kernel cannot select: smoothed, start timestamps, or one time for many steps. */
   readonly #kernelGrid: StepGrid | undefined;
   #block: SeriesBlock | undefined;
   #row = 0;
@@ -29,7 +29,8 @@ export class InstantSelect implements Operator {
     this.grid = grid;
     this.#series = new SeriesSource(context, plan.source);
     const { at, offset, mode } = plan.source;
-    if (mode !== 'smoothed' && (at === undefined || grid.count === 1))
+    const inKernel = mode !== 'smoothed' && plan.value !== 'start_timestamp';
+    if (inKernel && (at === undefined || grid.count === 1))
       this.#kernelGrid = { start: (at ?? grid.start) - offset, step: grid.step, steps: grid.count };
   }
 
@@ -83,7 +84,7 @@ export class InstantSelect implements Operator {
 
   /** Makes a row the kernel's current one; undefined when it cannot come from there. */
   #selectInKernel(block: SeriesBlock, row: number): number | undefined {
-    if (this.#kernelGrid === undefined || !block.isFloats(row)) return undefined;
+    if (this.#kernelGrid === undefined || !block.isPlain(row)) return undefined;
     return block.instantRow(row, this.#kernelGrid, this.#plan.value === 'timestamp');
   }
 
@@ -91,7 +92,8 @@ export class InstantSelect implements Operator {
     const { grid } = this;
     const { source, value } = this.#plan;
     const { lookbackMs } = this.#context;
-    const { floatTimes, floats, floatCount, histogramTimes, histograms } = samples;
+    const { floatTimes, floats, floatCount, histogramTimes, histograms, floatStarts, histogramStarts } =
+      samples;
     let f = 0;
     let h = 0;
     for (let i = 0; i < grid.count; i++) {
@@ -106,6 +108,8 @@ export class InstantSelect implements Operator {
       const isHistogram = histogramTime > floatTime;
       if (isHistogram ? isStale(histograms[h - 1].sum) : isStale(floats[f - 1])) continue;
       if (value === 'timestamp') setFloat(batch, cell, t / 1000);
+      else if (value === 'start_timestamp')
+        setFloat(batch, cell, ((isHistogram ? histogramStarts?.[h - 1] : floatStarts?.[f - 1]) ?? 0) / 1000);
       else if (isHistogram) setHistogram(batch, cell, histograms[h - 1]);
       else setFloat(batch, cell, floats[f - 1]);
     }

@@ -32,9 +32,9 @@ export class SeriesSource {
   }
 
   #open(): AsyncIterator<SeriesBatch> {
-    const { matchers, mint, maxt, func } = this.#source;
+    const { matchers, mint, maxt, func, startTimes } = this.#source;
     return this.#context.querier
-      .select(this.#context.read, { matchers, mint, maxt, sorted: false, hints: { func } })
+      .select(this.#context.read, { matchers, mint, maxt, sorted: false, hints: { func, startTimes } })
       [Symbol.asyncIterator]();
   }
 }
@@ -67,10 +67,17 @@ export class SeriesBlock {
     this.#context.openedBlock = this;
   }
 
-  /** Whether all of a series' chunks are of floats, so that the kernel can evaluate it. */
-  isFloats(i: number): boolean {
+  /** Whether the kernel can evaluate a series: all its chunks are of floats, and start timestamps need no look. */
+  isPlain(i: number): boolean {
     const kind = this.#decoder.kind(i);
-    return kind === 'floats' || kind === 'empty';
+    if (kind === 'empty') return true;
+    return kind === 'floats' && this.#starts(i, 'float') === undefined;
+  }
+
+  /** Of the samples within the bounds of the selector; undefined also when nobody looks at them. */
+  #starts(i: number, kind: 'float' | 'histogram'): ReadonlyMap<number, number> | undefined {
+    const { mint, maxt, startTimes } = this.#source;
+    return startTimes ? this.#decoder.startTimes(i, mint, maxt, kind) : undefined;
   }
 
   /**
@@ -96,8 +103,14 @@ export class SeriesBlock {
   /** Samples of a series within the bounds of the selector, with stale markers or without. Floats are views, valid until the next read. */
   load(i: number, keepStale: boolean): SeriesSamples {
     const { mint, maxt } = this.#source;
+    const floatStarts = this.#starts(i, 'float');
     const { count, timestamps, values } = this.#decoder.floats(i, mint, maxt, keepStale);
-    const floats = { floatTimes: timestamps, floats: values, floatCount: count };
+    const floats = {
+      floatTimes: timestamps,
+      floats: values,
+      floatCount: count,
+      floatStarts: floatStarts && startsOf(timestamps, floatStarts),
+    };
     const kind = this.#decoder.kind(i);
     const found =
       kind === 'floats' || kind === 'empty' ? NO_HISTOGRAMS : this.#histograms(i, mint, maxt, keepStale);
@@ -116,7 +129,11 @@ export class SeriesBlock {
       found.histogramTimes.push(timestamps[k]);
       found.histograms.push(toFloatHistogram(histograms[k]));
     }
-    return this.#source.statisticsOnly ? withDetectedResets(found) : found;
+    const histogramStarts = this.#starts(i, 'histogram');
+    return {
+      ...(this.#source.statisticsOnly ? withDetectedResets(found) : found),
+      histogramStarts: histogramStarts && startsOf(found.histogramTimes, histogramStarts),
+    };
   }
 
   #counted(samples: number): void {
@@ -125,7 +142,11 @@ export class SeriesBlock {
   }
 }
 
-type HistogramColumns = Pick<SeriesSamples, 'histogramTimes' | 'histograms'>;
+function startsOf(times: ArrayLike<number>, starts: ReadonlyMap<number, number>): Float64Array {
+  return Float64Array.from(times, (t) => starts.get(t) ?? 0);
+}
+
+type HistogramColumns = Pick<SeriesSamples, 'histogramTimes' | 'histograms' | 'histogramStarts'>;
 
 const NO_HISTOGRAMS: HistogramColumns = { histogramTimes: [], histograms: [] };
 

@@ -62,7 +62,7 @@ export class SelectorWindows implements WindowSource {
       open: () => block.open(),
       samplesOf: (i) => block.load(i, false),
       kernelRow: (i, func, grid) =>
-        block.isFloats(i) ? block.windowRow(i, func, grid, this.range) : undefined,
+        block.isPlain(i) ? block.windowRow(i, func, grid, this.range) : undefined,
     };
   }
 }

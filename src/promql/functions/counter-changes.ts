@@ -1,5 +1,6 @@
 import { detectReset } from '../../model/histogram-reset.ts';
 import { equalHistograms } from '../../model/histogram-shape.ts';
+import { startsAnew } from './start-time.ts';
 import type { Window, WindowFunction } from './window.ts';
 import { firstIndex } from './window-ends.ts';
 
@@ -9,28 +10,32 @@ export function changes(anchored: boolean): WindowFunction {
     count(
       w,
       anchored,
-      (a, b) => a !== b && !(Number.isNaN(a) && Number.isNaN(b)),
-      (a, b) => !equalHistograms(a, b),
+      ({ floats }, i) =>
+        floats[i] !== floats[i - 1] && !(Number.isNaN(floats[i]) && Number.isNaN(floats[i - 1])),
+      ({ histograms }, i) => !equalHistograms(histograms[i], histograms[i - 1]),
     );
 }
 
-/** `resets`: how often the value falls; a change between float and histogram counts. */
+/**
+ * `resets`: how often the value falls, or the counter began anew by its start timestamp; a change between float and
+ * histogram counts.
+ */
 export function resets(anchored: boolean): WindowFunction {
   return (w) =>
     count(
       w,
       anchored,
-      (a, b) => b < a,
-      (a, b) => detectReset(b, a),
+      ({ floats, floatTimes, floatStarts }, i) =>
+        floats[i] < floats[i - 1] || startsAnew(floatTimes, floatStarts, i),
+      ({ histograms, histogramTimes, histogramStarts }, i) =>
+        startsAnew(histogramTimes, histogramStarts, i) || detectReset(histograms[i], histograms[i - 1]),
     );
 }
 
-function count(
-  w: Window,
-  anchored: boolean,
-  floatEvent: (previous: number, current: number) => boolean,
-  histogramEvent: (previous: Window['histograms'][number], current: Window['histograms'][number]) => boolean,
-): 0 | 1 {
+/** Whether something happens between samples `i - 1` and `i` of one kind. */
+type Event = (w: Window, i: number) => boolean;
+
+function count(w: Window, anchored: boolean, floatEvent: Event, histogramEvent: Event): 0 | 1 {
   let f = w.f0;
   let h = w.h0;
   if (anchored) {
@@ -42,28 +47,15 @@ function count(
     [f, h] = anchorIndexes(w);
   }
   let events = 0;
-  let previousFloat: number | undefined;
-  let previousHistogram: Window['histograms'][number] | undefined;
+  let previous: 'none' | 'float' | 'histogram' = 'none';
   while (f < w.f1 || h < w.h1) {
-    if (h >= w.h1 || (f < w.f1 && w.floatTimes[f] < w.histogramTimes[h])) {
-      const current = w.floats[f++];
-      if (
-        previousHistogram !== undefined ||
-        (previousFloat !== undefined && floatEvent(previousFloat, current))
-      )
-        events++;
-      previousFloat = current;
-      previousHistogram = undefined;
-    } else {
-      const current = w.histograms[h++];
-      if (
-        previousFloat !== undefined ||
-        (previousHistogram !== undefined && histogramEvent(previousHistogram, current))
-      )
-        events++;
-      previousHistogram = current;
-      previousFloat = undefined;
-    }
+    const isFloat = h >= w.h1 || (f < w.f1 && w.floatTimes[f] < w.histogramTimes[h]);
+    const kind = isFloat ? 'float' : 'histogram';
+    const differs = previous === kind ? (isFloat ? floatEvent(w, f) : histogramEvent(w, h)) : true;
+    if (previous !== 'none' && differs) events++;
+    previous = kind;
+    if (isFloat) f++;
+    else h++;
   }
   w.value = events;
   return 1;

@@ -8,29 +8,48 @@ import {
 import { detectReset } from '../../model/histogram-reset.ts';
 import { compactHistogram, usesCustomBuckets } from '../../model/histogram-shape.ts';
 import { infoText, warningText } from '../annotations.ts';
-import { extrapolation, type RateKind } from './extrapolation.ts';
-import { warnMixedSchemas } from './remarks.ts';
+import { extrapolation, type RateKind, startInside } from './extrapolation.ts';
+import { warnMixedSchemas, warnStartOverlap } from './remarks.ts';
+import { hasOverlap, startsAnew } from './start-time.ts';
 import type { Window } from './window.ts';
 
-/** `rate`, `increase` and `delta` of the histograms of a window, of which there are two at least. */
+/**
+ * `rate`, `increase` and `delta` of the histograms of a window, of which there is one at least; one alone has a result
+ * when its start timestamp lies in the window.
+ */
 export function histogramRate(w: Window, kind: RateKind): 0 | 2 {
-  const histograms = w.histograms.slice(w.h0, w.h1);
-  const change = histogramChange(w, histograms, kind.isCounter);
-  if (change === undefined) return 0;
-  const firstTime = w.histogramTimes[w.h0];
-  const lastTime = w.histogramTimes[w.h1 - 1];
-  const zeroBound = kind.isCounter ? histograms[0].count : undefined;
-  const factor = extrapolation(
-    w,
-    firstTime,
-    lastTime,
-    histograms.length,
-    change.count,
-    zeroBound,
-    kind.isRate,
-  );
-  w.histogram = { ...scaleHistogram(change, factor), counterResetHint: 'gauge' };
+  const { histogramTimes: times, histogramStarts: starts, h0, h1 } = w;
+  const histograms = w.histograms.slice(h0, h1);
+  const startedAt = kind.isCounter ? startInside(w, times, starts, h0) : undefined;
+  const change = histograms.length > 1 ? histogramChange(w, histograms, kind.isCounter) : undefined;
+  if (change === undefined && (histograms.length > 1 || startedAt === undefined)) return 0;
+  const total = startedAt === undefined ? change! : withFirst(w, change, histograms[0]);
+  if (total === undefined) return 0;
+  const samples = {
+    firstTime: times[h0],
+    lastTime: times[h1 - 1],
+    count: histograms.length,
+    change: total.count,
+    firstValue: kind.isCounter ? histograms[0].count : undefined,
+    startedAt,
+  };
+  const scaled = scaleHistogram(total, extrapolation(w, samples, kind.isRate));
+  w.histogram = change === undefined ? scaled : { ...scaled, counterResetHint: 'gauge' };
   return 2;
+}
+
+/** The change since the counter began: what the first sample has counts too. Undefined for a mix of schemas. */
+function withFirst(
+  w: Window,
+  change: FloatHistogram | undefined,
+  first: FloatHistogram,
+): FloatHistogram | undefined {
+  if (change === undefined) return first;
+  if (usesCustomBuckets(change) !== usesCustomBuckets(first)) {
+    warnMixedSchemas(w);
+    return undefined;
+  }
+  return addChange(w, change, first);
 }
 
 /** The last histogram less the first, plus what resets took away; a gauge. Undefined for a mix of schemas. */
@@ -40,28 +59,33 @@ function histogramChange(
   isCounter: boolean,
 ): FloatHistogram | undefined {
   const last = histograms.at(-1)!;
+  const isReset = (i: number, previous: FloatHistogram) =>
+    startsAnew(w.histogramTimes, w.histogramStarts, w.h0 + i) || detectReset(histograms[i], previous);
   // The first histogram does not count when the second begins anew, so its buckets need not fit either.
-  const first =
-    isCounter && detectReset(histograms[1], histograms[0]) ? emptyLike(histograms[1]) : histograms[0];
+  const first = isCounter && isReset(1, histograms[0]) ? emptyLike(histograms[1]) : histograms[0];
   remarkKinds(w, histograms, isCounter);
   const relevant = isCounter ? [first, ...histograms.slice(1)] : [first, last];
   if (relevant.some((histogram) => usesCustomBuckets(histogram) !== usesCustomBuckets(last))) {
     warnMixedSchemas(w);
     return undefined;
   }
+  if (isCounter && w.histogramStarts && hasOverlap(w.histogramTimes, w.histogramStarts, w.h0, w.h1))
+    warnStartOverlap(w);
   const difference = subtractHistograms(last, first);
   if (difference.boundsReconciled) remarkReconciled(w, 'subtraction');
   let change = difference.histogram;
   let previous = first;
-  for (const current of isCounter ? histograms.slice(1) : []) {
-    if (detectReset(current, previous)) {
-      const sum = addHistograms(change, previous);
-      if (sum.boundsReconciled) remarkReconciled(w, 'addition');
-      change = sum.histogram;
-    }
-    previous = current;
+  for (let i = 1; isCounter && i < histograms.length; i++) {
+    if (isReset(i, previous)) change = addChange(w, change, previous);
+    previous = histograms[i];
   }
   return compactHistogram({ ...change, counterResetHint: 'gauge' });
+}
+
+function addChange(w: Window, change: FloatHistogram, more: FloatHistogram): FloatHistogram {
+  const sum = addHistograms(change, more);
+  if (sum.boundsReconciled) remarkReconciled(w, 'addition');
+  return sum.histogram;
 }
 
 /** Counter functions want counters, `delta` wants gauges at both ends. */
@@ -107,7 +131,8 @@ export function histogramInstantValue(w: Window, isRate: boolean, intervalMs: nu
   if (isRate && gauges > 0) warnNotCounter(w);
   if (!isRate && gauges < 2) warnNotGauge(w);
   let change = last;
-  if (!isRate || !detectReset(last, previous)) {
+  const isReset = startsAnew(w.histogramTimes, w.histogramStarts, w.h1 - 1) || detectReset(last, previous);
+  if (!isRate || !isReset) {
     if (usesCustomBuckets(last) !== usesCustomBuckets(previous)) {
       warnMixedSchemas(w);
       return 0;

@@ -1,5 +1,6 @@
 import { histogramInstantValue } from './histogram-rate.ts';
 import { warnMixed } from './remarks.ts';
+import { startsAnew } from './start-time.ts';
 import type { Window, WindowFunction } from './window.ts';
 
 /** `irate` and `idelta`: the change between the two newest samples of the window, which must be of one kind. */
@@ -14,7 +15,8 @@ export function instantRate(isRate: boolean): WindowFunction {
     if (!areFloats) return histogramInstantValue(w, isRate, last - previous);
     const current = w.floats[w.f1 - 1];
     const before = w.floats[w.f1 - 2];
-    const change = isRate && current < before ? current : current - before;
+    const isReset = current < before || startsAnew(w.floatTimes, w.floatStarts, w.f1 - 1);
+    const change = isRate && isReset ? current : current - before;
     w.value = isRate ? change / ((last - previous) / 1000) : change;
     return 1;
   };

@@ -1,7 +1,8 @@
-import { extrapolation, type RateKind } from './extrapolation.ts';
+import { extrapolation, type RateKind, startInside } from './extrapolation.ts';
 import { histogramRate } from './histogram-rate.ts';
-import { warnMixed } from './remarks.ts';
-import type { WindowFunction } from './window.ts';
+import { warnMixed, warnStartOverlap } from './remarks.ts';
+import { hasOverlap, startsAnew } from './start-time.ts';
+import type { Window, WindowFunction } from './window.ts';
 
 const COUNTER_SUFFIX = /(_total|_sum|_count|_bucket)$/;
 
@@ -19,25 +20,35 @@ export function extrapolatedRate(kind: RateKind): WindowFunction {
       warnMixed(w);
       return 0;
     }
-    if (histograms > 1) return histogramRate(w, kind);
-    if (floats < 2) return 0;
-    if (kind.isCounter) w.remarks.counterName();
-    const change = kind.isCounter
-      ? counterIncrease(w.floats, w.f0, w.f1)
-      : w.floats[w.f1 - 1] - w.floats[w.f0];
-    const { floatTimes, f0, f1 } = w;
-    const zeroBound = kind.isCounter ? w.floats[f0] : undefined;
-    w.value =
-      change * extrapolation(w, floatTimes[f0], floatTimes[f1 - 1], floats, change, zeroBound, kind.isRate);
-    return 1;
+    return histograms > 0 ? histogramRate(w, kind) : floatRate(w, kind);
   };
 }
 
-function counterIncrease(values: Float64Array, from: number, to: number): number {
-  let increase = values[to - 1] - values[from];
-  let previous = values[from];
-  for (let i = from + 1; i < to; i++) {
-    if (values[i] < previous) increase += previous;
+function floatRate(w: Window, kind: RateKind): 0 | 1 {
+  const { floatTimes: times, floats: values, floatStarts: starts, f0, f1 } = w;
+  const startedAt = kind.isCounter ? startInside(w, times, starts, f0) : undefined;
+  if (f1 - f0 < 2 && startedAt === undefined) return 0;
+  if (kind.isCounter) w.remarks.counterName();
+  if (kind.isCounter && starts && hasOverlap(times, starts, f0, f1)) warnStartOverlap(w);
+  const change = kind.isCounter ? counterIncrease(w) : values[f1 - 1] - values[f0];
+  const samples = {
+    firstTime: times[f0],
+    lastTime: times[f1 - 1],
+    count: f1 - f0,
+    change,
+    firstValue: kind.isCounter ? values[f0] : undefined,
+    startedAt,
+  };
+  const total = startedAt === undefined ? change : change + values[f0];
+  w.value = total * extrapolation(w, samples, kind.isRate);
+  return 1;
+}
+
+function counterIncrease({ floats: values, floatTimes, floatStarts, f0, f1 }: Window): number {
+  let increase = values[f1 - 1] - values[f0];
+  let previous = values[f0];
+  for (let i = f0 + 1; i < f1; i++) {
+    if (values[i] < previous || startsAnew(floatTimes, floatStarts, i)) increase += previous;
     previous = values[i];
   }
   return increase;

@@ -10,3 +10,8 @@ export function warnMixed(w: Window): void {
 export function warnMixedSchemas(w: Window): void {
   w.remarks.warnMetric(warningText.mixedSchemas);
 }
+
+/** A counter's sample covers time that the one before covers, by their start timestamps. */
+export function warnStartOverlap(w: Window): void {
+  w.remarks.warnMetric(warningText.startOverlap);
+}

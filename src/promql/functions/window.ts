@@ -8,6 +8,9 @@ export interface SeriesSamples {
   floatCount: number;
   histogramTimes: readonly number[];
   histograms: readonly FloatHistogram[];
+  /** When the counter began that a sample belongs to, ms, 0 when unknown; only where they are looked at and there are some. */
+  floatStarts?: Float64Array | undefined;
+  histogramStarts?: Float64Array | undefined;
 }
 
 /**

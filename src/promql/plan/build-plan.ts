@@ -19,7 +19,12 @@ export interface PlanContext {
   readonly step: number;
   /** The step of subqueries that name none. */
   readonly subqueryStep: number;
+  /** Counter functions look at start timestamps (`use-start-timestamps`). */
+  readonly startTimes: boolean;
 }
+
+/** Functions of a counter that see from start timestamps where it began anew. */
+const READS_START_TIMES: ReadonlySet<string> = new Set(['increase', 'irate', 'rate', 'resets']);
 
 /** The plain plan of a checked query: parentheses gone, durations and `@` resolved. */
 export function buildPlan(expr: Expr, context: PlanContext): PlanNode {
@@ -80,7 +85,8 @@ function build(expr: Expr, context: PlanContext, func: string): PlanNode {
 
 function buildWindows(expr: MatrixSelector, context: PlanContext, func: string, span: Span): PlanNode {
   const range = durationOf(expr.range, context, 'positive');
-  return { kind: 'windows', source: sourceOf(expr.selector, context, func), range, span };
+  const startTimes = context.startTimes && READS_START_TIMES.has(func);
+  return { kind: 'windows', source: { ...sourceOf(expr.selector, context, func), startTimes }, range, span };
 }
 
 function buildCall(expr: Call, context: PlanContext, span: Span): PlanNode {
@@ -90,6 +96,8 @@ function buildCall(expr: Call, context: PlanContext, span: Span): PlanNode {
     return { kind: 'call', name, args: [args[0], infoSelect(args)], returns: expr.func.returns, span };
   const [first] = args;
   if (name === 'timestamp' && first.kind === 'select') args[0] = { ...first, value: 'timestamp' };
+  if (name === 'start_timestamp' && first.kind === 'select' && context.startTimes)
+    args[0] = { ...first, value: 'start_timestamp', source: { ...first.source, startTimes: true } };
   return { kind: 'call', name, args, returns: expr.func.returns, span };
 }
 
@@ -117,6 +125,7 @@ function infoSelect([base, given]: readonly PlanNode[]): PlanNode {
     maxt: 0,
     func: 'info',
     statisticsOnly: false,
+    startTimes: false,
   };
   return { kind: 'select', source, value: 'value', span: base.span };
 }
@@ -149,6 +158,7 @@ function sourceOf(expr: VectorSelector, context: PlanContext, func: string): Sel
     maxt: 0,
     func,
     statisticsOnly: false,
+    startTimes: false,
   };
 }
 

@@ -44,14 +44,16 @@ export interface SelectorSource {
   readonly func: string;
   /** Only count and sum of histograms are wanted. Set by the rewrite `histogram-statistics`. */
   readonly statisticsOnly: boolean;
+  /** Start timestamps of samples are looked at. */
+  readonly startTimes: boolean;
 }
 
 /** The newest sample of each series at each step. */
 export interface SelectPlan extends Node {
   readonly kind: 'select';
   readonly source: SelectorSource;
-  /** Whether the value wanted is the sample's own time. */
-  readonly value: 'value' | 'timestamp';
+  /** Whether the value wanted is the sample's own time, or its start timestamp. */
+  readonly value: 'value' | 'timestamp' | 'start_timestamp';
 }
 
 /** The samples of each series in `(t - range, t]` at each step; only below a `call`, or the whole of an instant query. */

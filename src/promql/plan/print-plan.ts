@@ -18,7 +18,7 @@ function describe(node: PlanNode): string {
     case 'string':
       return `string ${JSON.stringify(node.value)}`;
     case 'select':
-      return `select${node.value === 'timestamp' ? ' timestamps of' : ''} ${describeSource(node.source)}`;
+      return `select${node.value === 'value' ? '' : ` ${node.value} of`} ${describeSource(node.source)}`;
     case 'windows':
       return `windows of ${node.range}ms of ${describeSource(node.source)}`;
     case 'subquery':

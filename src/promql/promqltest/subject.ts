@@ -10,7 +10,9 @@ export function engineSubject(): Subject {
   return new EngineSubject();
 }
 
-const ENGINE = new Engine({ features: { ...ALL_FEATURES, 'promql-delayed-name-removal': true } });
+const ENGINE = new Engine({
+  features: { ...ALL_FEATURES, 'promql-delayed-name-removal': true, 'use-start-timestamps': true },
+});
 const NEVER_CANCELED = { signal: new AbortController().signal };
 
 class EngineSubject implements Subject {
