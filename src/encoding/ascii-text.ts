@@ -2,6 +2,7 @@
 const LENGTH_MAX = 64;
 /** Texts kept, a power of two: at most 8192 · 64 bytes. */
 const KEPT_MAX = 8192;
+const DECODER = new TextDecoder();
 
 /** By hash of their bytes; a text takes the place of the one before. */
 const kept: string[] = new Array(KEPT_MAX).fill('');
@@ -26,7 +27,7 @@ export function asciiText(bytes: Uint8Array, start: number, end: number): string
   const place = (hash ^ (hash >>> 15)) & (KEPT_MAX - 1);
   const known = kept[place];
   if (known.length === length && isText(known, bytes, start)) return known;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString('latin1');
+  const text = DECODER.decode(bytes.subarray(start, end));
   kept[place] = text;
   return text;
 }

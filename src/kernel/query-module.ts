@@ -1,5 +1,5 @@
-import { Buffer } from 'node:buffer';
 import { wasmBase64 } from './gen/query.ts';
+import { compileWasm } from './wasm-module.ts';
 
 /** What `assembly/entries/query.ts` exports; addresses are bytes into `memory`, checked by `QueryKernel`. */
 export interface QueryExports {
@@ -57,7 +57,7 @@ let powers: BigUint64Array | undefined;
 
 /** A fresh instance with its own memory. Code and tables are made once per thread. */
 export function instantiateQueryKernel(): QueryExports {
-  compiled ??= new WebAssembly.Module(Buffer.from(wasmBase64, 'base64'));
+  compiled ??= compileWasm(wasmBase64);
   powers ??= powersOfTen();
   const instance = new WebAssembly.Instance(compiled);
   const exports = instance.exports as unknown as QueryExports;

@@ -3,6 +3,7 @@ import { printAggregateHead, printExpr, printOperator, printSubquerySuffix } fro
 
 /** A longer line is broken where the tree branches, in bytes. */
 const LINE_LENGTH_MAX = 100;
+const ENCODER = new TextEncoder();
 
 /** A query broken into indented lines, as `format_query` answers. */
 export function prettyExpr(expr: Expr): string {
@@ -11,7 +12,7 @@ export function prettyExpr(expr: Expr): string {
 
 function pretty(expr: Expr, level: number): string {
   const line = printExpr(expr);
-  if (Buffer.byteLength(line) <= LINE_LENGTH_MAX) return prettyShort(expr, level, line);
+  if (fitsOnLine(line)) return prettyShort(expr, level, line);
   switch (expr.kind) {
     case 'call':
       return `${indent(level)}${expr.func.name}(\n${prettyList(expr.args, level + 1)}\n${indent(level)})`;
@@ -32,6 +33,10 @@ function pretty(expr: Expr, level: number): string {
     default:
       return indent(level) + line;
   }
+}
+
+function fitsOnLine(line: string): boolean {
+  return line.length <= LINE_LENGTH_MAX && ENCODER.encode(line).length <= LINE_LENGTH_MAX;
 }
 
 /** A subquery that fits on a line gets no indentation; Prometheus does it so. */

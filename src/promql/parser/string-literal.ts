@@ -89,7 +89,7 @@ export function unquote(token: string): string {
     if (backslash === -1) break;
     at = appendEscape(body, backslash + 1, parts);
   }
-  return decodeBytes(Buffer.concat(parts));
+  return decodeBytes(joined(parts));
 }
 
 /** Appends the bytes of the escape whose letter stands at `at`, and returns the index behind it. */
@@ -107,6 +107,16 @@ function appendEscape(body: string, at: number, parts: Uint8Array[]): number {
   }
   parts.push(Uint8Array.of(SIMPLE.get(char) ?? char.charCodeAt(0)));
   return at + 1;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 function decodeBytes(bytes: Uint8Array): string {

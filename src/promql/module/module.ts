@@ -1,0 +1,29 @@
+/**
+ * What `import … from 'verona/promql'` gives: PromQL over any source of samples, in Node and in browsers. The one file
+ * that hands on what others define, since a package needs one place to be entered by.
+ */
+
+export { type ErrorCode, VeronaError } from '../../model/errors.ts';
+export type { AnyHistogram, FloatHistogram, Histogram } from '../../model/histogram.ts';
+export { Labels } from '../../model/labels.ts';
+export { Matcher, type MatchType } from '../../model/matcher.ts';
+export { STALE_NAN } from '../../model/sample.ts';
+export type { Querier, Queryable, ReadContext, SelectRequest } from '../../storage/querier.ts';
+export type { SeriesBatch } from '../../storage/series-batch.ts';
+export {
+  type Columns,
+  Engine,
+  type EngineOptions,
+  type Features,
+  type InstantOptions,
+  type QueryResult,
+  type QueryValue,
+  type RangeOptions,
+} from '../engine.ts';
+export type { Expr } from '../parser/ast.ts';
+export { exprToJson, type Json } from '../parser/json.ts';
+export { parseExpr, parseMatchers } from '../parser/parse.ts';
+export { prettyExpr } from '../parser/pretty.ts';
+export { printExpr } from '../parser/print.ts';
+export { type AnswerSeries, seriesOf } from './answer-series.ts';
+export { type PlainSeries, queryableFrom, queryableOf, type ReadSeries } from './plain-series.ts';
