@@ -1,4 +1,4 @@
-import { BucketBlocks } from '../src/blocks/bucket-blocks.ts';
+import { BlockCatalog } from '../src/blocks/block-catalog.ts';
 import { BucketSync } from '../src/blocks/bucket-sync.ts';
 import type { TenantView } from '../src/cmd/query-thread.ts';
 import { pinTenantView } from '../src/cmd/tenant-views.ts';
@@ -81,7 +81,7 @@ export class SimProcess {
     this.#limits = limits;
     this.#bucketSync = plan.shipping
       ? new BucketSync(
-          new BucketBlocks({ ignoreDeletionMarksDelayMs: 0 }, { bucket: reached, clock, log, metrics }),
+          new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { bucket: reached, clock, log, metrics }),
           SYNC_INTERVAL_MS,
           clock,
           log,
@@ -158,7 +158,7 @@ export class SimProcess {
       };
       const { signal } = new AbortController();
       const limits = jobLimits(this.#limits.of(tenant), this.#clock.now());
-      const { parts } = await this.#answerer.answer(job, limits, this.#queryable(tenant, view, ask), signal);
+      const { parts } = await this.#answerer.answer(job, limits, this.#queryable(view, ask), signal);
       return Buffer.concat(parts).toString();
     } finally {
       pinned.release();
@@ -170,7 +170,6 @@ export class SimProcess {
   }
 
   #queryable(
-    tenant: string,
     { local, bucketBlocks, warnings }: TenantView,
     ask: (request: unknown) => Promise<unknown>,
   ): Queryable {
@@ -178,7 +177,7 @@ export class SimProcess {
       const queriers = local ? await this.#sources.queriers(local, ask, mint, maxt) : [];
       const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
       if (this.#gateway && bucketBlocks.length > 0)
-        queriers.push(this.#gateway.querier(tenant, { blocks: bucketBlocks, localUlids }, mint, maxt));
+        queriers.push(this.#gateway.querier({ blocks: bucketBlocks, localUlids }, mint, maxt));
       if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
       return mergeQueriers(queriers);
     };

@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
-import type { BucketBlock, BucketBlocks } from './bucket-blocks.ts';
+import type { BlockCatalog, BucketBlock } from './block-catalog.ts';
 
 /** Told after each listing that succeeded what a tenant has in the bucket. Its failure is told as one of the listing. */
 export type OnListed = (tenant: string, blocks: readonly BucketBlock[]) => Promise<void>;
@@ -8,7 +8,7 @@ export type OnListed = (tenant: string, blocks: readonly BucketBlock[]) => Promi
 /** Keeps the list of blocks in the bucket fresh for all tenants: once at the start, then at an interval. */
 export class BucketSync {
   readonly name = 'bucket-sync';
-  readonly #blocks: BucketBlocks;
+  readonly #catalog: BlockCatalog;
   readonly #intervalMs: number;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -19,13 +19,13 @@ export class BucketSync {
   #round: Promise<void> = Promise.resolve();
 
   constructor(
-    blocks: BucketBlocks,
+    catalog: BlockCatalog,
     intervalMs: number,
     clock: Clock,
     log: Logger,
     onListed: OnListed = async () => {},
   ) {
-    this.#blocks = blocks;
+    this.#catalog = catalog;
     this.#intervalMs = intervalMs;
     this.#clock = clock;
     this.#log = log;
@@ -46,7 +46,7 @@ export class BucketSync {
 
   /** The blocks of a tenant as of the last round. */
   blocksOf(tenant: string): readonly BucketBlock[] {
-    return this.#blocks.blocks(tenant);
+    return this.#catalog.blocks(tenant);
   }
 
   /** Why the list of a tenant's blocks may be out of date, in a sentence; undefined when it is not. */
@@ -56,7 +56,7 @@ export class BucketSync {
 
   /** Looks again now, for one tenant: after an upload, so that the local block may go. */
   async refresh(tenant: string): Promise<void> {
-    await this.#blocks.refresh({ signal: this.#stopping.signal }, tenant);
+    await this.#catalog.refresh({ signal: this.#stopping.signal }, tenant);
   }
 
   #schedule(): void {
@@ -69,7 +69,7 @@ export class BucketSync {
   async #runRound(): Promise<void> {
     const ctx = { signal: this.#stopping.signal };
     try {
-      const tenants = await this.#blocks.tenants(ctx);
+      const tenants = await this.#catalog.tenants(ctx);
       this.#problems.delete('');
       for (const tenant of tenants) await this.#refreshOne(tenant);
     } catch (error) {

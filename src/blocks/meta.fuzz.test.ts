@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { VeronaError } from '../model/errors.ts';
-import { parseDeletionMark, parseMeta, withThanosSection } from './meta.ts';
+import { encodeMark, MARK_KINDS, parseMark } from './marks.ts';
+import { parseMeta, withThanosSection } from './meta.ts';
 
 const ULID = '01HQ0000000000000000000001';
 const encoder = new TextEncoder();
@@ -65,10 +66,30 @@ test.each([
   expect(attempt).toThrow(message);
 });
 
-test('a deletion mark tells when', () => {
+test('marks of Thanos tell when and why', () => {
   const mark = { id: ULID, version: 1, details: 'x', deletion_time: 1_700_000_000 };
-  expect(parseDeletionMark(encode(mark), 'm')).toEqual({ ulid: ULID, deletedMs: 1_700_000_000_000 });
-  expect(() => parseDeletionMark(encode({ ...mark, version: 3 }), 'm')).toThrow('version is 3');
+  expect(parseMark(encode(mark), 'm', 'deletion', ULID)).toEqual({
+    timeMs: 1_700_000_000_000,
+    reason: '',
+    details: 'x',
+    hidden: false,
+  });
+  const noCompact = { id: ULID, version: 1, no_compact_time: 5, reason: 'index-size-exceeding' };
+  expect(parseMark(encode(noCompact), 'm', 'no-compact', ULID)).toMatchObject({
+    timeMs: 5000,
+    reason: 'index-size-exceeding',
+  });
+  expect(() => parseMark(encode({ ...mark, version: 3 }), 'm', 'deletion', ULID)).toThrow('version is 3');
+  expect(() => parseMark(encode(mark), 'm', 'deletion', ULID.replace(/1$/, '2'))).toThrow('the block is');
+  expect(() => parseMark(encode(mark), 'm', 'no-compact', ULID)).toThrow('no_compact_time');
+});
+
+test('a mark that is written reads as it was', () => {
+  for (const kind of MARK_KINDS) {
+    const reason = kind === 'deletion' ? '' : 'manual';
+    const mark = { timeMs: 1_700_000_000_000, reason, details: 'why', hidden: kind === 'quarantine' };
+    expect(parseMark(encodeMark(kind, ULID, mark), 'm', kind, ULID)).toEqual(mark);
+  }
 });
 
 test('the section is added and everything else kept', () => {
@@ -84,7 +105,8 @@ test('the section is added and everything else kept', () => {
 
 test('mutated bytes and other JSON decode or are corrupt', () => {
   const decodes = (data: Uint8Array) => {
-    for (const parse of [() => parseMeta(data, 'm', ULID), () => parseDeletionMark(data, 'm')])
+    const marks = MARK_KINDS.map((kind) => () => parseMark(data, 'm', kind, ULID));
+    for (const parse of [() => parseMeta(data, 'm', ULID), ...marks])
       try {
         parse();
       } catch (error) {

@@ -1,4 +1,4 @@
-import type { BucketBlock } from '../blocks/bucket-blocks.ts';
+import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
@@ -50,14 +50,14 @@ const answerer = new Answerer(
 new ThreadHost(port, {
   clock,
   answer: (job, limits, queryable, signal) => answerer.answer(job, limits, queryable, signal),
-  open: (tenant, view, ask) => {
+  open: (_tenant, view, ask) => {
     const { local, bucketBlocks, warnings } = view as TenantView;
     return {
       querier: async (mint, maxt) => {
         const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
         if (gateway && bucketBlocks.length > 0)
-          queriers.push(gateway.querier(tenant, { blocks: bucketBlocks, localUlids }, mint, maxt));
+          queriers.push(gateway.querier({ blocks: bucketBlocks, localUlids }, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         return mergeQueriers(queriers);
       },

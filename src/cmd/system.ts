@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { BucketBlocks } from '../blocks/bucket-blocks.ts';
+import { BlockCatalog } from '../blocks/block-catalog.ts';
 import { BucketSync } from '../blocks/bucket-sync.ts';
 import { loadBucketOptions } from '../config/objstore.ts';
 import type { Config } from '../config/schema.ts';
@@ -81,7 +81,7 @@ export async function buildSystem(
   const bucketSync =
     bucket &&
     new BucketSync(
-      new BucketBlocks(
+      new BlockCatalog(
         { ignoreDeletionMarksDelayMs: config.objstore.ignore_deletion_marks_delay },
         { bucket, clock, log, metrics },
       ),

@@ -1,4 +1,4 @@
-import { blockKey } from '../blocks/layout.ts';
+import type { BlockRef } from '../blocks/layout.ts';
 import { VeronaError } from '../model/errors.ts';
 import { type FileBytes, readBlockChunk, type StoredChunk } from '../tsdb/chunks/chunk-format.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
@@ -9,14 +9,12 @@ const CHUNK_GUESS_BYTES = 4096;
 
 /** The chunks of one block in the bucket, by ranged reads. */
 export class BlockChunks {
-  readonly #tenant: string;
-  readonly #ulid: string;
+  readonly #folder: string;
   readonly #sizes: ReadonlyMap<string, number>;
 
   /** `sizes` are those of the block's objects. */
-  constructor(tenant: string, ulid: string, sizes: ReadonlyMap<string, number>) {
-    this.#tenant = tenant;
-    this.#ulid = ulid;
+  constructor({ folder }: BlockRef, sizes: ReadonlyMap<string, number>) {
+    this.#folder = folder;
     this.#sizes = sizes;
   }
 
@@ -34,7 +32,7 @@ export class BlockChunks {
 
   async #fetchSegment(source: RangeSource, segment: number, metas: readonly ChunkMeta[]): Promise<FileBytes> {
     const file = `chunks/${String(segment + 1).padStart(6, '0')}`;
-    const path = blockKey(this.#tenant, this.#ulid, file);
+    const path = `${this.#folder}/${file}`;
     const sizeBytes = this.#sizes.get(file);
     if (sizeBytes === undefined)
       throw new VeronaError('corrupt', `${path}: missing, but the index refers to it`);

@@ -1,4 +1,4 @@
-import { blockKey, INDEX_FILE } from '../blocks/layout.ts';
+import { type BlockRef, INDEX_FILE } from '../blocks/layout.ts';
 import { wrapError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { SERIES_ALIGN } from '../tsdb/index/index-format.ts';
@@ -23,9 +23,9 @@ export class BlockIndex {
   readonly #key: string;
   readonly #cache: PostingsCache;
 
-  constructor(tenant: string, ulid: string, header: IndexHeader, cache: PostingsCache) {
+  constructor({ folder }: BlockRef, header: IndexHeader, cache: PostingsCache) {
     this.header = header;
-    this.#key = blockKey(tenant, ulid, INDEX_FILE);
+    this.#key = `${folder}/${INDEX_FILE}`;
     this.#cache = cache;
   }
 

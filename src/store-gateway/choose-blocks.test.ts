@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { BucketBlock } from '../blocks/bucket-blocks.ts';
+import type { BucketBlock } from '../blocks/block-catalog.ts';
+import { blockRef } from '../blocks/layout.ts';
 import { chooseBlocks } from './choose-blocks.ts';
 
 function block(
@@ -21,7 +22,7 @@ function block(
     files: [],
     ...more,
   };
-  return { meta, sizes: new Map(), deletedMs: undefined };
+  return { ref: blockRef('acme', ulid), meta, sizes: new Map(), uploadedMs: 0, marks: {} };
 }
 
 const names = (blocks: readonly BucketBlock[], mint = 0, maxt = 100, local: string[] = []) =>

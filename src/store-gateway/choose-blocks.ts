@@ -1,4 +1,4 @@
-import type { BucketBlock } from '../blocks/bucket-blocks.ts';
+import type { BucketBlock } from '../blocks/block-catalog.ts';
 
 /**
  * The blocks to read for mint … maxt (ms, inclusive): raw ones that touch the range, without those that are served

@@ -1,4 +1,4 @@
-import { blockKey, INDEX_FILE } from '../blocks/layout.ts';
+import { type BlockRef, INDEX_FILE } from '../blocks/layout.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Disk } from '../platform/disk.ts';
@@ -33,19 +33,14 @@ export class HeaderStore {
   }
 
   /** The header of a block, with its index' size when that is known. Callers at once share one load. */
-  async load(
-    ctx: BucketContext,
-    tenant: string,
-    ulid: string,
-    indexSizeBytes?: number,
-  ): Promise<IndexHeader> {
-    const id = `${tenant}/${ulid}`;
+  async load(ctx: BucketContext, block: BlockRef, indexSizeBytes?: number): Promise<IndexHeader> {
+    const id = `${block.tenant}/${block.ulid}`;
     const known = this.#memory.get(id);
     if (known) return known;
     const loading = this.#loading.get(id);
     // A load that another caller cancelled is no answer to this one.
-    if (loading) return loading.catch(() => this.load(ctx, tenant, ulid, indexSizeBytes));
-    const started = this.#read(ctx, tenant, ulid, indexSizeBytes);
+    if (loading) return loading.catch(() => this.load(ctx, block, indexSizeBytes));
+    const started = this.#read(ctx, block, indexSizeBytes);
     this.#loading.set(id, started);
     try {
       const header = await started;
@@ -56,14 +51,9 @@ export class HeaderStore {
     }
   }
 
-  async #read(
-    ctx: BucketContext,
-    tenant: string,
-    ulid: string,
-    size: number | undefined,
-  ): Promise<IndexHeader> {
-    const path = `${this.#dir}/${tenant}/${ulid}/${HEADER_FILE}`;
-    return (await this.#fromDisk(path)) ?? this.#fromBucket(ctx, tenant, ulid, size, path);
+  async #read(ctx: BucketContext, block: BlockRef, size: number | undefined): Promise<IndexHeader> {
+    const path = `${this.#dir}/${block.tenant}/${block.ulid}/${HEADER_FILE}`;
+    return (await this.#fromDisk(path)) ?? this.#fromBucket(ctx, block, size, path);
   }
 
   async #fromDisk(path: string): Promise<IndexHeader | undefined> {
@@ -79,13 +69,12 @@ export class HeaderStore {
 
   async #fromBucket(
     ctx: BucketContext,
-    tenant: string,
-    ulid: string,
+    { tenant, ulid, folder }: BlockRef,
     size: number | undefined,
     path: string,
   ): Promise<IndexHeader> {
     const { bucket, disk, log } = this.#deps;
-    const key = blockKey(tenant, ulid, INDEX_FILE);
+    const key = `${folder}/${INDEX_FILE}`;
     const bytes = await fetchHeader(bucket, ctx, key, size ?? (await bucket.attributes(ctx, key)).sizeBytes);
     const header = new IndexHeader(bytes, key);
     try {

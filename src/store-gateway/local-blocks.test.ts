@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { BucketBlocks } from '../blocks/bucket-blocks.ts';
+import { BlockCatalog } from '../blocks/block-catalog.ts';
 import { Shipper } from '../blocks/shipper.ts';
 import { decodeLabels } from '../encoding/label-bytes.ts';
 import { Matcher, type MatchType } from '../model/matcher.ts';
@@ -35,7 +35,7 @@ const deps = {
 let dir: string;
 let local: Block[];
 let gateway: StoreGateway;
-let listed: Awaited<ReturnType<BucketBlocks['refresh']>>;
+let listed: ReturnType<BlockCatalog['blocks']>;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'verona-seam-'));
@@ -53,8 +53,8 @@ beforeAll(async () => {
     { ...deps, bucket, metrics },
   );
   expect(await shipper.sync(CALM)).toEqual({ uploaded: ulids.length, failed: [] });
-  const lister = new BucketBlocks({ ignoreDeletionMarksDelayMs: 0 }, { ...deps, bucket, metrics });
-  listed = await lister.refresh(CALM, 'acme');
+  const lister = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { ...deps, bucket, metrics });
+  listed = (await lister.refresh(CALM, 'acme')).readable;
   const cache = new PageCache(16 * 1024 * 1024);
   local = await Promise.all(ulids.map((ulid) => Block.open(deps.disk, join(dir, 'tsdb', ulid), cache)));
   gateway = new StoreGateway({ cacheDir: join(dir, 'cache') }, { ...deps, bucket });
@@ -102,7 +102,7 @@ test('the bucket answers as the local blocks do', async () => {
       async (matchers, at, length) => {
         const mint = T0 + at * 60_000;
         const request: SelectRequest = { matchers, mint, maxt: mint + length * 60_000, sorted: true };
-        const remote = gateway.querier('acme', { blocks: listed, localUlids: new Set() }, mint, request.maxt);
+        const remote = gateway.querier({ blocks: listed, localUlids: new Set() }, mint, request.maxt);
         const there = await fromLocal(overlapping(mint, request.maxt));
         expect(await answer(remote, request)).toEqual(await answer(there, request));
         const labels = { matchers, mint, maxt: request.maxt, limit: 0 };
@@ -129,7 +129,7 @@ test('some blocks local and the others from the bucket give the whole, each chun
   await whole.close();
   for (const kept of [[], local.slice(0, 1), local.slice(1), local]) {
     const view = { blocks: listed, localUlids: new Set(kept.map(({ meta }) => meta.ulid)) };
-    const both = mergeQueriers([await fromLocal(kept), gateway.querier('acme', view, T0, END)]);
+    const both = mergeQueriers([await fromLocal(kept), gateway.querier(view, T0, END)]);
     expect(await answer(both, all)).toEqual(expected);
     await both.close();
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type BucketBlock, BucketBlocks } from '../blocks/bucket-blocks.ts';
+import { BlockCatalog, type BucketBlock } from '../blocks/block-catalog.ts';
 import { decodeChunk } from '../chunkenc/chunk.ts';
 import { decodeLabels } from '../encoding/label-bytes.ts';
 import { compareLabels, compareStrings, Labels } from '../model/labels.ts';
@@ -53,9 +53,10 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function refresh(): Promise<readonly BucketBlock[]> {
+async function refresh(): Promise<readonly BucketBlock[]> {
   const deps = { bucket: inner, clock, log: silentLogger, metrics: new Metrics() };
-  return new BucketBlocks({ ignoreDeletionMarksDelayMs: 0 }, deps).refresh(CALM, 'acme');
+  const catalog = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, deps);
+  return (await catalog.refresh(CALM, 'acme')).readable;
 }
 
 function open(options: Partial<StoreGatewayOptions> = {}): StoreGateway {
@@ -63,7 +64,7 @@ function open(options: Partial<StoreGatewayOptions> = {}): StoreGateway {
 }
 
 function querier(gateway = open(), localUlids: ReadonlySet<string> = new Set()): Querier {
-  return gateway.querier('acme', { blocks, localUlids }, T0 - 1, END);
+  return gateway.querier({ blocks, localUlids }, T0 - 1, END);
 }
 
 function request(matchers: readonly Matcher[], change: Partial<SelectRequest> = {}): SelectRequest {
@@ -289,7 +290,7 @@ test('a gateway can be made in another thread: what it needs can be sent there',
   const view = structuredClone({ blocks, localUlids: new Set<string>() });
   const up = request([new Matcher('=', '__name__', 'up')]);
   const source = await open(options)
-    .queryable('acme', () => view)
+    .queryable(() => view)
     .querier(T0, END);
   expect(await select(source, up)).toEqual(expected(up));
 });

@@ -1,4 +1,4 @@
-import type { BucketBlock } from '../blocks/bucket-blocks.ts';
+import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { INDEX_FILE } from '../blocks/layout.ts';
 import { wrapError } from '../model/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
@@ -67,29 +67,27 @@ export class StoreGateway {
   }
 
   /** The tenant's blocks in the bucket as a source of series; `view` is asked when a querier is made. */
-  queryable(tenant: string, view: () => TenantView): Queryable {
-    return { querier: async (mint, maxt) => this.querier(tenant, view(), mint, maxt) };
+  queryable(view: () => TenantView): Queryable {
+    return { querier: async (mint, maxt) => this.querier(view(), mint, maxt) };
   }
 
   /** A querier over the blocks of `view` that touch mint … maxt (ms, inclusive). Its limits hold for all it is asked together. */
-  querier(tenant: string, { blocks, localUlids }: TenantView, mint: number, maxt: number): Querier {
+  querier({ blocks, localUlids }: TenantView, mint: number, maxt: number): Querier {
     const budget = new RequestBudget(this.#limits);
     const chosen = chooseBlocks(blocks, mint, maxt, localUlids);
     const slice = sliceSize(chosen.length);
     const reads = { bucket: this.#deps.bucket, gate: this.#gate, budget, slice };
-    return mergeQueriers(
-      chosen.map((block) => new BlockQuerier((ctx) => this.#open(ctx, tenant, block), reads)),
-    );
+    return mergeQueriers(chosen.map((block) => new BlockQuerier((ctx) => this.#open(ctx, block), reads)));
   }
 
-  async #open(ctx: ReadContext, tenant: string, { meta, sizes }: BucketBlock): Promise<OpenBlock> {
+  async #open(ctx: ReadContext, { ref, meta, sizes }: BucketBlock): Promise<OpenBlock> {
     try {
       const header = await this.#gate.run(ctx.signal, `open block ${meta.ulid}`, () =>
-        this.#headers.load(ctx, tenant, meta.ulid, sizes.get(INDEX_FILE)),
+        this.#headers.load(ctx, ref, sizes.get(INDEX_FILE)),
       );
       return {
-        index: new BlockIndex(tenant, meta.ulid, header, this.#postings),
-        chunks: new BlockChunks(tenant, meta.ulid, sizes),
+        index: new BlockIndex(ref, header, this.#postings),
+        chunks: new BlockChunks(ref, sizes),
       };
     } catch (error) {
       throw wrapError(`open block ${meta.ulid} in the bucket`, error);

@@ -30,6 +30,7 @@ test.each([
   ['..', 'tenant id: ".." is reserved'],
   ['__markers__', 'tenant id: "__markers__" is reserved'],
   ['user-index.json.gz', 'tenant id: "user-index.json.gz" is reserved'],
+  ['01HQ0000000000000000000001', 'is reserved'],
   ['a/b', 'tenant id: "a/b" has the character "/" at 1'],
   ['..\\up', 'tenant id: "..\\\\up" has the character "\\\\" at 2'],
   ['a b', 'tenant id: "a b" has the character " " at 1'],

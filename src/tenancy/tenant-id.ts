@@ -8,6 +8,9 @@ const TENANT_HEADERS = ['x-scope-orgid', 'thanos-tenant'] as const;
 /** Names that mean something else next to the tenants in a bucket, or lead out of a folder. */
 const FORBIDDEN = new Set(['.', '..', '__markers__', 'user-index.json.gz']);
 
+/** A folder of that name directly in a bucket is a block in Thanos' layout. */
+const BLOCK_NAME = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
 /**
  * The tenant a request speaks for: what its header says, or `defaultTenant` when it has none or an empty one.
  * Header names are in lower case. Throws `bad_data` when the name is not valid, when two headers differ, and for several
@@ -32,8 +35,8 @@ export function tenantOf(
 }
 
 /**
- * The same name when it can be a tenant's, by Cortex' rules: 1 to 150 of `0-9 a-z A-Z ! - _ . * ' ( )`, and none of the
- * names above. Throws `bad_data`.
+ * The same name when it can be a tenant's, by Cortex' rules: 1 to 150 of `0-9 a-z A-Z ! - _ . * ' ( )`, none of the
+ * names above, and not shaped like a block's. Throws `bad_data`.
  */
 export function checkTenantId(tenant: string): string {
   if (tenant === '') throw invalid('it is empty');
@@ -45,7 +48,7 @@ export function checkTenantId(tenant: string): string {
   const wrong = /[^0-9a-zA-Z!\-_.*'()]/u.exec(tenant);
   if (wrong)
     throw invalid(`${quoted(tenant)} has the character ${JSON.stringify(wrong[0])} at ${wrong.index}`);
-  if (FORBIDDEN.has(tenant)) throw invalid(`${quoted(tenant)} is reserved`);
+  if (FORBIDDEN.has(tenant) || BLOCK_NAME.test(tenant)) throw invalid(`${quoted(tenant)} is reserved`);
   return tenant;
 }
 

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { BucketBlocks } from '../../blocks/bucket-blocks.ts';
+import { BlockCatalog } from '../../blocks/block-catalog.ts';
 import { BucketSync } from '../../blocks/bucket-sync.ts';
 import { FailingBucket, NO_FAULTS } from '../../objstore/failing-bucket.ts';
 import { MemoryBucket } from '../../objstore/memory-bucket.ts';
@@ -63,7 +63,7 @@ async function start() {
   const bucket = new FailingBucket(new MemoryBucket(clock), random, clock);
   const deps = { bucket, clock, random, log: silentLogger, metrics: new Metrics(), disk: new NodeDisk() };
   const sync = new BucketSync(
-    new BucketBlocks({ ignoreDeletionMarksDelayMs: 0 }, deps),
+    new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, deps),
     60_000,
     clock,
     silentLogger,

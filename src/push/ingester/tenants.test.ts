@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BucketBlocks } from '../../blocks/bucket-blocks.ts';
+import { BlockCatalog } from '../../blocks/block-catalog.ts';
 import { BucketSync } from '../../blocks/bucket-sync.ts';
 import { WasmHeadMemory } from '../../kernel/wasm-head-memory.ts';
 import { MemoryBucket } from '../../objstore/memory-bucket.ts';
@@ -15,7 +15,7 @@ import { Tenants } from './tenants.ts';
 function tenantsOn(disk: MemoryDisk): Tenants {
   const [clock, log, metrics] = [new SystemClock(), silentLogger, new Metrics()];
   const bucket = new MemoryBucket(clock);
-  const blocks = new BucketBlocks({ ignoreDeletionMarksDelayMs: 0 }, { bucket, clock, log, metrics });
+  const blocks = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { bucket, clock, log, metrics });
   return new Tenants(
     {
       dir: 'tsdb',
