@@ -18,3 +18,18 @@ export interface Metadata {
   readonly unit: string;
   readonly help: string;
 }
+
+const SUFFIXES: Partial<Record<MetricType, readonly string[]>> = {
+  histogram: ['_bucket', '_count', '_sum'],
+  gaugehistogram: ['_bucket', '_gcount', '_gsum', '_count', '_sum'],
+  summary: ['_count', '_sum'],
+};
+
+/**
+ * The metric family of a series of floats, by which Prometheus files metadata: the parts of classic histograms and
+ * summaries belong to one. A counter keeps its `_total`, as in Prometheus' text format. A native histogram is its family.
+ */
+export function metricFamily(name: string, type: MetricType): string {
+  const suffix = SUFFIXES[type]?.find((one) => name.endsWith(one) && name.length > one.length);
+  return suffix === undefined ? name : name.slice(0, -suffix.length);
+}

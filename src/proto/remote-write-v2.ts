@@ -1,5 +1,6 @@
 import { WireError, WireReader, WireType, WireWriter } from '../encoding/protobuf.ts';
 import type { Exemplar } from '../model/exemplar.ts';
+import { METRIC_NAME } from '../model/labels.ts';
 import { METRIC_TYPES, type Metadata, type MetricType } from '../model/metadata.ts';
 import { readHistogram, writeHistogram } from './histogram-message.ts';
 import { labelsFromFlat, metricTypeOf, readSample } from './remote-write.ts';
@@ -38,6 +39,40 @@ export function readTimeSeriesV2(
   symbols: SymbolTable,
 ): TimeSeries {
   return readTimeSeriesMessage(new WireReader(bytes, start, end), symbols);
+}
+
+/** What a series of a request says of its metric. */
+export interface SeriesMetadata {
+  readonly name: string;
+  readonly isHistogram: boolean;
+  readonly metadata: Metadata;
+}
+
+/** The different metadata in a request, each once. Throws `WireError`. */
+export function readSeriesMetadata(bytes: Uint8Array, symbols: SymbolTable): Iterable<SeriesMetadata> {
+  const found = new Map<string, SeriesMetadata>();
+  const reader = new WireReader(bytes);
+  while (reader.next()) {
+    if (reader.field !== 5) continue;
+    const series = reader.message();
+    const refs: number[] = [];
+    let isHistogram = false;
+    let metadata: Metadata | undefined;
+    while (series.next()) {
+      if (series.field === 1) series.uints(refs);
+      else if (series.field === 3) isHistogram = true;
+      else if (series.field === 5) metadata = readMetadata(series.message(), symbols);
+    }
+    const at = refs.findIndex((ref, i) => i % 2 === 0 && symbols.at(ref, reader.tagStart) === METRIC_NAME);
+    if (metadata === undefined || at < 0) continue;
+    const name = symbols.at(refs[at + 1], reader.tagStart);
+    found.set(`${name}\0${isHistogram}\0${metadata.type}\0${metadata.unit}\0${metadata.help}`, {
+      name,
+      isHistogram,
+      metadata,
+    });
+  }
+  return found.values();
 }
 
 /** The symbols of a request, found in one pass and decoded when asked for. Keeps `bytes`. */

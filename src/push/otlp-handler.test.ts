@@ -66,7 +66,7 @@ test.each<[string, Uint8Array, Record<string, string>]>([
   expect(await kit.stored()).toEqual(STORED);
   const metadata = Object.fromEntries(kit.head.metadata());
   expect(metadata['http_requests_total']).toEqual([{ type: 'counter', unit: '', help: 'Requests' }]);
-  expect(metadata['http_duration_seconds_count']).toEqual([
+  expect(metadata['http_duration_seconds']).toEqual([
     { type: 'histogram', unit: 'seconds', help: 'Duration' },
   ]);
 });

@@ -97,8 +97,8 @@ export class OtlpSink {
     if (this.#appender.append(labels, t, 1) === 'ok') this.#samples++;
   }
 
-  metadata(labels: Labels, metadata: Metadata): void {
-    this.#appender.setMetadata(labels, metadata);
+  metadata(labels: Labels, metadata: Metadata, family: string): void {
+    this.#appender.setMetadata(labels, metadata, family);
   }
 
   #took(outcome: AppendOutcome, labels: Labels, t: number): boolean {

@@ -132,13 +132,13 @@ function typeOf(data: MetricData): MetricType {
   }
 }
 
-/** The series that the points of one metric become; metadata goes along with the first series of each name. */
+/** The series that the points of one metric become; its metadata goes along with the first. */
 class MetricSeries {
   readonly name: string;
   readonly #metadata: Metadata;
   readonly #labels: ResourceLabels;
   readonly #scopeLabels: ReadonlyMap<string, string>;
-  readonly #described = new Set<string>();
+  #described = false;
   readonly sink: OtlpSink;
 
   constructor(
@@ -171,10 +171,9 @@ class MetricSeries {
   }
 
   describe(labels: Labels): void {
-    const name = labels.get(METRIC_NAME);
-    if (this.#described.has(name)) return;
-    this.#described.add(name);
-    this.sink.metadata(labels, this.#metadata);
+    if (this.#described) return;
+    this.#described = true;
+    this.sink.metadata(labels, this.#metadata, this.name);
   }
 }
 

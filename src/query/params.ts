@@ -64,6 +64,14 @@ export class Params {
     return Number(value);
   }
 
+  /** A whole number, also a negative one; undefined when it is not given. */
+  integer(name: string): number | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    if (!/^[+-]?\d{1,15}$/.test(value)) throw new VeronaError('bad_data', `${name} must be a number`);
+    return Number(value);
+  }
+
   /** The sets of matchers of every `match[]`. */
   matcherSets(): Matcher[][] {
     return this.all('match[]').map((text) => {

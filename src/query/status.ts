@@ -1,3 +1,4 @@
+import { compareStrings } from '../model/labels.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import { Params } from './params.ts';
@@ -89,15 +90,25 @@ async function tsdbStatus(source: StatusSource, tenant: string, params: Params) 
 }
 
 async function metadata(source: StatusSource, tenant: string, params: Params) {
-  const limit = params.limit() || Number.POSITIVE_INFINITY;
-  const perMetric = params.limit('limit_per_metric') || Number.POSITIVE_INFINITY;
+  // As in Prometheus a limit of 0 metrics is none of them, and 0 per metric all.
+  const limit = unlimitedBelow(0, params.integer('limit'));
+  const perMetric = unlimitedBelow(1, params.integer('limit_per_metric'));
   const result: Record<string, Metadata[]> = Object.create(null);
   let count = 0;
-  for (const [metric, entries] of await source.metadata(tenant, params.text('metric'))) {
+  const found = await source.metadata(tenant, params.text('metric'));
+  for (const [metric, entries] of [...found].sort(byName)) {
     if (count++ >= limit) break;
     result[metric] = entries.slice(0, perMetric).map(({ type, help, unit }) => ({ type, help, unit }));
   }
   return result;
+}
+
+function unlimitedBelow(smallest: number, limit = -1): number {
+  return limit < smallest ? Number.POSITIVE_INFINITY : limit;
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return compareStrings(a, b);
 }
 
 function success(data: unknown): HttpResponse {

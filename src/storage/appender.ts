@@ -30,7 +30,8 @@ export interface Appender {
   append(labels: Labels, t: number, v: number, startT?: number): AppendOutcome;
   appendHistogram(labels: Labels, t: number, histogram: AnyHistogram, startT?: number): AppendOutcome;
   appendExemplar(labels: Labels, exemplar: Exemplar): AppendOutcome;
-  setMetadata(labels: Labels, metadata: Metadata): void;
+  /** `family` is the metric family when it is known; else it follows from the name and the type. */
+  setMetadata(labels: Labels, metadata: Metadata, family?: string): void;
   /** Resolves when the write-ahead log has it. Rejects with `unavailable` when the log cannot be written; then nothing was acknowledged. */
   commit(): Promise<void>;
   rollback(): void;

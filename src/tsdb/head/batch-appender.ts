@@ -53,9 +53,10 @@ export class BatchAppender implements Appender {
     return outcome;
   }
 
-  setMetadata(labels: Labels, metadata: Metadata): void {
+  setMetadata(labels: Labels, metadata: Metadata, family?: string): void {
     const series = this.#seriesOf(labels);
-    if (typeof series !== 'string') series.steps.push((slot) => this.#head.store.setMetadata(slot, metadata));
+    if (typeof series === 'string') return;
+    series.steps.push((slot) => this.#head.store.setMetadata(slot, metadata, family));
   }
 
   async commit(): Promise<void> {

@@ -2,7 +2,7 @@ import { type HeadMemory, SampleOutcome } from '../../kernel/head-memory.ts';
 import type { Exemplar } from '../../model/exemplar.ts';
 import type { AnyHistogram } from '../../model/histogram.ts';
 import { METRIC_NAME } from '../../model/labels.ts';
-import type { Metadata } from '../../model/metadata.ts';
+import { type Metadata, metricFamily } from '../../model/metadata.ts';
 import type { AppendOutcome } from '../../storage/appender.ts';
 import type { ClosedChunks } from './closed-chunks.ts';
 import { ExemplarRing } from './exemplar-ring.ts';
@@ -12,6 +12,9 @@ import { MetricMetadata } from './metric-metadata.ts';
 import { RareSeries, type RareValue } from './rare-series.ts';
 import { SeriesTable } from './series-table.ts';
 import { toLogged, Unlogged } from './unlogged.ts';
+
+/** Metadata of known series are looked at in one request per so long: a change is seen soon, and costs nothing. */
+const METADATA_SCAN_INTERVAL_MS = 10_000;
 
 /** What a head keeps and refuses; all times ms. */
 export interface HeadLimits {
@@ -43,6 +46,8 @@ export class HeadStore {
   /** Newest time of a sample of a rare series, and oldest of one in an open chunk at the last truncation. */
   #rareMaxt = Number.NEGATIVE_INFINITY;
   #rareMint = Number.POSITIVE_INFINITY;
+  #now = Number.NEGATIVE_INFINITY;
+  #metadataScanAt = Number.NEGATIVE_INFINITY;
   #minValidTime = Number.NEGATIVE_INFINITY;
   #minBound = Number.NEGATIVE_INFINITY;
   #maxBound = Number.POSITIVE_INFINITY;
@@ -76,6 +81,7 @@ export class HeadStore {
 
   /** To be called before a batch of appends; `now` is the clock's. */
   prepareAppends(now: number): void {
+    this.#now = now;
     const { maxt } = this.timeRange();
     // An empty head goes on where the newest block ends.
     this.#maxtAtBounds = Math.max(maxt, this.#minValidTime);
@@ -111,10 +117,18 @@ export class HeadStore {
     return outcome;
   }
 
-  /** The series stands for its metric in the log, which knows metadata by series. */
-  setMetadata(slot: number, metadata: Metadata): void {
-    if (this.metadata.set(this.table.labelsOf(slot).get(METRIC_NAME), metadata))
+  /** The series stands for its family in the log, which knows metadata by series; `family` by its name and type if not given. */
+  setMetadata(slot: number, metadata: Metadata, family?: string): void {
+    const name = family ?? metricFamily(this.table.labelsOf(slot).get(METRIC_NAME), metadata.type);
+    if (this.metadata.set(name, metadata))
       this.unlogged.metadata.push({ ref: this.memory.walRefOf(slot), metadata });
+  }
+
+  /** Whether the metadata of series that are known is to be looked at again, in the request at hand: now and then. */
+  takeMetadataScan(): boolean {
+    if (this.#now - this.#metadataScanAt < METADATA_SCAN_INTERVAL_MS) return false;
+    this.#metadataScanAt = this.#now;
+    return true;
   }
 
   /** What an append would do now; for writers that decide before they write. Equal times count as another value. */

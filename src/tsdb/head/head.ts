@@ -26,6 +26,7 @@ import { selectExemplars, selectLabelNames, selectLabelValues } from './head-lab
 import { type HeadMetrics, headMetrics } from './head-metrics.ts';
 import type { HeadSlice } from './head-slice.ts';
 import { type HeadLimits, HeadStore } from './head-store.ts';
+import { MetadataFile } from './metadata-file.ts';
 import { encodeRecords, encodeSamples } from './records.ts';
 import { Replay, type ReplayCounts } from './replay.ts';
 import type { SeriesPolicy } from './series-table.ts';
@@ -71,6 +72,7 @@ export class Head {
   readonly #closed: ClosedChunks;
   readonly #gatherer: Gatherer;
   readonly #metrics: HeadMetrics;
+  readonly #metadataFile: MetadataFile;
   #oldestChunkFile = 0;
   /** For reading here; other threads have their own. */
   readonly chunkReader: ChunkReader;
@@ -84,7 +86,9 @@ export class Head {
     closed: ClosedChunks,
     deletions: Deletions,
     replayed: ReplayCounts,
+    metadataFile: MetadataFile,
   ) {
+    this.#metadataFile = metadataFile;
     this.#options = options;
     this.#logs = logs;
     this.store = store;
@@ -110,6 +114,8 @@ export class Head {
     const deletions = new Deletions();
     const startedAt = clock.monotonic();
     const replay = new Replay(store, found, closed, deletions, log);
+    const metadataFile = new MetadataFile(disk, dir, log, store.metadata);
+    replay.usesMetadata = !(await metadataFile.load());
     const counts = await replay.run(disk, `${dir}/wal`, `${dir}/wbl`);
     log.info('the write-ahead log was read back', {
       ...counts,
@@ -117,7 +123,7 @@ export class Head {
       tookMs: Math.round(clock.monotonic() - startedAt),
     });
     const logs = await openLogs(options);
-    const head = new Head(options, logs, store, closed, deletions, counts);
+    const head = new Head(options, logs, store, closed, deletions, counts, metadataFile);
     head.#metrics.series.inc(memory.seriesCount);
     head.#keepRefs(replay.aliases);
     await head.#collectEmpty();
@@ -179,8 +185,11 @@ export class Head {
     this.#closed.collect();
     const { wal, late } = this.#logs;
     const written = records.length > 0 ? wal.log(records) : Promise.resolve();
-    if (unlogged.late.length === 0 || late === undefined) return written;
-    return Promise.all([written, late.log(encodeSamples(unlogged.late))]);
+    const lateWritten =
+      unlogged.late.length > 0 && late !== undefined ? late.log(encodeSamples(unlogged.late)) : undefined;
+    const metadataSaved = this.#metadataFile.save();
+    if (lateWritten === undefined && metadataSaved === undefined) return written;
+    return Promise.all([written, lateWritten, metadataSaved]);
   }
 
   /** Slices of the series that match; `undefined` is a point where the event loop may turn. To be ended by `return`. */
@@ -204,7 +213,7 @@ export class Head {
     return runYielding(selectExemplars(this.store, sets, mint, maxt), nextTurn);
   }
 
-  /** What is known of metrics, newest first per metric. */
+  /** What is known of metric families, newest first per family. */
   metadata(): IterableIterator<[string, readonly Metadata[]]> {
     return this.store.metadata.entries();
   }
@@ -298,6 +307,7 @@ export class Head {
 
   async close(): Promise<void> {
     this.#metrics.series.dec(this.seriesCount);
+    await this.#metadataFile.save();
     const results = await Promise.allSettled([
       this.#closed.close(),
       this.#logs.wal.close(),

@@ -1,39 +1,51 @@
 import type { Metadata } from '../../model/metadata.ts';
 
-/** Metrics with metadata per tenant, and different metadata per metric (sources may disagree). */
-export const METADATA_METRICS_MAX = 8_000;
-export const METADATA_PER_METRIC_MAX = 10;
+/** Families with metadata per tenant, and different metadata per family (sources may disagree). */
+export const METADATA_FAMILIES_MAX = 8_000;
+export const METADATA_PER_FAMILY_MAX = 10;
+/** Characters of a name or unit; a longer help text is cut off there. */
+export const METADATA_TEXT_MAX = 1024;
 
-/** What is known of metrics besides samples, newest first per metric; bounded, in memory and in the log. */
+/**
+ * What is known of metric families besides samples, newest first per family. Bounded: beyond the limit the family that
+ * was told longest ago goes.
+ */
 export class MetricMetadata {
-  readonly #byMetric = new Map<string, Metadata[]>();
+  /** In the order in which they were told last. */
+  readonly #byFamily = new Map<string, Metadata[]>();
+  /** Grows with every change. */
+  revision = 0;
 
-  /** False when it was known, or when a limit is reached. */
-  set(metric: string, metadata: Metadata): boolean {
-    const known = this.#byMetric.get(metric);
-    if (known === undefined) {
-      if (this.#byMetric.size >= METADATA_METRICS_MAX) return false;
-      this.#byMetric.set(metric, [metadata]);
-      return true;
-    }
+  /** False when it was known, or is too long to be kept. */
+  set(family: string, sent: Metadata): boolean {
+    if (family === '' || family.length > METADATA_TEXT_MAX || sent.unit.length > METADATA_TEXT_MAX)
+      return false;
+    const metadata =
+      sent.help.length > METADATA_TEXT_MAX ? { ...sent, help: sent.help.slice(0, METADATA_TEXT_MAX) } : sent;
+    const known = this.#byFamily.get(family) ?? [];
     const at = known.findIndex((other) => isSame(other, metadata));
-    if (at === 0) return false;
-    if (at > 0) known.splice(at, 1);
+    this.#byFamily.delete(family);
+    this.#byFamily.set(family, known);
+    if (at >= 0) known.splice(at, 1);
     known.unshift(metadata);
-    if (known.length > METADATA_PER_METRIC_MAX) known.pop();
-    return at < 0;
+    if (at >= 0) return false;
+    if (known.length > METADATA_PER_FAMILY_MAX) known.pop();
+    if (this.#byFamily.size > METADATA_FAMILIES_MAX) this.#dropOldest();
+    this.revision++;
+    return true;
   }
 
-  get(metric: string): readonly Metadata[] {
-    return this.#byMetric.get(metric) ?? [];
+  get(family: string): readonly Metadata[] {
+    return this.#byFamily.get(family) ?? [];
   }
 
   entries(): IterableIterator<[string, readonly Metadata[]]> {
-    return this.#byMetric.entries();
+    return this.#byFamily.entries();
   }
 
-  delete(metric: string): void {
-    this.#byMetric.delete(metric);
+  #dropOldest(): void {
+    const [oldest] = this.#byFamily.keys();
+    this.#byFamily.delete(oldest);
   }
 }
 

@@ -1,5 +1,4 @@
 import { VeronaError } from '../../model/errors.ts';
-import { METRIC_NAME } from '../../model/labels.ts';
 import type { Disk } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
 import { decodeHistogramRecord } from '../wal/records/histogram-record.ts';
@@ -56,6 +55,8 @@ export class Replay {
   readonly aliases: number[] = [];
   /** The log of late samples relies on chunks in `chunks_head/`, as Prometheus writes it. */
   sawLateMarkers = false;
+  /** Whether metadata in the log are wanted: not when a file has them all, by family. */
+  usesMetadata = true;
   readonly #store: HeadStore;
   readonly #found: FoundChunks;
   readonly #closed: ClosedChunks;
@@ -78,6 +79,7 @@ export class Replay {
     await this.#readLog(disk, walDir, from, (record) => this.#apply(record));
     await this.#readLog(disk, lateDir, 0, (record) => this.#applyLate(record));
     this.#store.memory.endReplay();
+    this.#store.unlogged.take();
     return this.counts;
   }
 
@@ -133,7 +135,7 @@ export class Replay {
       case RecordType.metadata:
         for (const { ref, metadata } of decodeMetadataRecord(record))
           this.#withSlot(ref, (slot) => {
-            this.#store.metadata.set(this.#store.table.labelsOf(slot).get(METRIC_NAME), metadata);
+            if (this.usesMetadata) this.#store.setMetadata(slot, metadata);
           });
         return;
       case RecordType.tombstones:

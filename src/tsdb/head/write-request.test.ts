@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { snappyCompress } from '../../encoding/snappy.ts';
 import { Labels } from '../../model/labels.ts';
+import type { Metadata, MetricType } from '../../model/metadata.ts';
 import { MemoryDisk } from '../../platform/memory-disk.ts';
 import { encodeWriteRequest } from '../../proto/remote-write.ts';
 import { encodeWriteRequestV2 } from '../../proto/remote-write-v2.ts';
@@ -39,11 +40,104 @@ test('a 2.0 request brings samples, exemplars and metadata, and all of it surviv
   }
 });
 
-test('metadata of a 1.0 request is known by family', async () => {
-  const db = await openDb(new MemoryDisk(), new TestClock(T0));
-  const metadata = [{ family: 'a_seconds', metadata: METADATA }];
-  await db.write(snappyCompress(encodeWriteRequest({ timeSeries: [], metadata })).slice(), 1, admitAll);
-  expect(Object.fromEntries(db.head.metadata())).toEqual({ a_seconds: [METADATA] });
+test('metadata of a 1.0 request is known by family, also after a crash', async () => {
+  const disk = new MemoryDisk();
+  let db = await openDb(disk, new TestClock(T0));
+  const other = { type: 'gauge', unit: '', help: 'é\n"' } as const;
+  const write = (families: Record<string, Metadata>) => {
+    const metadata = Object.entries(families).map(([family, one]) => ({ family, metadata: one }));
+    return db.write(snappyCompress(encodeWriteRequest({ timeSeries: [], metadata })).slice(), 1, admitAll);
+  };
+  await write({ a_seconds: METADATA, 'b.é': other });
+  await write({ a_seconds: other });
+  const expected = { a_seconds: [other, METADATA], 'b.é': [other] };
+  expect(Object.fromEntries(db.head.metadata())).toEqual(expected);
+  disk.crash(1);
+  db = await openDb(disk, new TestClock(T0));
+  expect(Object.fromEntries(db.head.metadata())).toEqual(expected);
+  const { revision } = db.head.store.metadata;
+  await write({ a_seconds: METADATA });
+  expect(db.head.store.metadata.revision, 'nothing new').toBe(revision);
+  await db.close();
+});
+
+test('metadata of a 2.0 request are filed by family, and a change is seen for series that are known', async () => {
+  const disk = new MemoryDisk();
+  const clock = new TestClock(T0);
+  let db = await openDb(disk, clock);
+  const about = (type: MetricType, help = 'x') => ({ type, unit: '', help });
+  const send = (t: number, help?: string) => {
+    const series = (name: string, type: MetricType) => ({
+      ...floatSeries({ __name__: name }, [[t, 1]]),
+      metadata: about(type, help),
+    });
+    return db.write(
+      bodyV2([
+        series('h_bucket', 'histogram'),
+        series('h_count', 'histogram'),
+        series('s_sum', 'summary'),
+        series('c_total', 'counter'),
+        series('gauge_count', 'gauge'),
+      ]),
+      2,
+      admitAll,
+    );
+  };
+  const expected = (help: string) => ({
+    h: [about('histogram', help)],
+    s: [about('summary', help)],
+    c_total: [about('counter', help)],
+    gauge_count: [about('gauge', help)],
+  });
+  await send(T0);
+  expect(Object.fromEntries(db.head.metadata())).toEqual(expected('x'));
+  clock.time += 60_000;
+  await send(T0 + 60_000, 'new');
+  const newest = () =>
+    Object.fromEntries([...db.head.metadata()].map(([name, list]) => [name, list.slice(0, 1)]));
+  expect(newest()).toEqual(expected('new'));
+  await db.close();
+  db = await openDb(disk, clock);
+  expect(newest()).toEqual(expected('new'));
+});
+
+test('metadata that the log has are used when their file is missing or damaged', async () => {
+  const disk = new MemoryDisk();
+  const clock = new TestClock(T0);
+  let db = await openDb(disk, clock);
+  await db.write(bodyV2([{ ...floatSeries({ __name__: 'a' }, [[T0, 1]]), metadata: METADATA }]), 2, admitAll);
+  for (const damage of [
+    () => disk.remove('data/metadata.json'),
+    () =>
+      disk.writeFileAtomic(
+        'data/metadata.json',
+        new TextEncoder().encode('{"version":1,"families":[["a",7]]}'),
+      ),
+    () => disk.writeFileAtomic('data/metadata.json', new Uint8Array([0xff, 0])),
+  ]) {
+    await db.close();
+    await damage();
+    db = await openDb(disk, clock);
+    expect(Object.fromEntries(db.head.metadata())).toEqual({ a: [METADATA] });
+  }
+});
+
+test('a disk that does not take the file of metadata costs no samples, and the next write tries again', async () => {
+  const disk = new MemoryDisk();
+  const clock = new TestClock(T0);
+  let db = await openDb(disk, clock);
+  const write = (t: number) => {
+    const series = { ...floatSeries({ __name__: 'a' }, [[t, 1]]), metadata: METADATA };
+    return db.write(bodyV2([series]), 2, admitAll);
+  };
+  disk.faults.fails = (_, path) => path.includes('metadata.json');
+  expect(await write(T0)).toMatchObject({ samples: 1, refused: [] });
+  disk.faults.fails = () => false;
+  await write(T0 + 1);
+  await db.close();
+  await disk.remove('data/wal');
+  db = await openDb(disk, clock);
+  expect(Object.fromEntries(db.head.metadata())).toEqual({ a: [METADATA] });
 });
 
 test('label sets out of order are brought into order, doubled names are refused', async () => {

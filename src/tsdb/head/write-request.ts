@@ -1,8 +1,9 @@
 import { IngestEvent } from '../../kernel/head-memory.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
+import { metricFamily } from '../../model/metadata.ts';
 import { labelsFromFlat, readMetricMetadata, readTimeSeries } from '../../proto/remote-write.ts';
-import { readTimeSeriesV2, SymbolTable } from '../../proto/remote-write-v2.ts';
+import { readSeriesMetadata, readTimeSeriesV2, SymbolTable } from '../../proto/remote-write-v2.ts';
 import type { TimeSeries } from '../../proto/time-series.ts';
 import type { HeadStore } from './head-store.ts';
 import type { Refusal, SeriesPolicy } from './series-table.ts';
@@ -47,6 +48,7 @@ export function applyWriteRequest(
     malformed = request.tryDecide(event);
     if (malformed !== undefined) break;
   }
+  if (version === 2 && malformed === undefined && store.takeMetadataScan()) request.scanMetadata();
   request.result.samples += memory.writeSamples;
   return { result: request.result, malformed };
 }
@@ -146,13 +148,22 @@ class RequestUnderWay {
     if (this.#version !== 1 || memory.event.fieldNumber !== METADATA_FIELD) return;
     const { seriesStart, seriesEnd } = memory.event;
     const { family, metadata: known } = readMetricMetadata(memory.decoded(), seriesStart, seriesEnd);
-    // The log knows metadata by series, and a family has none of its own: this is told again with every request.
     metadata.set(family, known);
   }
 
   #noteMetadata(slot: number, sent: TimeSeries): void {
-    if (sent.metadata === undefined || labelsFromFlat(sent.labels).get(METRIC_NAME) === '') return;
-    this.#store.setMetadata(slot, sent.metadata);
+    const name = labelsFromFlat(sent.labels).get(METRIC_NAME);
+    if (sent.metadata === undefined || name === '') return;
+    this.#store.setMetadata(slot, sent.metadata, sent.histograms.length > 0 ? name : undefined);
+  }
+
+  /** The kernel passes over what a 2.0 request says of series that are known; it may have changed. */
+  scanMetadata(): void {
+    const { memory, metadata: known } = this.#store;
+    const bytes = memory.decoded();
+    this.#symbols ??= new SymbolTable(bytes.slice());
+    for (const { name, isHistogram, metadata } of readSeriesMetadata(bytes, this.#symbols))
+      known.set(isHistogram ? name : metricFamily(name, metadata.type), metadata);
   }
 
   /** The TimeSeries of the last event, decoded; before the request goes on. */
