@@ -222,6 +222,7 @@ class Simulation {
       lookbackDeltaMs: 0,
       limit: 0,
       stats: 'none',
+      analyze: false,
     };
     const text = await this.#ask(tenant, job, mustBeComplete);
     if (text === undefined) return;

@@ -49,7 +49,7 @@ const answerer = new Answerer(
 
 new ThreadHost(port, {
   clock,
-  answer: (job, limits, queryable, signal) => answerer.answer(job, limits, queryable, signal),
+  answer: (...request) => answerer.answer(...request),
   open: (_tenant, view, ask) => {
     const { local, bucketBlocks, warnings } = view as TenantView;
     return {

@@ -62,6 +62,7 @@ const query = section('Queries: how they are evaluated and how much they may use
       'promql-extended-range-selectors',
       'promql-binop-fill-modifiers',
       'promql-delayed-name-removal',
+      'promql-per-step-stats',
       'use-start-timestamps',
     ],
     'Experimental features of PromQL by the names Prometheus gives them.',

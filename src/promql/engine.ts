@@ -4,6 +4,7 @@ import { compareLabels, type Labels } from '../model/labels.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
 import { renderAnnotations } from './annotations.ts';
+import { Analysis, type AnalysisNode } from './exec/analysis.ts';
 import { type Batch, dropEmptyRows, Presence, pickRows } from './exec/batch.ts';
 
 import { OperatorBuilder } from './exec/build-operators.ts';
@@ -12,16 +13,20 @@ import { dropMarkedNames, mergeRows } from './exec/merge-rows.ts';
 import { collect, collectScalar } from './exec/operator.ts';
 import { QueryContext } from './exec/query-context.ts';
 import { type RawSeries, readRawSeries } from './exec/raw-series.ts';
+import { StepCounts } from './exec/step-counts.ts';
 import type { Expr } from './parser/ast.ts';
 import type { Features as SyntaxFeatures } from './parser/options.ts';
 import { parseExpr } from './parser/parse.ts';
-import { type PlanNode, planType } from './plan/node.ts';
+import { buildPlan, type PlanContext } from './plan/build-plan.ts';
+import { type PlanNode, planChildren, planType } from './plan/node.ts';
 import { makePlan } from './plan/plan.ts';
-import { printPlan } from './plan/print-plan.ts';
+import { describeNode, printPlan } from './plan/print-plan.ts';
 import { timeRangeOf } from './plan/time-range.ts';
 
 export type Features = SyntaxFeatures & {
   readonly 'promql-delayed-name-removal'?: boolean;
+  /** Statistics of a query may have a number per step. Read by who answers, not by the engine. */
+  readonly 'promql-per-step-stats'?: boolean;
   readonly 'use-start-timestamps'?: boolean;
 };
 
@@ -45,6 +50,10 @@ export interface EngineOptions {
 export interface QueryOptions {
   /** How far an instant selector looks back; undefined or 0: the engine's. */
   readonly lookbackDeltaMs?: number;
+  /** Watch every operator: `analysis` of the result. */
+  readonly analyze?: boolean;
+  /** Count samples by step, as Prometheus does: `stats.samplesPerStep`. */
+  readonly countSteps?: boolean;
 }
 
 export interface InstantOptions extends QueryOptions {
@@ -86,7 +95,19 @@ export interface QueryResult {
     readonly samplesRead: number;
     /** Most samples held at one time. */
     readonly peakSamples: number;
+    /** Samples that each step looked at; when asked for. */
+    readonly samplesPerStep: Float64Array | undefined;
+    /** Planning and evaluation, ms; 0 without a clock. */
+    readonly planMs: number;
+    readonly evaluationMs: number;
   };
+  readonly analysis: AnalysisNode | undefined;
+}
+
+/** A plan, or a part of one, and what it is made of. */
+export interface PlanTree {
+  readonly name: string;
+  readonly children: readonly PlanTree[];
 }
 
 const DEFAULTS = {
@@ -121,18 +142,12 @@ export class Engine {
     query: string,
     options: InstantOptions,
   ): Promise<QueryResult> {
-    const { timeMs: t } = options;
-    const plan = this.#plan(query, { start: t, end: t, step: 0 }, instantGrid(t), options);
-    return this.#run(
-      ctx,
-      source,
-      query,
-      plan,
-      { start: t, end: t, step: 0 },
-      instantGrid(t),
-      options,
-      (context) => evaluateInstant(context, plan, t),
-    );
+    const [times, grid] = this.#timesOf(options);
+    const { clock } = this.#options;
+    const begun = clock?.monotonic() ?? 0;
+    const plan = this.#plan(query, times, grid, options);
+    const run: Run = { query, plan, times, grid, options, planMs: (clock?.monotonic() ?? 0) - begun };
+    return this.#run(ctx, source, run, (context) => evaluateInstant(context, plan, grid));
   }
 
   /** Evaluates at start, start + step, … up to and including end. Throws as `instant`; `bad_data` for impossible times. */
@@ -142,17 +157,18 @@ export class Engine {
     query: string,
     options: RangeOptions,
   ): Promise<QueryResult> {
-    const { startMs: start, endMs: end, stepMs: step } = options;
-    this.#checkRange(start, end, step);
-    const grid = rangeGrid(start, end, step);
-    const plan = this.#plan(query, { start, end, step }, grid, options);
+    const [times, grid] = this.#timesOf(options);
+    const { clock } = this.#options;
+    const begun = clock?.monotonic() ?? 0;
+    const plan = this.#plan(query, times, grid, options);
     const type = planType(plan);
     if (type !== 'scalar' && type !== 'vector')
       throw new VeronaError(
         'bad_data',
         `invalid expression type "${type === 'matrix' ? 'range vector' : type}" for range query, must be Scalar or instant Vector`,
       );
-    return this.#run(ctx, source, query, plan, { start, end, step }, grid, options, async (context) => ({
+    const run: Run = { query, plan, times, grid, options, planMs: (clock?.monotonic() ?? 0) - begun };
+    return this.#run(ctx, source, run, async (context) => ({
       type: 'matrix',
       columns: columnsOf(sorted(await evaluate(context, plan, grid)), grid),
     }));
@@ -164,15 +180,30 @@ export class Engine {
     return printPlan(this.#plan(query, { start, end, step }, rangeGrid(start, end, step), options));
   }
 
-  #plan(
-    query: string,
-    times: { start: number; end: number; step: number },
-    grid: Grid,
-    options: QueryOptions,
-  ): PlanNode {
+  /** The plan of a query as it was written and as it would be run. */
+  plans(query: string, options: InstantOptions | RangeOptions): { before: PlanTree; after: PlanTree } {
+    const [times, grid] = this.#timesOf(options);
+    const before = buildPlan(this.parse(query), this.#planContext(times));
+    return { before: planTree(before), after: planTree(this.#plan(query, times, grid, options)) };
+  }
+
+  #timesOf(options: InstantOptions | RangeOptions): [Times, Grid] {
+    if ('timeMs' in options) {
+      const { timeMs: t } = options;
+      return [{ start: t, end: t, step: 0 }, instantGrid(t)];
+    }
+    const { startMs: start, endMs: end, stepMs: step } = options;
+    this.#checkRange(start, end, step);
+    return [{ start, end, step }, rangeGrid(start, end, step)];
+  }
+
+  #planContext(times: Times): PlanContext {
     const startTimes = this.#options.features?.['use-start-timestamps'] === true;
-    const context = { ...times, subqueryStep: this.#options.subqueryStepMs, startTimes };
-    return makePlan(this.parse(query), context, grid, this.#lookback(options));
+    return { ...times, subqueryStep: this.#options.subqueryStepMs, startTimes };
+  }
+
+  #plan(query: string, times: Times, grid: Grid, options: QueryOptions): PlanNode {
+    return makePlan(this.parse(query), this.#planContext(times), grid, this.#lookback(options));
   }
 
   #lookback(options: QueryOptions): number {
@@ -196,19 +227,17 @@ export class Engine {
   async #run(
     ctx: ReadContext,
     source: Queryable,
-    query: string,
-    plan: PlanNode,
-    times: { start: number; end: number; step: number },
-    grid: Grid,
-    options: QueryOptions,
+    run: Run,
     evaluate: (context: QueryContext) => Promise<QueryValue>,
   ): Promise<QueryResult> {
-    const bounds = timeRangeOf(plan) ?? { mint: grid.start, maxt: grid.start };
+    const { clock } = this.#options;
+    const begun = clock?.monotonic() ?? 0;
+    const bounds = timeRangeOf(run.plan) ?? { mint: run.grid.start, maxt: run.grid.start };
     const querier = await source.querier(bounds.mint, bounds.maxt);
     try {
-      const context = this.#context(ctx, querier, times, options);
+      const context = this.#context(ctx, querier, run);
       const value = await evaluate(context);
-      return resultOf(value, context, query);
+      return resultOf(value, context, run, (clock?.monotonic() ?? 0) - begun);
     } finally {
       await querier.close();
     }
@@ -217,8 +246,7 @@ export class Engine {
   #context(
     read: ReadContext,
     querier: Querier,
-    times: { start: number; end: number; step: number },
-    options: QueryOptions,
+    { times, options }: Pick<Run, 'times' | 'options'>,
   ): QueryContext {
     const { maxSamples, maxBytes, timeoutMs, clock, features, batchCells } = this.#options;
     return new QueryContext({
@@ -231,12 +259,31 @@ export class Engine {
       limits: { maxSamples, maxBytes },
       clock,
       timeoutMs,
+      analysis: options.analyze ? new Analysis(() => clock?.monotonic() ?? 0) : undefined,
+      stepCounts: options.countSteps ? new StepCounts() : undefined,
     });
   }
 }
 
-async function evaluateInstant(context: QueryContext, plan: PlanNode, t: number): Promise<QueryValue> {
-  const grid = instantGrid(t);
+/** One query on its way. */
+interface Run {
+  readonly query: string;
+  readonly plan: PlanNode;
+  readonly times: Times;
+  readonly grid: Grid;
+  readonly options: QueryOptions;
+  readonly planMs: number;
+}
+
+/** Of the whole query, ms. */
+interface Times {
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+async function evaluateInstant(context: QueryContext, plan: PlanNode, grid: Grid): Promise<QueryValue> {
+  const t = grid.start;
   switch (planType(plan)) {
     case 'string':
       return { type: 'string', t, v: plan.kind === 'string' ? plan.value : '' };
@@ -284,8 +331,24 @@ function columnsOf(batch: Batch, grid: Grid): Columns {
   };
 }
 
-function resultOf(value: QueryValue, context: QueryContext, query: string): QueryResult {
+function resultOf(value: QueryValue, context: QueryContext, run: Run, evaluationMs: number): QueryResult {
   const { annotations, querier, samplesRead, peakSamples } = context;
-  const { warnings, infos } = renderAnnotations(query, annotations);
-  return { value, warnings: [...querier.warnings, ...warnings], infos, stats: { samplesRead, peakSamples } };
+  const { warnings, infos } = renderAnnotations(run.query, annotations);
+  return {
+    value,
+    warnings: [...querier.warnings, ...warnings],
+    infos,
+    stats: {
+      samplesRead,
+      peakSamples,
+      samplesPerStep: context.stepCounts?.total(run.grid),
+      planMs: run.planMs,
+      evaluationMs,
+    },
+    analysis: context.analysis?.tree(run.plan),
+  };
+}
+
+function planTree(node: PlanNode): PlanTree {
+  return { name: describeNode(node), children: planChildren(node).map(planTree) };
 }

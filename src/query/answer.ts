@@ -5,6 +5,7 @@ import { Engine, type EngineOptions } from '../promql/engine.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { answerEvaluation } from './evaluation-answer.ts';
 import { answerExemplars } from './exemplar-answer.ts';
+import { answerExplain } from './explain-answer.ts';
 import { answerFederate } from './federate-answer.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { answerLabels } from './label-answers.ts';
@@ -24,11 +25,23 @@ export class Answerer {
     this.#lookbackDeltaMs = lookbackDeltaMs;
   }
 
-  async answer(job: QueryJob, limits: JobLimits, queryable: Queryable, signal: AbortSignal): Promise<Answer> {
+  /** `waitedMs`: how long the request waited for its turn. */
+  async answer(
+    job: QueryJob,
+    limits: JobLimits,
+    queryable: Queryable,
+    signal: AbortSignal,
+    waitedMs = 0,
+  ): Promise<Answer> {
     switch (job.kind) {
       case 'instant':
       case 'range':
-        return answerEvaluation(job, queryable, this.#engineFor(limits), this.#kernel, signal);
+        return answerEvaluation(job, queryable, this.#engineFor(limits), this.#kernel, signal, {
+          waitedMs,
+          perStep: this.#options.features?.['promql-per-step-stats'] === true,
+        });
+      case 'explain':
+        return answerExplain(job, this.#engine);
       case 'labelNames':
       case 'labelValues':
       case 'series':

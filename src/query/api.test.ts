@@ -192,3 +192,26 @@ test('a query is formatted and parsed', async () => {
   );
   expect((await json('/api/v1/parse_query?query=up')).data.type).toBe('vectorSelector');
 });
+
+test('a query is explained, and analysed when asked to', async () => {
+  const { json } = await serve();
+  expect((await json('/api/v1/query_explain?query=sum(requests_total)')).data).toMatchObject({
+    name: 'aggregate sum by ()',
+    children: [{ name: expect.stringContaining('select {') }],
+  });
+  const range = 'start=0&end=300&step=60';
+  const explained = await json(`/api/v1/query_range_explain?query=rate(requests_total[1m])&${range}`);
+  expect(explained.data.name).toBe('call rate');
+  const analysed = await json(`/api/v1/query_range?query=sum(requests_total)&${range}&analyze=true`);
+  expect(analysed.data.analysis).toMatchObject({ name: 'aggregate sum by ()', rows: 1 });
+  expect((await json(`/api/v1/query_range?query=1&${range}&analyze=0`)).data.analysis).toBeUndefined();
+});
+
+test.each([
+  ['/api/v1/query_explain?query=sum(', 'invalid parameter "query": 1:5: parse error'],
+  ['/api/v1/query_range_explain?query=1&start=5&end=1&step=1', 'end timestamp must not be before start time'],
+  ['/api/v1/query?query=1&analyze=perhaps', 'invalid parameter "analyze": cannot parse "perhaps"'],
+])('%s is refused', async (url, message) => {
+  const { get } = await serve();
+  await expect((async () => get(url))()).rejects.toThrow(message);
+});

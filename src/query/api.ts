@@ -50,6 +50,18 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
       handle: job((_, params) => range(params)),
     },
     {
+      path: '/api/v1/query_explain',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: job((_, params) => explain(params, { timeMs: params.time('time', clock.now()) })),
+    },
+    {
+      path: '/api/v1/query_range_explain',
+      methods: both,
+      bodyMax: FORM_BYTES_MAX,
+      handle: job((_, params) => explain(params, rangeTimes(params))),
+    },
+    {
       path: '/api/v1/query_exemplars',
       methods: both,
       bodyMax: FORM_BYTES_MAX,
@@ -110,7 +122,16 @@ function instant(params: Params, now: number): QueryJob {
   return { kind: 'instant', timeMs: params.time('time', now), ...evaluation(params) };
 }
 
+function explain(params: Params, times: Extract<QueryJob, { kind: 'explain' }>['times']): QueryJob {
+  const { query, lookbackDeltaMs } = evaluation(params);
+  return { kind: 'explain', query, lookbackDeltaMs, times };
+}
+
 function range(params: Params): QueryJob {
+  return { kind: 'range', ...rangeTimes(params), ...evaluation(params) };
+}
+
+function rangeTimes(params: Params) {
   const startMs = params.time('start');
   const endMs = params.time('end');
   if (endMs < startMs) throw invalid('end', 'end timestamp must not be before start time');
@@ -125,7 +146,7 @@ function range(params: Params): QueryJob {
       'bad_data',
       'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
     );
-  return { kind: 'range', startMs, endMs, stepMs, ...evaluation(params) };
+  return { startMs, endMs, stepMs };
 }
 
 function evaluation(params: Params) {
@@ -135,6 +156,7 @@ function evaluation(params: Params) {
     query: params.text('query') ?? '',
     limit: params.limit(),
     lookbackDeltaMs,
+    analyze: params.flag('analyze'),
     stats: stats === undefined ? ('none' as const) : stats === 'all' ? ('all' as const) : ('some' as const),
   };
 }

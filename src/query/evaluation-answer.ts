@@ -7,6 +7,7 @@ import type { Labels } from '../model/labels.ts';
 import { STALE_NAN_HIGH, STALE_NAN_LOW } from '../model/sample.ts';
 import type { Columns, Engine, QueryResult, QueryValue } from '../promql/engine.ts';
 import type { Queryable } from '../storage/querier.ts';
+import { analysisJson } from './analysis-json.ts';
 import { ByteSink } from './byte-sink.ts';
 import type { QueryJob } from './jobs.ts';
 import { rawAnswer } from './json-answer.ts';
@@ -28,11 +29,17 @@ export async function answerEvaluation(
   engine: Engine,
   kernel: QueryKernel,
   signal: AbortSignal,
+  { waitedMs, perStep }: { readonly waitedMs: number; readonly perStep: boolean },
 ): Promise<Answer> {
   const result = await evaluate(job, queryable, engine, signal);
   const sink = new ByteSink();
   const truncated = new ResultWriter(kernel, sink, job.limit).write(result.value);
-  if (job.stats !== 'none') sink.text(`,"stats":${JSON.stringify(statsOf(result))}`);
+  if (job.stats !== 'none') {
+    const steps = job.stats === 'all' && perStep ? gridOf(job) : undefined;
+    sink.text(`,"stats":${JSON.stringify(statsOf(result, waitedMs, steps))}`);
+  }
+  if (result.analysis !== undefined)
+    sink.text(`,"analysis":${JSON.stringify(analysisJson(result.analysis))}`);
   sink.text('}');
   const warnings = truncated ? [...result.warnings, 'results truncated due to limit'] : result.warnings;
   return rawAnswer(sink.take(), { warnings, infos: result.infos });
@@ -46,17 +53,49 @@ async function evaluate(
   signal: AbortSignal,
 ): Promise<QueryResult> {
   try {
+    const countSteps = job.stats !== 'none';
     return job.kind === 'instant'
-      ? await engine.instant({ signal }, queryable, job.query, job)
-      : await engine.range({ signal }, queryable, job.query, job);
+      ? await engine.instant({ signal }, queryable, job.query, { ...job, countSteps })
+      : await engine.range({ signal }, queryable, job.query, { ...job, countSteps });
   } catch (error) {
     if (error instanceof VeronaError && error.code === 'bad_data') throw invalid('query', error.message);
     throw error;
   }
 }
 
-function statsOf({ stats }: QueryResult) {
-  return { samples: { totalQueryableSamples: stats.samplesRead, peakSamples: stats.peakSamples } };
+function gridOf(job: EvaluationJob): { startMs: number; stepMs: number } {
+  return job.kind === 'instant' ? { startMs: job.timeMs, stepMs: 0 } : job;
+}
+
+/** As Prometheus has them, times in seconds. Rows are sorted as a part of the evaluation. */
+function statsOf(
+  { stats }: QueryResult,
+  waitedMs: number,
+  steps: { startMs: number; stepMs: number } | undefined,
+) {
+  const perStep = stats.samplesPerStep ?? new Float64Array();
+  const evaluated = stats.planMs + stats.evaluationMs;
+  const seconds = (ms: number) => Number((ms / 1000).toFixed(9));
+  return {
+    timings: {
+      evalTotalTime: seconds(evaluated),
+      resultSortTime: 0,
+      queryPreparationTime: seconds(stats.planMs),
+      innerEvalTime: seconds(stats.evaluationMs),
+      execQueueTime: seconds(waitedMs),
+      execTotalTime: seconds(waitedMs + evaluated),
+    },
+    samples: {
+      ...(steps && {
+        totalQueryableSamplesPerStep: Array.from(perStep, (count, i) => [
+          (steps.startMs + i * steps.stepMs) / 1000,
+          count,
+        ]),
+      }),
+      totalQueryableSamples: perStep.reduce((sum, count) => sum + count, 0),
+      peakSamples: stats.peakSamples,
+    },
+  };
 }
 
 /** Writes a value as Prometheus' JSON, `{"resultType":…,"result":…` without the closing brace. */

@@ -14,6 +14,8 @@ interface QueryOptions {
   /** Most series in the answer; 0 for all. */
   readonly limit: number;
   readonly stats: 'none' | 'some' | 'all';
+  /** Whether to tell what each operator did. */
+  readonly analyze: boolean;
 }
 
 interface LabelOptions {
@@ -40,6 +42,14 @@ export type QueryJob =
       readonly endMs: number;
       readonly stepMs: number;
     } & QueryOptions)
+  | {
+      readonly kind: 'explain';
+      readonly query: string;
+      readonly lookbackDeltaMs: number;
+      readonly times:
+        | { readonly timeMs: number }
+        | { readonly startMs: number; readonly endMs: number; readonly stepMs: number };
+    }
   | ({ readonly kind: 'labelNames' } & LabelOptions)
   | ({ readonly kind: 'labelValues'; readonly name: string } & LabelOptions)
   | ({ readonly kind: 'series' } & LabelOptions)

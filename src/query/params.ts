@@ -55,6 +55,14 @@ export class Params {
     return ms ?? fail(invalid(name, `cannot parse ${JSON.stringify(value ?? '')} to a valid duration`));
   }
 
+  /** What Go reads as a truth value; false when it is missing. */
+  flag(name: string): boolean {
+    const value = this.text(name);
+    if (value === undefined || /^(0|f|F|false|False|FALSE)$/.test(value)) return false;
+    if (/^(1|t|T|true|True|TRUE)$/.test(value)) return true;
+    throw invalid(name, `cannot parse ${JSON.stringify(value)} to a valid bool`);
+  }
+
   /** The limit on the number of results; 0 is none. */
   limit(name = 'limit'): number {
     const value = this.text(name);

@@ -18,6 +18,7 @@ export interface ThreadHostOptions {
     limits: JobLimits,
     queryable: Queryable,
     signal: AbortSignal,
+    waitedMs: number,
   ) => Promise<Answer>;
   readonly clock: Clock;
 }
@@ -67,7 +68,13 @@ export class ThreadHost {
     this.#signals.set(run.id, signal);
     try {
       const queryable = open(run.tenant, run.view, (request) => this.#ask(run.id, request));
-      const result = await answer(run.job, run.limits, limitQueryable(queryable, run.limits), signal);
+      const result = await answer(
+        run.job,
+        run.limits,
+        limitQueryable(queryable, run.limits),
+        signal,
+        run.waitedMs,
+      );
       this.#post({ type: 'answer', id: run.id, answer: result }, movable(result));
     } finally {
       this.#signals.delete(run.id);

@@ -158,6 +158,7 @@ export class ThreadPool {
       tenant: task.tenant,
       view: task.pinned.description,
       timeoutMs: task.timeoutMs - waited,
+      waitedMs: waited,
       cancel: task.cancel,
     });
   }

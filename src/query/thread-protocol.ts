@@ -11,6 +11,8 @@ export type ToThread =
       readonly tenant: string;
       readonly view: unknown;
       readonly timeoutMs: number;
+      /** How long it waited for its turn. */
+      readonly waitedMs: number;
       readonly cancel: CancelFlag;
     }
   | { readonly type: 'cancel'; readonly id: number }

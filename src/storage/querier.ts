@@ -6,6 +6,26 @@ import type { SeriesBatch } from './series-batch.ts';
 /** Carried by every read: cancellation with its deadline. The tenant was decided before a querier was made. */
 export interface ReadContext {
   readonly signal: AbortSignal;
+  /** Set when the caller wants to know which source gave what. */
+  readonly tally?: ReadTally;
+}
+
+/** Collects what each source of a read gives. */
+export interface ReadTally {
+  /** The counts of a source, to be added to. */
+  source(name: string): SourceTally;
+  /** ms, from a clock that never goes back. */
+  readonly now: () => number;
+}
+
+export interface SourceTally {
+  batches: number;
+  series: number;
+  chunks: number;
+  samples: number;
+  bytes: number;
+  /** How long the source was waited for. */
+  timeMs: number;
 }
 
 /** What the query engine tells a source about why it reads; a source may ignore all of it. */

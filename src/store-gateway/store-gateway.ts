@@ -6,6 +6,7 @@ import { Gate } from '../objstore/gate.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
 import { mergeQueriers } from '../storage/merge.ts';
+import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
 import { BlockChunks } from './block-chunks.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
@@ -77,7 +78,14 @@ export class StoreGateway {
     const chosen = chooseBlocks(blocks, mint, maxt, localUlids);
     const slice = sliceSize(chosen.length);
     const reads = { bucket: this.#deps.bucket, gate: this.#gate, budget, slice };
-    return mergeQueriers(chosen.map((block) => new BlockQuerier((ctx) => this.#open(ctx, block), reads)));
+    return mergeQueriers(
+      chosen.map((block) =>
+        namedQuerier(
+          `bucket block ${block.meta.ulid}`,
+          new BlockQuerier((ctx) => this.#open(ctx, block), reads),
+        ),
+      ),
+    );
   }
 
   async #open(ctx: ReadContext, { ref, meta, sizes }: BucketBlock): Promise<OpenBlock> {

@@ -1,5 +1,6 @@
 import type { Disk } from '../platform/disk.ts';
 import { mergeQueriers } from '../storage/merge.ts';
+import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
 import { Block } from './block/block.ts';
 import { ChunkReader } from './chunks/chunk-reader.ts';
@@ -61,8 +62,11 @@ export class ViewSources {
     const files = this.#files(view);
     const touching = view.blocks.filter((block) => block.minTime <= maxt && mint < block.maxTime);
     const blocks = await Promise.all(touching.map((block) => this.#block(files, view.dir, block)));
-    const queriers: Querier[] = await Promise.all(blocks.map((block) => block.querier(mint, maxt)));
-    if (view.hasHead) queriers.push(new RemoteHead(ask, (slice) => completeSlice(slice, files.chunks)));
+    const queriers = await Promise.all(
+      blocks.map(async (block) => namedQuerier(`block ${block.meta.ulid}`, await block.querier(mint, maxt))),
+    );
+    if (view.hasHead)
+      queriers.push(namedQuerier('head', new RemoteHead(ask, (slice) => completeSlice(slice, files.chunks))));
     return queriers;
   }
 

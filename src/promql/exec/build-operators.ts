@@ -26,6 +26,7 @@ import { ranking } from './ranking.ts';
 import { floatOperation, keepsName } from './scalar-binary.ts';
 import { absentRow, Repeat, SharedResult, scalarOf, scalarRow } from './scalars.ts';
 import { SetOperation } from './set-operation.ts';
+import { CountedSelect, CountedWindows } from './step-counts.ts';
 import { SubqueryWindows } from './subquery-windows.ts';
 import { vectorWithScalar } from './vector-binary.ts';
 import { SelectorWindows, WindowCall, type WindowSource } from './window-call.ts';
@@ -33,22 +34,27 @@ import { SelectorWindows, WindowCall, type WindowSource } from './window-call.ts
 /** Turns a plan into operators that evaluate it. */
 export class OperatorBuilder {
   readonly context: QueryContext;
-  readonly #shared = new Map<string, SharedResult>();
+  readonly #shared = new Map<string, { readonly grid: Grid; readonly result: SharedResult }>();
 
   constructor(context: QueryContext) {
     this.context = context;
   }
 
   build(node: PlanNode, grid: Grid): Operator {
+    const operator = this.#build(node, grid);
+    return this.context.analysis?.watch(node, operator) ?? operator;
+  }
+
+  #build(node: PlanNode, grid: Grid): Operator {
     switch (node.kind) {
       case 'number':
         return scalarRow(grid, () => node.value);
       case 'select':
-        return new InstantSelect(this.context, node, grid);
+        return this.#counted(new InstantSelect(this.context, node, grid));
       case 'negate':
         return this.#buildNegate(node.child, grid);
       case 'step-invariant':
-        return new Repeat(this.build(node.child, instantGrid(grid.start)), grid);
+        return this.#buildOnce(node.child, grid);
       case 'shared':
         return this.#buildShared(node.id, node.child, grid);
       case 'aggregate':
@@ -75,14 +81,28 @@ export class OperatorBuilder {
     return planType(child) === 'scalar' ? negated : this.dropNames(negated, child, true);
   }
 
+  #counted(select: Operator): Operator {
+    const counts = this.context.stepCounts?.of(select.grid);
+    return counts === undefined ? select : new CountedSelect(select, counts);
+  }
+
+  #buildOnce(child: PlanNode, grid: Grid): Operator {
+    const once = instantGrid(grid.start);
+    this.context.stepCounts?.add(once, grid, true);
+    return new Repeat(this.build(child, once), grid);
+  }
+
   #buildShared(id: number, child: PlanNode, grid: Grid): Operator {
     const key = `${id} ${grid.start} ${grid.step} ${grid.count}`;
     let shared = this.#shared.get(key);
     if (shared === undefined) {
-      shared = new SharedResult(this.build(child, grid), this.context);
+      // A grid of its own, as what is read once counts for every reader.
+      const own = { ...grid };
+      shared = { grid: own, result: new SharedResult(this.build(child, own), this.context) };
       this.#shared.set(key, shared);
     }
-    return shared.reader();
+    this.context.stepCounts?.add(shared.grid, grid, false);
+    return shared.result.reader();
   }
 
   #buildAggregate(node: AggregatePlan, grid: Grid): Operator {
@@ -140,6 +160,12 @@ export class OperatorBuilder {
   }
 
   windows(node: WindowsPlan | SubqueryPlan, grid: Grid): WindowSource {
+    const source = this.#windows(node, grid);
+    const counts = this.context.stepCounts?.of(grid);
+    return counts === undefined ? source : new CountedWindows(this.context, source, grid, counts);
+  }
+
+  #windows(node: WindowsPlan | SubqueryPlan, grid: Grid): WindowSource {
     if (node.kind === 'windows') return new SelectorWindows(this.context, node);
     const outer = node.at === undefined ? grid : instantGrid(node.at);
     const inner = subqueryGrid(outer, node.range, node.step, node.offset);

@@ -5,6 +5,8 @@ import { sleep } from '../../platform/clock.ts';
 import type { Querier, ReadContext } from '../../storage/querier.ts';
 import type { Annotation } from '../annotations.ts';
 import type { Span } from '../parser/ast.ts';
+import type { Analysis } from './analysis.ts';
+import type { StepCounts } from './step-counts.ts';
 
 /** What a query may use; every limit is named in the error that reaching it throws. */
 export interface QueryLimits {
@@ -33,6 +35,10 @@ export class QueryContext {
   readonly step: number;
   /** Most cells of one batch, unless one row has more. */
   readonly batchCells: number;
+  /** Watches the operators when the query is to be analysed. */
+  readonly analysis: Analysis | undefined;
+  /** Counts samples by step when the query wants statistics. */
+  readonly stepCounts: StepCounts | undefined;
   readonly #limits: QueryLimits;
   #kernel: QueryKernel | undefined;
   readonly #clock: Clock | undefined;
@@ -57,6 +63,8 @@ export class QueryContext {
     limits: QueryLimits;
     clock: Clock | undefined;
     timeoutMs: number;
+    analysis: Analysis | undefined;
+    stepCounts: StepCounts | undefined;
   }) {
     this.read = options.read;
     this.querier = options.querier;
@@ -66,6 +74,8 @@ export class QueryContext {
     this.end = options.end;
     this.step = options.step;
     this.batchCells = options.batchCells;
+    this.analysis = options.analysis;
+    this.stepCounts = options.stepCounts;
     this.#limits = options.limits;
     this.#clock = options.clock;
     const now = options.clock?.monotonic() ?? 0;
@@ -116,6 +126,7 @@ export class QueryContext {
   /** Accounts for samples that are about to be held. Throws `execution` beyond a limit. */
   hold(samples: number): void {
     this.#held += samples;
+    this.analysis?.hold(samples);
     if (this.#held > this.#peak) this.#peak = this.#held;
     const { maxSamples, maxBytes } = this.#limits;
     if (this.#held > maxSamples)
@@ -132,6 +143,7 @@ export class QueryContext {
 
   release(samples: number): void {
     this.#held -= samples;
+    this.analysis?.hold(-samples);
   }
 
   /** Throws `canceled` or `timeout` when the query is to stop. Cheap enough to be called per series. */

@@ -7,6 +7,7 @@ import { isStale } from '../../model/sample.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
 import type { SeriesSamples } from '../functions/window.ts';
 import type { SelectorSource } from '../plan/node.ts';
+import type { ReadRecord } from './analysis.ts';
 import { LabelColumn } from './label-column.ts';
 import type { QueryContext } from './query-context.ts';
 
@@ -15,26 +16,36 @@ export class SeriesSource {
   readonly #context: QueryContext;
   readonly #source: SelectorSource;
   readonly #decoder: BatchDecoder;
+  readonly #reads: ReadRecord | undefined;
   #batches: AsyncIterator<SeriesBatch> | undefined;
 
   constructor(context: QueryContext, source: SelectorSource) {
     this.#context = context;
     this.#source = source;
     this.#decoder = new BatchDecoder(context.kernel);
+    this.#reads = context.analysis?.readsOf(source);
   }
 
   /** The next series; the ones before can no longer be read. */
   async next(): Promise<SeriesBlock | undefined> {
     await this.#context.breathe();
     this.#batches ??= this.#open();
+    const asked = this.#reads?.now() ?? 0;
     const { value, done } = await this.#batches.next();
+    this.#reads?.received(asked, done ? undefined : value);
     return done ? undefined : new SeriesBlock(this.#context, this.#source, this.#decoder, value);
   }
 
   #open(): AsyncIterator<SeriesBatch> {
     const { matchers, mint, maxt, func, startTimes } = this.#source;
     return this.#context.querier
-      .select(this.#context.read, { matchers, mint, maxt, sorted: false, hints: { func, startTimes } })
+      .select(this.#reads ? { ...this.#context.read, tally: this.#reads } : this.#context.read, {
+        matchers,
+        mint,
+        maxt,
+        sorted: false,
+        hints: { func, startTimes },
+      })
       [Symbol.asyncIterator]();
   }
 }
@@ -50,12 +61,14 @@ export class SeriesBlock {
   readonly #context: QueryContext;
   readonly #source: SelectorSource;
   readonly #decoder: BatchDecoder;
+  readonly #reads: ReadRecord | undefined;
 
   constructor(context: QueryContext, source: SelectorSource, decoder: BatchDecoder, batch: SeriesBatch) {
     this.#context = context;
     this.#source = source;
     this.#decoder = decoder;
     this.#batch = batch;
+    this.#reads = context.analysis?.readsOf(source);
     this.count = batch.seriesCount;
     this.labels = LabelColumn.fromBytes(batch.labelBytes, batch.labelOffsets, batch.seriesCount);
   }
@@ -137,6 +150,7 @@ export class SeriesBlock {
   }
 
   #counted(samples: number): void {
+    if (this.#reads !== undefined) this.#reads.samplesRead += samples;
     this.#context.countRead(samples);
     this.#context.check();
   }

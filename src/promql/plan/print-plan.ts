@@ -4,14 +4,15 @@ import { type PlanNode, planChildren, type SelectorSource } from './node.ts';
 export function printPlan(node: PlanNode): string {
   const lines: string[] = [];
   const visit = (part: PlanNode, depth: number) => {
-    lines.push(`${'  '.repeat(depth)}${describe(part)}`);
+    lines.push(`${'  '.repeat(depth)}${describeNode(part)}`);
     for (const child of planChildren(part)) visit(child, depth + 1);
   };
   visit(node, 0);
   return lines.join('\n');
 }
 
-function describe(node: PlanNode): string {
+/** A node without its children, on one line. */
+export function describeNode(node: PlanNode): string {
   switch (node.kind) {
     case 'number':
       return `number ${node.value}`;
