@@ -97,6 +97,22 @@ test('every file is imported by another one, or is a place where something start
   expect(orphans.map((path) => relative(ROOT, path))).toEqual([]);
 });
 
+test('the reference evaluator of PromQL serves tests only and shares no evaluation with the engine', () => {
+  const reference = join(ROOT, 'src/promql/reference/');
+  const shared =
+    /promql\/(parser|promqltest|annotations\.ts|functions\/(xxhash64|natural-order|parse-float)\.ts)/;
+  const wrong: string[] = [];
+  for (const [path, targets] of imports)
+    for (const target of targets.filter((name) => name.startsWith('.'))) {
+      const to = resolve(dirname(path), target);
+      const leaves = path.startsWith(reference) && !to.startsWith(reference);
+      const enters = !path.startsWith(reference) && to.startsWith(reference);
+      if (enters || (leaves && roomOf(to) === 'promql' && !shared.test(to)))
+        wrong.push(`${relative(ROOT, path)} imports ${relative(ROOT, to)}`);
+    }
+  expect(wrong).toEqual([]);
+});
+
 test('every room says in a README what it is', () => {
   const rooms = readdirSync(join(ROOT, 'src'));
   expect(

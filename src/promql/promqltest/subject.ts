@@ -18,18 +18,8 @@ const NEVER_CANCELED = { signal: new AbortController().signal };
 class EngineSubject implements Subject {
   readonly #storage = new MemoryStorage();
 
-  async load(series: readonly LoadedSeries[]): Promise<void> {
-    const appender = this.#storage.appender();
-    for (const { labels, samples } of series)
-      for (const { t, v, histogram, startT } of samples) {
-        const outcome =
-          histogram === undefined
-            ? appender.append(labels, t, v as number, startT)
-            : appender.appendHistogram(labels, t, histogram, startT);
-        if (outcome !== 'ok' && outcome !== 'duplicate')
-          throw new VeronaError('bad_data', `load ${labels} at ${t}: ${outcome}`);
-      }
-    await appender.commit();
+  load(series: readonly LoadedSeries[]): Promise<void> {
+    return loadSeries(this.#storage, series);
   }
 
   async instant(query: string, t: number): Promise<Outcome> {
@@ -46,7 +36,22 @@ class EngineSubject implements Subject {
   }
 }
 
-function outcomeOf({ value, warnings, infos }: QueryResult): Outcome {
+/** Appends what a script loads. Throws `bad_data` when the storage takes a sample otherwise. */
+export async function loadSeries(storage: MemoryStorage, series: readonly LoadedSeries[]): Promise<void> {
+  const appender = storage.appender();
+  for (const { labels, samples } of series)
+    for (const { t, v, histogram, startT } of samples) {
+      const outcome =
+        histogram === undefined
+          ? appender.append(labels, t, v as number, startT)
+          : appender.appendHistogram(labels, t, histogram, startT);
+      if (outcome !== 'ok' && outcome !== 'duplicate')
+        throw new VeronaError('bad_data', `load ${labels} at ${t}: ${outcome}`);
+    }
+  await appender.commit();
+}
+
+export function outcomeOf({ value, warnings, infos }: QueryResult): Outcome {
   return { answer: answerOf(value), warnings, infos };
 }
 
