@@ -144,7 +144,7 @@ export class SimProcess {
       'content-type': `application/x-protobuf;proto=${message}`,
       'content-encoding': 'snappy',
     };
-    return this.#write.handle({ tenant, headers, body, signal: new AbortController().signal });
+    return this.#write.handle({ tenant, headers, body });
   }
 
   /** The body of the answer as text; rejects as a query thread does. What crosses threads is cloned. */

@@ -8,7 +8,7 @@ import { WasmHeadMemory } from '../kernel/wasm-head-memory.ts';
 import { compileLabelRegex } from '../model/regex.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Route } from '../platform/http.ts';
+import type { HttpRequest, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
@@ -204,6 +204,7 @@ export async function buildSystem(
   let bound = { host, port };
   const server = new HttpServer(
     {
+      clock,
       host,
       port,
       allowsOrigin: originTest(config.http.cors_origin),
@@ -258,15 +259,15 @@ export async function buildSystem(
 }
 
 function pushRoutes(remoteWrite: RemoteWriteHandler, otlp: OtlpHandler): Route[] {
-  const post = (path: string, handle: Route['handle']): Route => ({
-    path,
-    methods: ['POST'],
-    bodyMax: WRITE_BODY_MAX,
-    handle,
-  });
+  const post = { methods: ['POST'], bodyMax: WRITE_BODY_MAX } as const;
   return [
-    ...PUSH_PATHS.map((path) => post(path, (request) => remoteWrite.handle(request))),
-    ...OTLP_PATHS.map((path) => post(path, (request) => otlp.handle(request))),
+    ...PUSH_PATHS.map((path) => ({
+      ...post,
+      path,
+      isDirect: true,
+      handle: (request: HttpRequest) => remoteWrite.handle(request),
+    })),
+    ...OTLP_PATHS.map((path) => ({ ...post, path, handle: (request: HttpRequest) => otlp.handle(request) })),
   ];
 }
 

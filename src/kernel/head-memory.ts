@@ -1,3 +1,5 @@
+import type { ByteParts } from '../encoding/byte-parts.ts';
+
 /**
  * The memory of one head: label bytes, one 64-byte record per series, open chunks in 64-byte blocks, and
  * lists of closed chunks. `WasmHeadMemory` is the one that runs; `PlainHeadMemory` is its readable twin and oracle.
@@ -55,12 +57,12 @@ export interface HeadMemory {
    * Takes a snappy-compressed remote write 1.0 request and stands before its first TimeSeries.
    * Throws `bad_data` (malformed snappy, with the offset) or `too_large` (decodes to more than `decodedMax` bytes).
    */
-  beginWrite(body: Uint8Array, decodedMax: number): void;
+  beginWrite(body: ByteParts, decodedMax: number): void;
   /**
    * The same for a remote write 2.0 request (labels through its symbol table). Metadata of a TimeSeries is pointed at
    * by `newSeries` only (`metadataStart`, `metadataEnd`); for a known series it is passed over.
    */
-  beginWriteV2(body: Uint8Array, decodedMax: number): void;
+  beginWriteV2(body: ByteParts, decodedMax: number): void;
   /**
    * Appends samples of known series until something needs a decision, and says what. Call again after deciding;
    * `done` ends the request. What was appended before an event stays appended. A TimeSeries without samples,

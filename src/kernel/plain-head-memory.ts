@@ -1,3 +1,4 @@
+import { type ByteParts, joinParts } from '../encoding/byte-parts.ts';
 import { visitLabels } from '../encoding/label-bytes.ts';
 import { WireError, WireReader, WireType } from '../encoding/protobuf.ts';
 import { snappyDecompress } from '../encoding/snappy.ts';
@@ -222,19 +223,19 @@ export class PlainHeadMemory implements HeadMemory {
   }
 
   // ── write requests ────────────────────────────────────────────────────────
-  beginWrite(body: Uint8Array, decodedMax: number): void {
+  beginWrite(body: ByteParts, decodedMax: number): void {
     this.#begin(body, decodedMax, false);
   }
 
-  beginWriteV2(body: Uint8Array, decodedMax: number): void {
+  beginWriteV2(body: ByteParts, decodedMax: number): void {
     this.#begin(body, decodedMax, true);
   }
 
-  #begin(compressed: Uint8Array, decodedMax: number, isV2: boolean): void {
+  #begin(compressed: ByteParts, decodedMax: number, isV2: boolean): void {
     this.#request = undefined;
     this.#writeSamples = 0;
     this.#writeDuplicates = 0;
-    const body = snappyDecompress(compressed, decodedMax);
+    const body = snappyDecompress(joinParts(compressed), decodedMax);
     const symbols = isV2 ? readSymbols(body) : undefined;
     this.#request = {
       body,

@@ -1,3 +1,4 @@
+import { type ByteParts, partsLength, partsOf } from '../encoding/byte-parts.ts';
 import { VeronaError } from '../model/errors.ts';
 import { assert } from '../platform/assert.ts';
 import {
@@ -142,19 +143,23 @@ export class WasmHeadMemory implements HeadMemory {
     return outcome as SampleOutcome;
   }
 
-  beginWrite(body: Uint8Array, decodedMax: number): void {
+  beginWrite(body: ByteParts, decodedMax: number): void {
     this.#begin(body, decodedMax, 0);
   }
 
-  beginWriteV2(body: Uint8Array, decodedMax: number): void {
+  beginWriteV2(body: ByteParts, decodedMax: number): void {
     this.#begin(body, decodedMax, 1);
   }
 
-  #begin(body: Uint8Array, decodedMax: number, isV2: number): void {
-    if (body.length > BODY_MAX)
-      throw new VeronaError('too_large', `body of ${body.length} bytes, ${BODY_MAX} allowed`);
-    this.#put(body);
-    const fault = this.#wasm.begin(body.length, Math.min(decodedMax, BODY_MAX), isV2);
+  #begin(body: ByteParts, decodedMax: number, isV2: number): void {
+    const length = partsLength(body);
+    if (length > BODY_MAX) throw new VeronaError('too_large', `body of ${length} bytes, ${BODY_MAX} allowed`);
+    let at = this.#input(length);
+    for (const part of partsOf(body)) {
+      this.#memory().set(part, at);
+      at += part.length;
+    }
+    const fault = this.#wasm.begin(length, Math.min(decodedMax, BODY_MAX), isV2);
     if (fault !== 0) throw snappyError(fault, this.#wasm.snappyOffset.value, decodedMax);
   }
 
@@ -311,9 +316,15 @@ export class WasmHeadMemory implements HeadMemory {
   #put(bytes: Uint8Array): number {
     const wasm = this.#wasm;
     if (bytes.length > wasm.inputCapacity() && bytes.buffer === wasm.memory.buffer) bytes = bytes.slice();
-    const at = wasm.input(bytes.length) >>> 0;
-    if (at === 0) throw memoryFull();
+    const at = this.#input(bytes.length);
     this.#memory().set(bytes, at);
+    return at;
+  }
+
+  /** The address of the kernel's input, with room for `length` bytes. */
+  #input(length: number): number {
+    const at = this.#wasm.input(length) >>> 0;
+    if (at === 0) throw memoryFull();
     return at;
   }
 

@@ -62,7 +62,7 @@ export class OtlpHandler {
   ): Promise<HttpResponse> {
     const { tenants, rates, metrics } = this.#context;
     const limits = this.#context.limits.of(tenant);
-    checkSize(body, limits);
+    checkSize(body.length, limits);
     const waitMs = rates.waitMs(tenant, limits.ingestionRate, limits.ingestionBurstSize);
     if (waitMs > 0) {
       metrics.countRateLimited(tenant);

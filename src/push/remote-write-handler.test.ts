@@ -21,7 +21,7 @@ async function open(limits: LimitValues = {}) {
   kit = await PushKit.open(limits);
   const handler = new RemoteWriteHandler(kit.context);
   return (body: Uint8Array, headers: Record<string, string> = V1): Promise<HttpResponse> =>
-    handler.handle({ tenant: 'team-a', headers, body, signal: new AbortController().signal });
+    handler.handle({ tenant: 'team-a', headers, body });
 }
 
 function series(labels: Record<string, string>, ...samples: [number, number][]): TimeSeries {

@@ -1,3 +1,4 @@
+import { type ByteParts, partsLength } from '../encoding/byte-parts.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { HttpRequest, HttpResponse } from '../platform/http.ts';
 import type { Limits, TenantLimits } from '../tenancy/limits.ts';
@@ -13,6 +14,8 @@ export const WRITE_BODY_MAX = 100 * 1024 * 1024;
 
 /** Writes that may wait for the log at once; further ones are refused with 503. */
 const UNDER_WAY_MAX = 1024;
+
+type WriteHttpRequest = Pick<HttpRequest, 'tenant' | 'headers' | 'body' | 'bodyParts'>;
 
 /** What the handlers of writes share. */
 export interface PushContext {
@@ -35,14 +38,14 @@ export class RemoteWriteHandler {
     this.#context = context;
   }
 
-  async handle(request: Pick<HttpRequest, 'tenant' | 'headers' | 'body' | 'signal'>): Promise<HttpResponse> {
+  async handle(request: WriteHttpRequest): Promise<HttpResponse> {
     try {
       const version = writeVersionOf(request.headers);
       if (this.#underWay >= UNDER_WAY_MAX)
         throw new VeronaError('unavailable', `${UNDER_WAY_MAX} writes are waiting already`);
       this.#underWay++;
       try {
-        return await this.#write(request.tenant, request.body, version);
+        return await this.#write(request.tenant, request.bodyParts ?? request.body, version);
       } finally {
         this.#underWay--;
       }
@@ -51,10 +54,10 @@ export class RemoteWriteHandler {
     }
   }
 
-  async #write(tenant: string, body: Uint8Array, version: WriteVersion): Promise<HttpResponse> {
+  async #write(tenant: string, body: ByteParts, version: WriteVersion): Promise<HttpResponse> {
     const { tenants, rates, metrics } = this.#context;
     const limits = this.#context.limits.of(tenant);
-    checkSize(body, limits);
+    checkSize(partsLength(body), limits);
     const waitMs = rates.waitMs(tenant, limits.ingestionRate, limits.ingestionBurstSize);
     if (waitMs > 0) {
       metrics.countRateLimited(tenant);
@@ -70,11 +73,11 @@ export class RemoteWriteHandler {
   }
 }
 
-/** Throws `too_large` when a body is larger than the tenant may send. */
-export function checkSize(body: Uint8Array, limits: Limits): void {
+/** Throws `too_large` when a body of `length` bytes is larger than the tenant may send. */
+export function checkSize(length: number, limits: Limits): void {
   const { maxRequestSize } = limits;
-  if (maxRequestSize > 0 && body.length > maxRequestSize)
-    throw new VeronaError('too_large', `the request has ${body.length} bytes, ${maxRequestSize} are allowed`);
+  if (maxRequestSize > 0 && length > maxRequestSize)
+    throw new VeronaError('too_large', `the request has ${length} bytes, ${maxRequestSize} are allowed`);
 }
 
 /** Used when a tenant has no limit: what the head's memory can take in one piece. */

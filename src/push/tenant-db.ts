@@ -1,3 +1,4 @@
+import type { ByteParts } from '../encoding/byte-parts.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Appender, AppendOutcome } from '../storage/appender.ts';
 
@@ -37,7 +38,7 @@ export interface TenantDb {
    * and resolves when the log has what was not refused. Rejects with `bad_data` or `too_large` when it does not parse
    * (what came before the fault is stored), with `unavailable` when the log cannot be written.
    */
-  write(body: Uint8Array, version: 1 | 2, decodedMax: number, policy: SeriesPolicy): Promise<WriteResult>;
+  write(body: ByteParts, version: 1 | 2, decodedMax: number, policy: SeriesPolicy): Promise<WriteResult>;
   appender(policy: SeriesPolicy): Appender | Promise<Appender>;
 }
 

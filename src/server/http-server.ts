@@ -1,15 +1,20 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip, zstdCompress } from 'node:zlib';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { VeronaError } from '../model/errors.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
-import type { Metrics } from '../platform/metrics.ts';
+import type { Histogram, Metrics } from '../platform/metrics.ts';
+import { releaseBytes } from '../platform/release-bytes.ts';
 import type { Tracer } from '../platform/trace.ts';
+import { answerDirectly, DirectRequest, hangUpController, readBody, TEXT } from './direct-route.ts';
 import { errorResponse } from './error-response.ts';
 
 export interface HttpServerOptions {
+  readonly clock: Clock;
   readonly host: string;
   readonly port: number;
   /** Anchored pattern test for the Origin header; undefined answers no cross-origin request. */
@@ -23,8 +28,18 @@ export interface HttpServerOptions {
   readonly isReady: () => boolean;
 }
 
+type Exchange = [incoming: IncomingMessage, outgoing: ServerResponse];
+
 const ALWAYS = new Set(['/-/healthy', '/-/ready', '/ready', '/metrics']);
 
+const CORS_HEADERS = {
+  'access-control-allow-headers': 'Accept, Authorization, Content-Type, Origin, X-Scope-OrgID, THANOS-TENANT',
+  'access-control-allow-methods': 'GET, POST, OPTIONS',
+  'access-control-expose-headers': 'Date',
+  vary: 'Origin',
+};
+
+const KEEP_ALIVE_MS = 75_000;
 const COMPRESS_FROM_BYTES = 1024;
 const compressGzip = promisify(gzip);
 const compressZstd = promisify(zstdCompress);
@@ -34,84 +49,89 @@ const DURATION_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 export class HttpServer {
   readonly #app: FastifyInstance;
   readonly #options: HttpServerOptions;
+  readonly #log: Logger;
+  readonly #seconds: Histogram<'method' | 'route' | 'status_code'>;
+  /** By method and path, `POST /api/v1/push`. */
+  readonly #direct = new Map<string, Route>();
   #closing = false;
 
   constructor(options: HttpServerOptions, routes: readonly Route[], log: Logger, metrics: Metrics) {
     this.#options = options;
+    this.#log = log;
+    const timeouts = { requestTimeout: options.requestTimeoutMs, keepAliveTimeout: KEEP_ALIVE_MS };
     this.#app = fastify({
       logger: false,
-      requestTimeout: options.requestTimeoutMs,
-      connectionTimeout: 0,
-      keepAliveTimeout: 75_000,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
       forceCloseConnections: false,
+      serverFactory: (routed) => createServer(timeouts, (...exchange) => this.#serve(exchange, routed)),
     });
     this.#app.server.maxConnections = options.connectionsMax;
     this.#app.removeAllContentTypeParsers();
     this.#app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    const seconds = metrics.histogram(
+    this.#seconds = metrics.histogram(
       'verona_http_request_duration_seconds',
       'Time from the whole request to the answer.',
       DURATION_BUCKETS,
       ['method', 'route', 'status_code'],
     );
     this.#app.addHook('onSend', async (request, reply) => {
-      if (this.#closing) reply.header('connection', 'close');
-      this.#allowOrigin(request, reply);
+      reply.headers(this.#commonHeaders(request.headers.origin));
     });
     this.#app.addHook('onResponse', async (request, reply) => {
       const route = request.routeOptions.url ?? 'unknown';
-      seconds.observe(
-        { method: request.method, route, status_code: reply.statusCode },
-        reply.elapsedTime / 1000,
-      );
+      this.#observe(request.method, route, reply.statusCode, reply.elapsedTime);
     });
     this.#app.setErrorHandler(async (error, _request, reply) => send(reply, errorResponse(error)));
     this.#app.setNotFoundHandler(async (request, reply) =>
       send(reply, { status: 404, body: `nothing is served at ${request.url.split('?')[0]}\n` }),
     );
-    for (const route of [...healthRoutes(options.isReady), ...routes]) this.#mount(route, log);
+    for (const route of [...healthRoutes(options.isReady), ...routes]) this.#mount(route);
     this.#app.options('/*', async (_request, reply) => reply.code(204).send());
   }
 
-  #mount(route: Route, log: Logger): void {
+  /** Direct routes are mounted too: that is how they are found with a query or a slash at the end. */
+  #mount(route: Route): void {
+    if (route.isDirect)
+      for (const method of route.methods) this.#direct.set(`${method} ${route.path}`, route);
     this.#app.route({
       method: [...route.methods],
       url: route.path,
       bodyLimit: Math.max(route.bodyMax, 1),
-      handler: async (incoming, reply) => {
-        const span = this.#options.tracer.startRequest(
-          `${incoming.method} ${route.path}`,
-          incoming.headers as Record<string, string | undefined>,
-        );
-        let failure: unknown;
-        try {
-          if (!this.#options.isReady() && !ALWAYS.has(route.path))
-            throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
-          const response = await route.handle(this.#request(incoming, reply));
-          return await send(reply, await compressed(response, incoming.headers['accept-encoding']));
-        } catch (error) {
-          failure = error;
-          const response = errorResponse(error);
-          if (response.status >= 500 && response.status !== 503)
-            log.error('a request failed', {
-              path: route.path,
-              error: error instanceof Error ? error.stack : error,
-            });
-          return send(reply, response);
-        } finally {
-          span.setAttribute('http.response.status_code', reply.statusCode);
-          span.end(failure);
-        }
-      },
+      handler: async (incoming, reply) =>
+        send(reply, await this.#answer(route, incoming.raw, async () => this.#request(incoming, reply))),
     });
   }
 
+  /** Never rejects: what goes wrong is an answer too. */
+  async #answer(
+    route: Route,
+    incoming: IncomingMessage,
+    read: () => Promise<HttpRequest>,
+  ): Promise<HttpResponse> {
+    const headers = incoming.headers as HttpRequest['headers'];
+    const span = this.#options.tracer.startRequest(`${incoming.method} ${route.path}`, headers);
+    let failure: unknown;
+    let response: HttpResponse;
+    try {
+      if (!this.#options.isReady() && !ALWAYS.has(route.path))
+        throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
+      response = await compressed(await route.handle(await read()), headers['accept-encoding']);
+    } catch (error) {
+      failure = error;
+      response = errorResponse(error);
+      if (response.status >= 500 && response.status !== 503)
+        this.#log.error('a request failed', {
+          path: route.path,
+          error: error instanceof Error ? error.stack : error,
+        });
+    }
+    span.setAttribute('http.response.status_code', response.status);
+    span.end(failure);
+    return response;
+  }
+
   #request(incoming: FastifyRequest, reply: FastifyReply): HttpRequest {
-    const hangUp = new AbortController();
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) hangUp.abort(new Error('the client hung up'));
-    });
+    const hangUp = hangUpController(reply.raw);
     const headers = incoming.headers as Record<string, string | undefined>;
     const { pathname, searchParams } = new URL(incoming.url, 'http://verona');
     return {
@@ -126,17 +146,49 @@ export class HttpServer {
     };
   }
 
-  #allowOrigin(request: FastifyRequest, reply: FastifyReply): void {
-    const { origin } = request.headers;
-    if (origin === undefined || !this.#options.allowsOrigin?.(origin)) return;
-    reply.header('access-control-allow-origin', origin);
-    reply.header(
-      'access-control-allow-headers',
-      'Accept, Authorization, Content-Type, Origin, X-Scope-OrgID, THANOS-TENANT',
+  #serve([incoming, outgoing]: Exchange, routed: (...exchange: Exchange) => void): void {
+    const route = this.#direct.get(`${incoming.method} ${incoming.url}`);
+    if (route === undefined) {
+      routed(incoming, outgoing);
+      return;
+    }
+    this.#serveDirectly(route, incoming, outgoing).catch((error) => {
+      this.#log.error('an answer was not written', { path: route.path, error: String(error) });
+      outgoing.destroy();
+    });
+  }
+
+  async #serveDirectly(route: Route, ...[incoming, outgoing]: Exchange): Promise<void> {
+    const parts = await readBody(incoming, route.bodyMax).catch((error: VeronaError) => error);
+    if (parts === undefined) return;
+    const begin = this.#options.clock.monotonic();
+    const response = await this.#answer(route, incoming, async () => {
+      if (parts instanceof VeronaError) throw parts;
+      const tenant = this.#options.tenantOf(incoming.headers as HttpRequest['headers']);
+      return new DirectRequest(incoming, outgoing, parts, tenant);
+    });
+    const common = this.#commonHeaders(incoming.headers.origin);
+    // The rest of a body that was not read would be taken for the next request.
+    if (parts instanceof VeronaError) common['connection'] = 'close';
+    else parts.forEach(releaseBytes);
+    answerDirectly(outgoing, { ...response, headers: { ...response.headers, ...common } });
+    this.#observe(
+      incoming.method ?? '',
+      route.path,
+      response.status,
+      this.#options.clock.monotonic() - begin,
     );
-    reply.header('access-control-allow-methods', 'GET, POST, OPTIONS');
-    reply.header('access-control-expose-headers', 'Date');
-    reply.header('vary', 'Origin');
+  }
+
+  #observe(method: string, route: string, status: number, ms: number): void {
+    this.#seconds.observe({ method, route, status_code: status }, ms / 1000);
+  }
+
+  /** Headers of every answer. */
+  #commonHeaders(origin: string | undefined): Record<string, string> {
+    const close: Record<string, string> = this.#closing ? { connection: 'close' } : {};
+    if (origin === undefined || !this.#options.allowsOrigin?.(origin)) return close;
+    return { ...close, ...CORS_HEADERS, 'access-control-allow-origin': origin };
   }
 
   /** Starts to listen; resolves with the address in use. Rejects when the port is taken. */
@@ -181,7 +233,7 @@ async function send(reply: FastifyReply, response: HttpResponse): Promise<Fastif
   const { body } = response;
   if (body === undefined) return reply.send();
   if (typeof body === 'string') {
-    if (!response.headers?.['content-type']) reply.header('content-type', 'text/plain; charset=utf-8');
+    if (!response.headers?.['content-type']) reply.header('content-type', TEXT);
     return reply.send(body);
   }
   if (body instanceof Uint8Array)
@@ -197,7 +249,7 @@ async function compressed(response: HttpResponse, accepted: string | undefined):
   const encoding = chooseEncoding(accepted);
   if (!encoding) return response;
   const bytes = encoding === 'zstd' ? await compressZstd(body) : await compressGzip(body, { level: 1 });
-  const type = response.headers?.['content-type'] ?? 'text/plain; charset=utf-8';
+  const type = response.headers?.['content-type'] ?? TEXT;
   return {
     ...response,
     headers: {

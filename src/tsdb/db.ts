@@ -1,3 +1,4 @@
+import type { ByteParts } from '../encoding/byte-parts.ts';
 import { VeronaError, wrapError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { DiskLock } from '../platform/disk.ts';
@@ -91,7 +92,7 @@ export class Db implements Queryable {
   }
 
   /** Applies a snappy-compressed remote write request; see `Head.write`. */
-  write(body: Uint8Array, version: WriteVersion, policy: SeriesPolicy): Promise<WriteResult> {
+  write(body: ByteParts, version: WriteVersion, policy: SeriesPolicy): Promise<WriteResult> {
     this.#checkOpen();
     return this.head.write(body, version, this.limits.requestBytesMax, policy);
   }

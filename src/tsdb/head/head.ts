@@ -1,3 +1,4 @@
+import type { ByteParts } from '../../encoding/byte-parts.ts';
 import type { HeadMemory, HeadMemoryOptions } from '../../kernel/head-memory.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import type { Metadata } from '../../model/metadata.ts';
@@ -146,7 +147,7 @@ export class Head {
    * not parse (what came before the fault is stored), with `unavailable` when the log cannot be written.
    */
   async write(
-    body: Uint8Array,
+    body: ByteParts,
     version: WriteVersion,
     decodedMax: number,
     policy: SeriesPolicy,

@@ -1,3 +1,4 @@
+import type { ByteParts } from '../../encoding/byte-parts.ts';
 import { IngestEvent } from '../../kernel/head-memory.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
@@ -27,7 +28,7 @@ const METADATA_FIELD = 3;
  */
 export function applyWriteRequest(
   store: HeadStore,
-  body: Uint8Array,
+  body: ByteParts,
   version: WriteVersion,
   decodedMax: number,
   policy: SeriesPolicy,

@@ -3,6 +3,7 @@ import { assert } from '../../platform/assert.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Disk, DiskFile } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
+import { releaseBytes } from '../../platform/release-bytes.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { compressRecord, type WalCompression } from './compression.ts';
 import { type FramedRecord, fitsSegment, frameRecord, PAGE_BYTES } from './framing.ts';
@@ -262,7 +263,9 @@ export class Wal {
     while (this.#queue.length > 0) {
       const batch = this.#queue[0];
       while (count > 0 && batch.written < batch.records.length) {
-        this.#addPending(-batch.records[batch.written++].data.length);
+        const { data } = batch.records[batch.written++];
+        this.#addPending(-data.length);
+        releaseBytes(data);
         count--;
       }
       if (batch.written < batch.records.length) return;
