@@ -1,44 +1,71 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Peer, startPrometheus, startVerona, startVictoriaMetrics } from '../e2e/peers.ts';
-import { queryUrl, readQuerySet } from './query-set.ts';
+import { type Figure, timeUrl } from './figure.ts';
+import { type BenchQuery, type QueryTimes, queryUrl, readQuerySet } from './query-set.ts';
+import { printQueryTable } from './query-table.ts';
 import { runLoad } from './run-load.ts';
-import { formatTable, median } from './table.ts';
 
-/** `npm run bench:query`: the queries of `bench/queries` over the same hour in all three stores, warm, medians. */
+/**
+ * `npm run bench:query`: the queries of `bench/queries` and `bench/instant-queries` in all three stores over the same
+ * data, warm, medians. `--hours=24` asks over a day at 1 m steps. `--keep=NAME` leaves the loaded stores in `.cache/NAME`
+ * and uses them again. `--cores=0` ties the stores to these processors.
+ */
 const { values: flags } = parseArgs({
   options: {
     series: { type: 'string', default: '100000' },
+    hours: { type: 'string', default: '1' },
     runs: { type: 'string', default: '7' },
     only: { type: 'string', default: 'verona,prometheus,victoria-metrics' },
+    sets: { type: 'string', default: 'range,instant' },
+    match: { type: 'string', default: '' },
+    keep: { type: 'string' },
+    cores: { type: 'string' },
   },
 });
 
-interface Figure {
-  wallMs: number;
-  cpuMs: number;
-  bytes: number;
-}
-
-const folder = await mkdtemp(join(import.meta.dirname, '../.cache/bench-'));
-const endMs = Math.floor(Date.now() / 15_000) * 15_000;
-const queries = readQuerySet();
+const hours = Number(flags.hours);
+const stepS = hours > 1 ? 60 : 15;
+const stores = flags.only.split(',');
+const queries = readQuerySet(flags.sets.split(',') as ('range' | 'instant')[]).filter(({ title }) =>
+  title.includes(flags.match),
+);
+const cache = join(import.meta.dirname, '../.cache');
+const folder = flags.keep ? join(cache, flags.keep) : await mkdtemp(join(cache, 'bench-'));
+const endMs = keptEnd() ?? Math.floor(Date.now() / (stepS * 1000)) * stepS * 1000;
+const times: QueryTimes = { endMs, hours, stepS };
 const results = new Map<string, Map<string, Figure>>();
 try {
-  for (const name of flags.only.split(',')) results.set(name, await measure(name));
+  for (const name of stores) results.set(name, await measure(name));
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  if (!flags.keep) await rm(folder, { recursive: true, force: true });
 }
-print();
+printQueryTable(
+  queries.map(({ title }) => title),
+  results,
+);
+
+/** The end of the data that an earlier run left. */
+function keptEnd(): number | undefined {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'end');
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined;
+}
 
 async function measure(name: string): Promise<Map<string, Figure>> {
+  const loaded = join(folder, `${name}-loaded`);
   const peer = await start(name);
-  await runLoad([`--url=${peer.writeUrl}`, `--series=${flags.series}`, `--end=${endMs}`]);
-  await new Promise((resolve) => setTimeout(resolve, 2000));
+  if (!existsSync(loaded)) {
+    await load(peer);
+    writeFileSync(join(folder, 'end'), String(endMs));
+    writeFileSync(loaded, '');
+  }
+  if (flags.cores) peer.process.tie(flags.cores);
   const figures = new Map<string, Figure>();
-  for (const [title, query] of queries) figures.set(title, await time(peer, query));
-  await peer.process.stop('SIGKILL');
+  for (const query of queries) figures.set(query.title, await time(peer, query));
+  await peer.process.stop(flags.keep ? 'SIGTERM' : 'SIGKILL');
   return figures;
 }
 
@@ -49,51 +76,18 @@ function start(name: string): Promise<Peer> {
   return startVerona(dir, ['--self-metrics.enabled=false', '--log.level=warn']);
 }
 
-async function time(peer: Peer, query: string): Promise<Figure> {
-  const url = queryUrl(peer.url, query, endMs);
-  const walls: number[] = [];
-  let bytes = 0;
-  await ask(url);
-  await ask(url);
-  const cpuBefore = peer.process.cpuSeconds();
-  for (let i = 0; i < Number(flags.runs); i++) {
-    const begin = performance.now();
-    bytes = await ask(url);
-    walls.push(performance.now() - begin);
-  }
-  const cpu = peer.process.cpuSeconds() - cpuBefore;
-  return { wallMs: median(walls), cpuMs: (cpu * 1000) / Number(flags.runs), bytes };
+async function load(peer: Peer): Promise<void> {
+  await runLoad([
+    `--url=${peer.writeUrl}`,
+    `--series=${flags.series}`,
+    `--end=${endMs}`,
+    `--interval=${stepS * 1000}`,
+    `--scrapes=${(hours * 3600) / stepS}`,
+  ]);
+  // Both peers show what was written a moment later.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
 }
 
-async function ask(url: string): Promise<number> {
-  const response = await fetch(url);
-  const body = await response.arrayBuffer();
-  if (!response.ok)
-    throw new Error(`${url}: ${response.status} ${Buffer.from(body).toString().slice(0, 300)}`);
-  return body.byteLength;
-}
-
-function print(): void {
-  const stores = [...results.keys()];
-  const head = [
-    'query',
-    ...stores.flatMap((store) => [`${store} ms`, 'CPU ms']),
-    ...stores.slice(1).map((store) => `/ ${store}`),
-  ];
-  const rows = queries.map(([title]) => {
-    const figures = stores.map((store) => results.get(store)!.get(title)!);
-    return [
-      title,
-      ...figures.flatMap((figure) => [figure.wallMs.toFixed(1), figure.cpuMs.toFixed(0)]),
-      ...figures.slice(1).map((figure) => (figures[0].wallMs / figure.wallMs).toFixed(2)),
-    ];
-  });
-  const means = stores.slice(1).map((store) => {
-    const logs = queries.map(([title]) =>
-      Math.log(results.get(stores[0])!.get(title)!.wallMs / results.get(store)!.get(title)!.wallMs),
-    );
-    return Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length).toFixed(2);
-  });
-  rows.push(['geometric mean', ...stores.flatMap(() => ['', '']), ...means]);
-  console.log(formatTable(head, rows));
+function time(peer: Peer, query: BenchQuery): Promise<Figure> {
+  return timeUrl(peer.process, queryUrl(peer.url, query, times), Number(flags.runs));
 }

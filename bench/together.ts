@@ -26,10 +26,11 @@ try {
   let rounds = 0;
   const asking = (async () => {
     while (!done) {
-      for (const [, query] of readQuerySet()) {
-        const response = await fetch(queryUrl(verona.url, query, endMs));
+      for (const query of readQuerySet()) {
+        const times = { endMs, hours: 1, stepS: 15 };
+        const response = await fetch(queryUrl(verona.url, query, times));
         await response.arrayBuffer();
-        if (!response.ok) throw new Error(`${query}: ${response.status}`);
+        if (!response.ok) throw new Error(`${query.title}: ${response.status}`);
         if (done) return;
       }
       rounds++;

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 const OUTPUT_KEPT_BYTES = 256 * 1024;
@@ -50,6 +50,16 @@ export class RealProcess {
     const status = readProc(this.pid, 'status');
     const bytes = (key: string) => Number(new RegExp(`${key}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) * 1024;
     return { resident: bytes('VmRSS'), peak: bytes('VmHWM'), anonymous: bytes('RssAnon') };
+  }
+
+  /** Lets `memory().peak` begin anew. */
+  resetPeak(): void {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
+  }
+
+  /** Ties all threads to these processors, as `taskset` names them. */
+  tie(cores: string): void {
+    execFileSync('taskset', ['-a', '-c', '-p', cores, String(this.pid)], { stdio: 'ignore' });
   }
 
   /** Resolves when `url` answers 2xx; rejects with the program's output when it exits or does not within the time. */

@@ -51,6 +51,8 @@ export interface System {
 }
 
 const PAGE_CACHE_BYTES = 64 * 1024 * 1024;
+/** Rows of a query die young: with less room they are copied about before they do. */
+const THREAD_YOUNG_MIB = 48;
 const THREAD_PAGE_CACHE_BYTES = 64 * 1024 * 1024;
 const PUSH_PATHS = [
   '/api/v1/push',
@@ -141,7 +143,8 @@ export async function buildSystem(
       queuedMax: config.query.max_queued,
       timeoutMs: config.query.timeout,
     },
-    () => startThread(new URL('./query-thread.ts', import.meta.url), threadData),
+    () =>
+      startThread(new URL('./query-thread.ts', import.meta.url), threadData, { youngMiB: THREAD_YOUNG_MIB }),
     clock,
     log,
     metrics,

@@ -30,6 +30,8 @@ export interface GroupMemory {
   /** Makes room for a row of results, which becomes the current row. */
   beginRow(): number;
   view(at: number, length: number): Float64Array;
+  /** How many steps of the current row have a value. */
+  countValues(): number;
 }
 
 /** One accumulator per group and step, in kernel memory; made by `QueryKernel.groups`. Lives as long as the kernel. */
@@ -77,5 +79,9 @@ export class GroupRows {
     const row = this.#memory.beginRow();
     this.#memory.wasm.groupFinish(this.#kind, block, this.#steps, row);
     return this.#memory.view(row, this.#steps);
+  }
+  /** How many steps of the row finished last have a value. */
+  rowCount(): number {
+    return this.#memory.countValues();
   }
 }

@@ -90,11 +90,13 @@ const SLACK = 64;
  * on a number. NaN with other bits is a value.
  *
  * Rows and samples are returned as views of kernel memory that are overwritten by, and may detach at, the next call:
- * copy what must stay (`slice()` keeps the bits). One kernel per query; not shared between threads.
+ * copy what must stay (`slice()` keeps the bits). One kernel per query at a time; not shared between threads.
  */
 export class QueryKernel {
   readonly #wasm: QueryExports;
   readonly #memory: WebAssembly.Memory;
+  /** Where memory begins that may be given out, and where it goes on. */
+  readonly #free: number;
   #top: number;
   readonly #chunkData: Region = { at: 0, size: 0 };
   readonly #samples: Region = { at: 0, size: 0 };
@@ -110,11 +112,23 @@ export class QueryKernel {
   constructor() {
     this.#wasm = instantiateQueryKernel();
     this.#memory = this.#wasm.memory;
-    this.#top = this.#wasm.init();
+    this.#free = this.#wasm.init();
+    this.#top = this.#free;
   }
 
   get memoryBytes(): number {
     return this.#memory.buffer.byteLength;
+  }
+
+  /** Forgets everything but keeps its memory: as new, for the next query. Groups and views made before are void. */
+  reset(): void {
+    for (const region of [this.#chunkData, this.#samples, this.#scratch, this.#row, this.#text])
+      Object.assign(region, { at: 0, size: 0 });
+    this.#top = this.#free;
+    this.#columns = undefined;
+    this.#capacity = 0;
+    this.#count = 0;
+    this.#steps = 0;
   }
 
   // ── series ────────────────────────────────────────────────────────────────
@@ -245,7 +259,7 @@ export class QueryKernel {
   groups(kind: GroupKind, steps: number): GroupRows {
     return new GroupRows(kind, steps, {
       wasm: this.#wasm,
-      allocate: (size) => this.#allocate(size),
+      allocate: (size) => this.#allocateZeroed(size),
       rowAt: () => {
         assert(this.#steps === steps, 'the current row has the steps of the groups');
         return this.#row.at;
@@ -255,6 +269,7 @@ export class QueryKernel {
         return this.#row.at;
       },
       view: (at, length) => new Float64Array(this.#memory.buffer, at, length),
+      countValues: () => this.#countValues(),
     });
   }
 
@@ -379,6 +394,13 @@ export class QueryKernel {
     const larger = Math.max(size, 2 * region.size);
     region.at = this.#allocate(larger);
     region.size = larger;
+  }
+
+  /** Memory that an earlier query may have used. */
+  #allocateZeroed(size: number): number {
+    const at = this.#allocate(size);
+    new Uint8Array(this.#memory.buffer, at, size).fill(0);
+    return at;
   }
 
   #allocate(size: number): number {

@@ -14,11 +14,17 @@ export interface Thread extends Port {
   stop(): Promise<void>;
 }
 
+/** Most memory that a thread's objects may take, MiB: those that live long, and those just made. */
+export interface HeapLimits {
+  readonly oldMiB?: number;
+  readonly youngMiB?: number;
+}
+
 /** Starts `file` (a URL of a TypeScript module) on a thread of its own with `data`. It does not keep the process alive. */
-export function startThread(file: URL, data: unknown, heapMaxMiB?: number): Thread {
+export function startThread(file: URL, data: unknown, limits: HeapLimits = {}): Thread {
   const worker = new Worker(file, {
     workerData: data,
-    resourceLimits: { maxOldGenerationSizeMb: heapMaxMiB },
+    resourceLimits: { maxOldGenerationSizeMb: limits.oldMiB, maxYoungGenerationSizeMb: limits.youngMiB },
   });
   worker.unref();
   let failure: Error | undefined;

@@ -9,6 +9,7 @@ import { type Batch, dropEmptyRows, Presence, pickRows } from './exec/batch.ts';
 
 import { OperatorBuilder } from './exec/build-operators.ts';
 import { type Grid, instantGrid, rangeGrid } from './exec/grid.ts';
+import { KernelPool } from './exec/kernel-pool.ts';
 import { dropMarkedNames, mergeRows } from './exec/merge-rows.ts';
 import { collect, collectScalar } from './exec/operator.ts';
 import { QueryContext } from './exec/query-context.ts';
@@ -45,6 +46,8 @@ export interface EngineOptions {
   readonly batchCells?: number;
   /** Without one, queries neither time out by themselves nor pause for other work of their thread. */
   readonly clock?: Clock;
+  /** Shared by engines of one thread. */
+  readonly kernels?: KernelPool;
 }
 
 export interface QueryOptions {
@@ -127,7 +130,7 @@ export class Engine {
 
   constructor(options: EngineOptions = {}) {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    this.#options = { ...DEFAULTS, ...given };
+    this.#options = { ...DEFAULTS, kernels: new KernelPool(), ...given };
   }
 
   /** The checked tree of a query text under the engine's features. Throws `bad_data`. */
@@ -237,6 +240,7 @@ export class Engine {
     try {
       const context = this.#context(ctx, querier, run);
       const value = await evaluate(context);
+      context.finish();
       return resultOf(value, context, run, (clock?.monotonic() ?? 0) - begun);
     } finally {
       await querier.close();
@@ -248,7 +252,7 @@ export class Engine {
     querier: Querier,
     { times, options }: Pick<Run, 'times' | 'options'>,
   ): QueryContext {
-    const { maxSamples, maxBytes, timeoutMs, clock, features, batchCells } = this.#options;
+    const { maxSamples, maxBytes, timeoutMs, clock, features, batchCells, kernels } = this.#options;
     return new QueryContext({
       read,
       querier,
@@ -261,6 +265,7 @@ export class Engine {
       timeoutMs,
       analysis: options.analyze ? new Analysis(() => clock?.monotonic() ?? 0) : undefined,
       stepCounts: options.countSteps ? new StepCounts() : undefined,
+      kernels,
     });
   }
 }

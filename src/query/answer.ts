@@ -2,6 +2,7 @@ import { BatchDecoder } from '../chunkenc/batch-decoder.ts';
 import { QueryKernel } from '../kernel/query-kernel.ts';
 import { assertNever } from '../platform/assert.ts';
 import { Engine, type EngineOptions } from '../promql/engine.ts';
+import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { answerEvaluation } from './evaluation-answer.ts';
 import { answerExemplars } from './exemplar-answer.ts';
@@ -20,8 +21,8 @@ export class Answerer {
   readonly #kernel = new QueryKernel();
 
   constructor(options: EngineOptions, lookbackDeltaMs: number) {
-    this.#options = options;
-    this.#engine = new Engine({ ...options, lookbackDeltaMs });
+    this.#options = { ...options, kernels: new KernelPool() };
+    this.#engine = new Engine({ ...this.#options, lookbackDeltaMs });
     this.#lookbackDeltaMs = lookbackDeltaMs;
   }
 

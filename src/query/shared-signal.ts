@@ -20,8 +20,8 @@ export class SharedSignal extends EventTarget implements AbortSignal {
   readonly #flag: CancelFlag;
   readonly #clock: Clock;
   readonly #deadline: number;
-  readonly #timeoutReason: Error;
-  readonly #cancelReason: Error;
+  readonly #reasons: { canceled: () => Error; timeout: () => Error };
+  #reason: Error | undefined;
   onabort: AbortSignal['onabort'] = null;
   #notified = false;
 
@@ -30,23 +30,31 @@ export class SharedSignal extends EventTarget implements AbortSignal {
     flag: CancelFlag,
     clock: Clock,
     deadline: number,
-    reasons: { canceled: Error; timeout: Error },
+    reasons: { canceled: () => Error; timeout: () => Error },
   ) {
     super();
     this.#flag = flag;
     this.#clock = clock;
     this.#deadline = deadline;
-    this.#cancelReason = reasons.canceled;
-    this.#timeoutReason = reasons.timeout;
+    this.#reasons = reasons;
   }
 
   get aborted(): boolean {
-    return this.reason !== undefined;
+    return this.#isCanceled || this.#isLate;
   }
 
   get reason(): Error | undefined {
-    if (Atomics.load(this.#flag, 0) !== 0) return this.#cancelReason;
-    return this.#clock.monotonic() > this.#deadline ? this.#timeoutReason : undefined;
+    if (this.#isCanceled) this.#reason ??= this.#reasons.canceled();
+    else if (this.#isLate) this.#reason ??= this.#reasons.timeout();
+    return this.#reason;
+  }
+
+  get #isCanceled(): boolean {
+    return Atomics.load(this.#flag, 0) !== 0;
+  }
+
+  get #isLate(): boolean {
+    return this.#clock.monotonic() > this.#deadline;
   }
 
   throwIfAborted(): void {

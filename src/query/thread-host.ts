@@ -61,8 +61,8 @@ export class ThreadHost {
     const { clock, open, answer } = this.#options;
     const deadline = clock.monotonic() + run.timeoutMs;
     const signal = new SharedSignal(run.cancel, clock, deadline, {
-      canceled: new VeronaError('canceled', 'query was canceled in expression evaluation'),
-      timeout: new VeronaError('timeout', 'query timed out in expression evaluation'),
+      canceled: () => new VeronaError('canceled', 'query was canceled in expression evaluation'),
+      timeout: () => new VeronaError('timeout', 'query timed out in expression evaluation'),
     });
     const stopTimer = clock.after(run.timeoutMs + 1, () => signal.notify());
     this.#signals.set(run.id, signal);

@@ -82,7 +82,7 @@ export class HeadServer {
       case 'next':
         return this.#next(request.cursor);
       case 'close':
-        this.#cursors.delete(request.cursor);
+        await this.#end(request.cursor);
         return { reply: undefined, transfer: [] };
       case 'labelNames':
         return { reply: await this.#source.labelNames(toLabelRequest(request.request)), transfer: [] };
@@ -99,12 +99,19 @@ export class HeadServer {
     }
   }
 
+  async #end(cursor: number): Promise<void> {
+    const slices = this.#cursors.get(cursor);
+    this.#cursors.delete(cursor);
+    await slices?.return?.();
+  }
+
   async #next(cursor: number): Promise<{ reply: HeadSlice | undefined; transfer: readonly ArrayBuffer[] }> {
     const step = await this.#cursors.get(cursor)?.next();
     if (!step || step.done) {
       this.#cursors.delete(cursor);
       return { reply: undefined, transfer: [] };
     }
+    if (step.value.isLast) await this.#end(cursor);
     return { reply: step.value, transfer: buffersOf(step.value) };
   }
 }
@@ -138,10 +145,14 @@ export class RemoteHead implements Querier {
           return;
         }
         ctx.signal.throwIfAborted();
-        coming = this.#ask({ op: 'next', cursor });
-        coming.catch(() => {});
+        finished = slice.isLast === true;
+        if (!finished) {
+          coming = this.#ask({ op: 'next', cursor });
+          coming.catch(() => {});
+        }
         const batch = await this.#complete(slice);
         if (batch.seriesCount > 0) yield batch;
+        if (finished) return;
       }
     } finally {
       if (!finished) coming.then(() => this.#ask({ op: 'close', cursor })).catch(() => {});

@@ -5,6 +5,8 @@ import { type Accumulator, accumulatorFor, type GroupState } from './accumulator
 import type { Batch } from './batch.ts';
 import { dropEmptyRows, newBatch } from './batch.ts';
 import type { Grid } from './grid.ts';
+import { GroupTable } from './group-table.ts';
+import { putKernelRow } from './kernel-row.ts';
 import { LabelColumn } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
 import {
@@ -20,21 +22,18 @@ import type { QueryContext } from './query-context.ts';
 export class GroupIds {
   readonly labels: Labels[] = [];
   readonly nameDropped: boolean[] = [];
-  readonly #grouping: LabelGrouping;
-  readonly #ids = new Map<string, number>();
+  readonly #table: GroupTable;
 
   constructor(names: readonly string[], without: boolean) {
-    this.#grouping = new LabelGrouping(names, without);
+    this.#table = new GroupTable(new LabelGrouping(names, without));
   }
 
   idOf(batch: Pick<Batch, 'labels' | 'nameDropped'>, row: number): number {
-    const key = this.#grouping.keyOf(batch.labels, row);
-    const known = this.#ids.get(key);
-    if (known !== undefined) return known;
-    const id = this.labels.length;
-    this.#ids.set(key, id);
-    this.labels.push(this.#grouping.labelsOf(batch.labels, row));
-    this.nameDropped.push(batch.nameDropped?.[row] === 1);
+    const id = this.#table.idOf(batch.labels, row);
+    if (id === this.labels.length) {
+      this.labels.push(this.#table.grouping.labelsOf(batch.labels, row));
+      this.nameDropped.push(batch.nameDropped?.[row] === 1);
+    }
     return id;
   }
 
@@ -75,19 +74,33 @@ export class Aggregate implements Operator {
     const params = this.#param && (await collectScalar(this.#param));
     const groups = new GroupIds(this.#plan.grouping, this.#plan.without);
     const accumulator = accumulatorFor(this.#plan, this.grid.count, this.#context, params);
-    await this.#accumulate(groups, accumulator);
+    const whole = await this.#accumulate(groups, accumulator);
     if (groups.labels.length === 0) return undefined;
     const batch = groups.newBatch(this.grid.count);
-    accumulator.finish(batch);
+    if (whole === undefined) accumulator.finish(batch);
+    else this.#finishInKernel(whole, batch);
     return dropEmptyRows(batch);
   }
 
-  async #accumulate(groups: GroupIds, accumulator: Accumulator): Promise<void> {
+  /** Gives the groups of the kernel when everything is in there. */
+  async #accumulate(groups: GroupIds, accumulator: Accumulator): Promise<GroupRows | undefined> {
     const kind = kernelKind(this.#plan.op);
     const rows = kind && this.#child.kernelRows?.();
-    if (rows) await this.#accumulateInKernel(rows, kind, groups, accumulator);
+    if (rows) {
+      const whole = await this.#accumulateInKernel(rows, kind, groups, accumulator);
+      if (whole !== undefined) return whole;
+    }
     for (let batch = await this.#child.next(); batch !== undefined; batch = await this.#child.next())
       this.#addBatch(batch, groups, accumulator);
+    return undefined;
+  }
+
+  #finishInKernel(groups: GroupRows, batch: Batch): void {
+    for (let group = 0; group < groups.groupCount; group++) {
+      const row = groups.finish(group);
+      putKernelRow(batch, group, row, groups.rowCount());
+    }
+    if (this.#plan.op === 'group') batch.values.fill(1);
   }
 
   #addBatch(batch: Batch, groups: GroupIds, accumulator: Accumulator): void {
@@ -105,13 +118,16 @@ export class Aggregate implements Operator {
     return group;
   }
 
-  /** Rows go from decoding to their group without leaving the kernel, up to the first one that it cannot compute. */
+  /**
+   * Rows go from decoding to their group without leaving the kernel, up to the first one that it cannot compute. Gives the
+   * groups when there was none; else they have moved to the accumulator.
+   */
   async #accumulateInKernel(
     source: KernelRowSource,
     kind: GroupKind,
     groups: GroupIds,
     accumulator: Accumulator,
-  ): Promise<void> {
+  ): Promise<GroupRows | undefined> {
     const inKernel = this.#context.kernel.groups(kind, this.grid.count);
     let rows = await source.next();
     let done = 0;
@@ -120,9 +136,11 @@ export class Aggregate implements Operator {
       if (done < rows.count) break;
       rows = await source.next();
     }
+    if (rows === undefined) return inKernel;
     for (let group = 0; group < inKernel.groupCount; group++)
       accumulator.adopt(group, stateOf(inKernel.state(group), this.grid.count));
-    if (rows !== undefined) this.#addRest(rows, done, groups, accumulator);
+    this.#addRest(rows, done, groups, accumulator);
+    return undefined;
   }
 
   /** How many rows were added before one that the kernel cannot compute. */

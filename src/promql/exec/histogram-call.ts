@@ -5,6 +5,7 @@ import { type ClassicBuckets, coalesce } from '../functions/classic-histogram.ts
 import { parseFloatText } from '../functions/parse-float.ts';
 import type { Span } from '../parser/ast.ts';
 import { type Batch, Presence } from './batch.ts';
+import { GroupTable } from './group-table.ts';
 import { LabelGrouping } from './label-grouping.ts';
 import type { QueryContext } from './query-context.ts';
 
@@ -18,7 +19,8 @@ export interface HistogramFunction {
   native(histogram: FloatHistogram, step: number, metricName: string): number;
 }
 
-type Emit = (labels: Labels, step: number, value: number) => void;
+/** Called once per histogram with a result; takes its results. */
+export type OpenRow = (labels: Labels) => (step: number, value: number) => void;
 
 /** The rows of a classic histogram: one per bucket, bounds ascending. */
 interface ClassicRows {
@@ -26,6 +28,8 @@ interface ClassicRows {
   readonly row: number;
   readonly rows: number[];
   readonly bounds: number[];
+  /** Whether no two bounds are the same. */
+  distinct: boolean;
 }
 
 /** The histograms in a batch, classic ones gathered from their `le` rows. */
@@ -33,9 +37,11 @@ export class HistogramRows {
   readonly #context: QueryContext;
   readonly #batch: Batch;
   readonly #span: Span;
-  readonly #classic = new Map<string, ClassicRows>();
-  readonly #withoutBucket = LabelGrouping.allBut([BUCKET_LABEL]);
-  readonly #everything = LabelGrouping.everything();
+  readonly #classic: ClassicRows[] = [];
+  /** Numbers `#classic`. */
+  readonly #groups = new GroupTable(LabelGrouping.allBut([BUCKET_LABEL]));
+  /** Filled anew for every step. */
+  readonly #counts: number[] = [];
 
   /** `span` is the vector argument, for remarks. */
   constructor(context: QueryContext, batch: Batch, span: Span) {
@@ -45,30 +51,27 @@ export class HistogramRows {
     this.#gather();
   }
 
-  /** Calls `emit` with the result of every histogram at every step where it is there. The labels are its own, the metric name included, without `le`. */
-  evaluate(compute: HistogramFunction, emit: Emit): void {
-    const mixed = this.#evaluateNative(compute, emit);
-    for (const classic of this.#classic.values())
-      this.#evaluateClassic(classic, compute, emit, mixed.get(classic));
+  /** Gives the result of every histogram at every step where it is there. The labels are its own, the metric name included, without `le`. */
+  evaluate(compute: HistogramFunction, open: OpenRow): void {
+    const mixed = this.#evaluateNative(compute, open);
+    for (const classic of this.#classic) this.#evaluateClassic(classic, compute, open, mixed.get(classic));
   }
 
   #gather(): void {
     const { labels, count } = this.#batch;
+    const boundOf = new Map<string, number | undefined>();
     for (let row = 0; row < count; row++) {
       if (!this.#hasFloats(row)) continue;
-      const set = labels.at(row);
-      const bound = parseFloatText(set.get(BUCKET_LABEL));
+      const text = labels.at(row).get(BUCKET_LABEL);
+      if (!boundOf.has(text)) boundOf.set(text, parseFloatText(text));
+      const bound = boundOf.get(text);
       if (bound === undefined) {
-        this.#context.warn(
-          warningText.badBucketLabel(set.get(METRIC_NAME), set.get(BUCKET_LABEL)),
-          this.#span,
-        );
+        this.#context.warn(warningText.badBucketLabel(labels.at(row).get(METRIC_NAME), text), this.#span);
         continue;
       }
-      const key = this.#withoutBucket.keyOf(labels, row);
-      let classic = this.#classic.get(key);
-      if (classic === undefined) this.#classic.set(key, (classic = { row, rows: [], bounds: [] }));
-      insert(classic, bound, row);
+      const group = this.#groups.idOf(labels, row);
+      if (group === this.#classic.length) this.#classic.push({ row, rows: [], bounds: [], distinct: true });
+      insert(this.#classic[group], bound, row);
     }
   }
 
@@ -80,60 +83,85 @@ export class HistogramRows {
   }
 
   /** Evaluates native histograms; returns at which steps a classic one of the same labels is in the way. */
-  #evaluateNative(compute: HistogramFunction, emit: Emit): Map<ClassicRows, Uint8Array> {
+  #evaluateNative(compute: HistogramFunction, open: OpenRow): Map<ClassicRows, Uint8Array> {
     const { labels, count, steps, presence, histograms } = this.#batch;
     const mixed = new Map<ClassicRows, Uint8Array>();
     if (histograms === undefined) return mixed;
+    const classicOf = this.#classicByLabels();
     for (let row = 0; row < count; row++) {
-      const classic = this.#classic.get(this.#everything.keyOf(labels, row));
+      const name = labels.at(row).get(METRIC_NAME);
+      const classic = classicOf(row);
+      let put: ReturnType<OpenRow> | undefined;
       for (let step = 0; step < steps; step++) {
         const cell = row * steps + step;
         if (presence[cell] !== Presence.histogram) continue;
-        const name = labels.at(row).get(METRIC_NAME);
         if (classic !== undefined && this.#bucketsAt(classic, step) !== undefined) {
-          const steps0 = mixed.get(classic) ?? new Uint8Array(steps);
-          steps0[step] = 1;
-          mixed.set(classic, steps0);
+          const inTheWay = mixed.get(classic) ?? new Uint8Array(steps);
+          inTheWay[step] = 1;
+          mixed.set(classic, inTheWay);
           this.#context.warn(warningText.mixedClassicNative(name), this.#span);
-        } else emit(labels.at(row), step, compute.native(histograms[cell]!, step, name));
+          continue;
+        }
+        put ??= open(labels.at(row));
+        put(step, compute.native(histograms[cell]!, step, name));
       }
     }
     return mixed;
   }
 
+  /** Finds the classic histogram whose labels, but for `le`, are all those of a row. */
+  #classicByLabels(): (row: number) => ClassicRows | undefined {
+    const { labels } = this.#batch;
+    return (row) => {
+      if (labels.at(row).has(BUCKET_LABEL)) return undefined;
+      const group = this.#groups.find(labels, row);
+      return group === -1 ? undefined : this.#classic[group];
+    };
+  }
+
   #evaluateClassic(
     classic: ClassicRows,
     compute: HistogramFunction,
-    emit: Emit,
+    open: OpenRow,
     mixed: Uint8Array | undefined,
   ): void {
     const whole = this.#batch.labels.at(classic.row);
     const name = whole.get(METRIC_NAME);
-    const labels = whole.drop(BUCKET_LABELS);
+    let put: ReturnType<OpenRow> | undefined;
     for (let step = 0; step < this.#batch.steps; step++) {
       if (mixed?.[step] === 1) continue;
       const buckets = this.#bucketsAt(classic, step);
-      if (buckets !== undefined) emit(labels, step, compute.classic(buckets, step, name));
+      if (buckets === undefined) continue;
+      put ??= open(whole.drop(BUCKET_LABELS));
+      put(step, compute.classic(buckets, step, name));
     }
   }
 
-  #bucketsAt({ rows, bounds }: ClassicRows, step: number): ClassicBuckets | undefined {
+  #bucketsAt({ rows, bounds, distinct }: ClassicRows, step: number): ClassicBuckets | undefined {
     const { presence, values, steps } = this.#batch;
-    const present: number[] = [];
-    const counts: number[] = [];
+    const counts = this.#counts;
+    let present = 0;
     for (let i = 0; i < rows.length; i++) {
       const cell = rows[i] * steps + step;
       if (presence[cell] !== Presence.float) continue;
-      present.push(bounds[i]);
-      counts.push(values[cell]);
+      counts[i] = values[cell];
+      present++;
     }
-    return present.length === 0 ? undefined : coalesce(present, counts);
+    if (present === 0) return undefined;
+    counts.length = rows.length;
+    if (present === rows.length && distinct) return { bounds, counts };
+    const there = rows.map((_, i) => i).filter((i) => presence[rows[i] * steps + step] === Presence.float);
+    return coalesce(
+      there.map((i) => bounds[i]),
+      there.map((i) => counts[i]),
+    );
   }
 }
 
 function insert(classic: ClassicRows, bound: number, row: number): void {
   let at = classic.bounds.length;
   while (at > 0 && classic.bounds[at - 1] > bound) at--;
+  if (at > 0 && classic.bounds[at - 1] === bound) classic.distinct = false;
   classic.bounds.splice(at, 0, bound);
   classic.rows.splice(at, 0, row);
 }

@@ -27,7 +27,7 @@ import type { CallPlan } from '../plan/node.ts';
 import type { OperatorBuilder } from './build-operators.ts';
 import { CellMap } from './cell-map.ts';
 import { type Grid, timeAt } from './grid.ts';
-import { type HistogramFunction, HistogramRows } from './histogram-call.ts';
+import { type HistogramFunction, HistogramRows, type OpenRow } from './histogram-call.ts';
 import { collect, collectScalar, Deferred, type Operator } from './operator.ts';
 import { stringOf } from './plan-facts.ts';
 import type { QueryContext } from './query-context.ts';
@@ -93,19 +93,35 @@ function quantiles(
     const corrections = new Corrections(grid);
     for (const [i, column] of columns.entries()) {
       remarkQuantiles(context, column, args[wanted[i]].span);
-      rows.evaluate(
-        quantileFunction(context, column, args[vector].span, corrections),
-        (labels, step, value) => {
-          const named =
-            label === undefined ? labels : labels.with({ [label]: openMetricsText(column[step]) });
-          put(out, out.rowOf(named), step, value);
-        },
-      );
+      const compute = quantileFunction(context, column, args[vector].span, corrections);
+      rows.evaluate(compute, label === undefined ? rowsOf(out) : namedRowsOf(out, label, column));
     }
     corrections.remark(context, args[vector].span);
     return out.finish();
   });
   return builder.dropNames(operator, node, false);
+}
+
+function rowsOf(out: RowBuilder): OpenRow {
+  return (labels) => {
+    const row = out.rowOf(labels);
+    return (step, value) => put(out, row, step, value);
+  };
+}
+
+/** Rows with the quantile as one more label; it may change with the steps. */
+function namedRowsOf(out: RowBuilder, label: string, column: Float64Array): OpenRow {
+  return (labels) => {
+    let quantile = Number.NaN;
+    let row = -1;
+    return (step, value) => {
+      if (row === -1 || !Object.is(column[step], quantile)) {
+        quantile = column[step];
+        row = out.rowOf(labels.with({ [label]: openMetricsText(quantile) }));
+      }
+      put(out, row, step, value);
+    };
+  };
 }
 
 function remarkQuantiles(context: QueryContext, column: Float64Array, span: Span): void {
@@ -181,9 +197,7 @@ function fraction(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operato
         return value;
       },
     };
-    new HistogramRows(context, batch, span).evaluate(compute, (labels, step, value) =>
-      put(out, out.rowOf(labels), step, value),
-    );
+    new HistogramRows(context, batch, span).evaluate(compute, rowsOf(out));
     return out.finish();
   });
   return builder.dropNames(operator, node, false);

@@ -7,8 +7,10 @@ import type { BinaryPlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, Presence } from './batch.ts';
 import { CellOperation } from './cell-operation.ts';
 import type { Grid } from './grid.ts';
+import { joinFloats } from './join-floats.ts';
 import { METADATA_LABELS } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
+import { type JoinSides, type MatchGroups, matchGroups } from './match-groups.ts';
 import { collect, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 import { RowBuilder } from './row-builder.ts';
@@ -39,7 +41,15 @@ export class Join implements Operator {
     this.#done = true;
     const left = await collect(this.#left, this.#context);
     const right = await collect(this.#right, this.#context);
-    const batch = dropEmptyRows(new Matching(this.#context, this.#plan, left, right).run());
+    const { matching } = this.#plan;
+    assert(matching !== undefined, 'a join has a matching');
+    const swapped = matching.cardinality === 'one-to-many';
+    const sides = swapped ? { many: right, one: left } : { many: left, one: right };
+    const groups = matchGroups(sides, new LabelGrouping(matching.labels, !matching.on));
+    const joined =
+      joinFloats(this.#context, this.#plan, sides, groups) ??
+      new Matching(this.#context, this.#plan, sides, groups).run();
+    const batch = dropEmptyRows(joined);
     return batch.count === 0 ? undefined : batch;
   }
 }
@@ -63,24 +73,24 @@ class Matching {
   /** Per group and step, whether a row of the "many" side was there. */
   readonly #matched: Uint8Array;
 
-  constructor(context: QueryContext, plan: BinaryPlan, left: Batch, right: Batch) {
+  constructor(context: QueryContext, plan: BinaryPlan, sides: JoinSides, groups: MatchGroups) {
     assert(plan.matching !== undefined, 'a join has a matching');
     this.#context = context;
     this.#plan = plan;
     this.#matching = plan.matching;
     this.#swapped = plan.matching.cardinality === 'one-to-many';
-    this.#many = this.#swapped ? right : left;
-    this.#one = this.#swapped ? left : right;
-    this.#steps = left.steps;
+    this.#many = sides.many;
+    this.#one = sides.one;
+    this.#steps = sides.many.steps;
     this.#operation = new CellOperation(plan.op, context, plan.span);
     this.#grouping = new LabelGrouping(plan.matching.labels, !plan.matching.on);
     this.#out = new RowBuilder(this.#steps, this.#many.count);
-    const ids = new Map<string, number>();
-    this.#manyGroups = this.#groupsOf(this.#many, ids);
-    this.#oneGroups = this.#groupsOf(this.#one, ids);
-    this.#oneAt = new Int32Array(ids.size * this.#steps).fill(-1);
-    this.#matched = new Uint8Array(ids.size * this.#steps);
-    context.hold(ids.size * this.#steps);
+    const { many, one, count } = groups;
+    this.#manyGroups = many;
+    this.#oneGroups = one;
+    this.#oneAt = new Int32Array(count * this.#steps).fill(-1);
+    this.#matched = new Uint8Array(count * this.#steps);
+    context.hold(count * this.#steps);
   }
 
   run(): Batch {
@@ -92,17 +102,6 @@ class Matching {
     const fill = this.#fillOf('many');
     if (fill !== undefined) for (let row = 0; row < this.#one.count; row++) this.#fillMany(row, fill);
     return this.#out.finish();
-  }
-
-  #groupsOf(batch: Batch, ids: Map<string, number>): Int32Array {
-    const groups = new Int32Array(batch.count);
-    for (let row = 0; row < batch.count; row++) {
-      const key = this.#grouping.keyOf(batch.labels, row);
-      let id = ids.get(key);
-      if (id === undefined) ids.set(key, (id = ids.size));
-      groups[row] = id;
-    }
-    return groups;
   }
 
   #placeOneSide(): void {

@@ -1,5 +1,6 @@
 import { decodeLabels, encodeLabels } from '../../encoding/label-bytes.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
+import type { LabelGrouping } from './label-grouping.ts';
 
 /** Labels that describe a metric rather than its source; operations that change what a value means drop them. */
 export const METADATA_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, '__type__', '__unit__']);
@@ -95,6 +96,23 @@ export class LabelColumn {
     return new LabelColumn(this.count, undefined, undefined, undefined, decoded, true);
   }
 
+  /** The labels of each row that count under a grouping, as bytes of their own. */
+  project(grouping: LabelGrouping): LabelColumn {
+    const row: ByteRange = { bytes: new Uint8Array(), start: 0, end: 0 };
+    const starts = new Uint32Array(this.count);
+    const ends = new Uint32Array(this.count);
+    const bytes = new GrowingBytes();
+    for (let i = 0; i < this.count; i++) {
+      this.bytesOf(i, row);
+      grouping.findRanges(row, this.metadataHidden);
+      starts[i] = bytes.length;
+      for (let r = 0; r < grouping.rangeCount; r++)
+        bytes.append(row.bytes, grouping.ranges[2 * r], grouping.ranges[2 * r + 1]);
+      ends[i] = bytes.length;
+    }
+    return new LabelColumn(this.count, bytes.bytes, starts, ends, new Array(this.count), false);
+  }
+
   /** Where the canonical bytes of a row are; for a column made of label sets they are encoded into a fresh array. Hidden labels are still in there. */
   bytesOf(i: number, into: ByteRange): void {
     if (this.#bytes !== undefined) {
@@ -106,6 +124,21 @@ export class LabelColumn {
       into.start = 0;
       into.end = into.bytes.length;
     }
+  }
+}
+
+class GrowingBytes {
+  bytes = new Uint8Array(1024);
+  length = 0;
+
+  append(from: Uint8Array, start: number, end: number): void {
+    const size = this.length + end - start;
+    if (size > this.bytes.length) {
+      const larger = new Uint8Array(2 * size);
+      larger.set(this.bytes.subarray(0, this.length));
+      this.bytes = larger;
+    }
+    for (let i = start; i < end; i++) this.bytes[this.length++] = from[i];
   }
 }
 

@@ -2,18 +2,16 @@ import { type Labels, METRIC_NAME } from '../../model/labels.ts';
 import { type ByteRange, type LabelColumn, METADATA_LABELS } from './label-column.ts';
 
 const encoder = new TextEncoder();
-const latin1 = new TextDecoder('latin1');
 
 /**
  * Which labels make two rows belong together: those named (`by`, `on`) or all but those named (`without`,
- * `ignoring`; then the metric name never counts). Rows with equal keys have equal labels under it, and only they.
+ * `ignoring`; then the metric name never counts).
  */
 export class LabelGrouping {
   readonly names: ReadonlySet<string>;
   readonly without: boolean;
   readonly #encoded: Uint8Array[];
   readonly #hidden: Uint8Array[];
-  readonly #range: ByteRange = { bytes: new Uint8Array(), start: 0, end: 0 };
 
   /** `without` ignores the metric name unless `nameCounts`. */
   constructor(names: Iterable<string>, without: boolean, nameCounts = false) {
@@ -42,19 +40,16 @@ export class LabelGrouping {
     return this.without ? labels.drop(this.names) : labels.keep(this.names);
   }
 
-  /** The canonical bytes of the labels that count, one character per byte. */
-  keyOf(column: LabelColumn, i: number): string {
-    if (!this.without && this.#encoded.length === 0) return '';
-    const range = this.#range;
-    column.bytesOf(i, range);
-    return this.#keyOfBytes(range.bytes, range.start, range.end, column.metadataHidden);
-  }
+  /** The byte ranges that `findRanges` found: start and end of each. Whole pairs, neighbours as one. */
+  ranges = new Int32Array(64);
+  rangeCount = 0;
 
-  #keyOfBytes(bytes: Uint8Array, start: number, end: number, metadataHidden: boolean): string {
-    let key = '';
-    let runStart = start;
+  /** Finds the labels that count in the canonical bytes of a row. */
+  findRanges({ bytes, start, end }: ByteRange, metadataHidden: boolean): void {
+    this.rangeCount = 0;
+    if (!this.without && this.#encoded.length === 0) return;
+    let found = 0;
     let at = start;
-    let run = false;
     while (at < end) {
       const pairStart = at;
       at++;
@@ -76,18 +71,30 @@ export class LabelGrouping {
           nameLength |= (byte & 127) << shift;
         }
       }
-      let counts = contains(this.#encoded, bytes, nameStart, nameLength) !== this.without;
+      const isNamed = contains(this.#encoded, bytes, nameStart, nameLength);
+      if (isNamed) found++;
+      let counts = isNamed !== this.without;
       if (counts && metadataHidden) counts = !contains(this.#hidden, bytes, nameStart, nameLength);
-      if (counts && !run) {
-        runStart = pairStart;
-        run = true;
-      } else if (!counts && run) {
-        key += textOf(bytes, runStart, pairStart);
-        run = false;
-      }
+      if (counts) this.#addRange(pairStart, pairEnd);
       at = pairEnd;
+      if (!this.without && found === this.#encoded.length) return;
     }
-    return run ? key + textOf(bytes, runStart, end) : key;
+  }
+
+  #addRange(start: number, end: number): void {
+    const last = 2 * this.rangeCount - 1;
+    if (last > 0 && this.ranges[last] === start) {
+      this.ranges[last] = end;
+      return;
+    }
+    if (last + 2 >= this.ranges.length) {
+      const larger = new Int32Array(2 * this.ranges.length);
+      larger.set(this.ranges);
+      this.ranges = larger;
+    }
+    this.ranges[last + 1] = start;
+    this.ranges[last + 2] = end;
+    this.rangeCount++;
   }
 }
 
@@ -98,11 +105,4 @@ function contains(names: readonly Uint8Array[], bytes: Uint8Array, start: number
     return true;
   }
   return false;
-}
-
-function textOf(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start > 48) return latin1.decode(bytes.subarray(start, end));
-  let text = '';
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]);
-  return text;
 }

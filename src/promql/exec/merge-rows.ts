@@ -1,8 +1,8 @@
 import { VeronaError } from '../../model/errors.ts';
 import { type Batch, newBatch, Presence, setFloat, setHistogram } from './batch.ts';
 import type { Grid } from './grid.ts';
+import { GroupTable } from './group-table.ts';
 import { LabelColumn } from './label-column.ts';
-import { LabelGrouping } from './label-grouping.ts';
 import { collect, type KernelRowSource, type KernelRows, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 
@@ -11,18 +11,13 @@ import type { QueryContext } from './query-context.ts';
  * equal label sets are an error even when their samples never meet.
  */
 export function mergeRows(batch: Batch, strict = false): Batch {
-  const everything = LabelGrouping.everything();
-  const rowOf = new Map<string, number>();
+  const rows = GroupTable.ofWholeRows();
   const target = new Int32Array(batch.count);
   const firsts: number[] = [];
   for (let row = 0; row < batch.count; row++) {
-    const key = everything.keyOf(batch.labels, row);
-    let merged = rowOf.get(key);
-    if (merged === undefined) {
-      rowOf.set(key, (merged = firsts.length));
-      firsts.push(row);
-    } else if (strict) throw sameLabelset();
-    target[row] = merged;
+    target[row] = rows.idOf(batch.labels, row);
+    if (target[row] === firsts.length) firsts.push(row);
+    else if (strict) throw sameLabelset();
   }
   if (firsts.length === batch.count) return batch;
   const merged = newBatch(batch.labels.pick(firsts), batch.steps, {

@@ -1,4 +1,4 @@
-import { QueryKernel } from '../../kernel/query-kernel.ts';
+import type { QueryKernel } from '../../kernel/query-kernel.ts';
 import { VeronaError } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { sleep } from '../../platform/clock.ts';
@@ -6,6 +6,7 @@ import type { Querier, ReadContext } from '../../storage/querier.ts';
 import type { Annotation } from '../annotations.ts';
 import type { Span } from '../parser/ast.ts';
 import type { Analysis } from './analysis.ts';
+import type { KernelPool } from './kernel-pool.ts';
 import type { StepCounts } from './step-counts.ts';
 
 /** What a query may use; every limit is named in the error that reaching it throws. */
@@ -40,6 +41,7 @@ export class QueryContext {
   /** Counts samples by step when the query wants statistics. */
   readonly stepCounts: StepCounts | undefined;
   readonly #limits: QueryLimits;
+  readonly #kernels: KernelPool;
   #kernel: QueryKernel | undefined;
   readonly #clock: Clock | undefined;
   readonly #deadline: number;
@@ -65,6 +67,7 @@ export class QueryContext {
     timeoutMs: number;
     analysis: Analysis | undefined;
     stepCounts: StepCounts | undefined;
+    kernels: KernelPool;
   }) {
     this.read = options.read;
     this.querier = options.querier;
@@ -78,6 +81,7 @@ export class QueryContext {
     this.stepCounts = options.stepCounts;
     this.#limits = options.limits;
     this.#clock = options.clock;
+    this.#kernels = options.kernels;
     const now = options.clock?.monotonic() ?? 0;
     this.#deadline = now + options.timeoutMs;
     this.#sliceEnd = now + SLICE_MS;
@@ -85,8 +89,14 @@ export class QueryContext {
 
   /** The one kernel of this query; made when first asked for. */
   get kernel(): QueryKernel {
-    this.#kernel ??= new QueryKernel();
+    this.#kernel ??= this.#kernels.take();
     return this.#kernel;
+  }
+
+  /** Ends a query that came to its result. One that failed keeps its kernel, as a part of it may still be at work. */
+  finish(): void {
+    if (this.#kernel !== undefined) this.#kernels.give(this.#kernel);
+    this.#kernel = undefined;
   }
 
   get annotations(): readonly Annotation[] {

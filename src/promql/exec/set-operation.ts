@@ -2,6 +2,7 @@ import { VeronaError } from '../../model/errors.ts';
 import type { BinaryPlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, Presence } from './batch.ts';
 import type { Grid } from './grid.ts';
+import { GroupTable } from './group-table.ts';
 import { LabelGrouping } from './label-grouping.ts';
 import { collect, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
@@ -61,29 +62,28 @@ function copyInto(rows: RowBuilder, batch: Batch, row: number): void {
 
 /** At which steps a match group has samples. */
 class PresenceByGroup {
-  readonly #grouping: LabelGrouping;
+  readonly #table: GroupTable;
   readonly #steps: number;
-  readonly #byKey = new Map<string, Uint8Array>();
+  readonly #present: Uint8Array[] = [];
 
   constructor(grouping: LabelGrouping, steps: number) {
-    this.#grouping = grouping;
+    this.#table = new GroupTable(grouping);
     this.#steps = steps;
   }
 
   add(batch: Batch): void {
     for (let row = 0; row < batch.count; row++) {
-      const key = this.#grouping.keyOf(batch.labels, row);
-      let present = this.#byKey.get(key);
-      if (present === undefined) this.#byKey.set(key, (present = new Uint8Array(this.#steps)));
-      for (let i = 0; i < this.#steps; i++)
-        if (batch.presence[row * this.#steps + i] !== Presence.none) present[i] = 1;
+      const present = (this.#present[this.#table.idOf(batch.labels, row)] ??= new Uint8Array(this.#steps));
+      const from = row * this.#steps;
+      for (let i = 0; i < this.#steps; i++) if (batch.presence[from + i] !== Presence.none) present[i] = 1;
     }
   }
 
   /** Empties the cells whose group is present (`wanted` false) or absent (`wanted` true) at their step. */
   keep(batch: Batch, wanted: boolean): void {
     for (let row = 0; row < batch.count; row++) {
-      const present = this.#byKey.get(this.#grouping.keyOf(batch.labels, row));
+      const group = this.#table.find(batch.labels, row);
+      const present = group === -1 ? undefined : this.#present[group];
       for (let i = 0; i < this.#steps; i++)
         if ((present?.[i] === 1) !== wanted) batch.presence[row * this.#steps + i] = Presence.none;
     }

@@ -60,7 +60,8 @@ export class Gatherer {
         const slice = this.#slice(live(slots.subarray(at, at + length), collected), request);
         at += length;
         length = nextLength(length, slice);
-        yield slice !== undefined && slice.gathered.seriesCount > 0 ? slice : undefined;
+        if (slice === undefined || slice.gathered.seriesCount === 0) yield undefined;
+        else yield at < slots.length ? slice : { ...slice, isLast: true };
       }
     } finally {
       this.#underWay.delete(collected);

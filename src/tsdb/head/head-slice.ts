@@ -11,6 +11,8 @@ export interface HeadSlice {
   readonly gathered: GatheredSeries;
   /** By position of the series in `gathered`. */
   readonly deletions: ReadonlyMap<number, readonly Interval[]>;
+  /** Known to be the last of its select; when that is not known, the end comes after it. */
+  readonly isLast?: boolean;
 }
 
 /** Chunks of one series that are not in the head's memory: open chunks of rare series, late samples, unwritten chunks. */
