@@ -1,5 +1,6 @@
 import { BlockCatalog } from '../src/blocks/block-catalog.ts';
 import { BucketSync } from '../src/blocks/bucket-sync.ts';
+import { DeletionRequests } from '../src/blocks/deletion-requests.ts';
 import type { TenantView } from '../src/cmd/query-thread.ts';
 import { pinTenantView } from '../src/cmd/tenant-views.ts';
 import { PlainHeadMemory } from '../src/kernel/plain-head-memory.ts';
@@ -79,13 +80,18 @@ export class SimProcess {
     this.#disk = disk;
     const limits = new TenantLimits({ out_of_order_time_window: plan.outOfOrderWindowMs });
     this.#limits = limits;
+    const deletions = new DeletionRequests({ bucket: reached, clock, random, log, metrics });
     this.#bucketSync = plan.shipping
-      ? new BucketSync(
-          new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { bucket: reached, clock, log, metrics }),
-          SYNC_INTERVAL_MS,
+      ? new BucketSync(SYNC_INTERVAL_MS, {
+          catalog: new BlockCatalog(
+            { ignoreDeletionMarksDelayMs: 0 },
+            { bucket: reached, clock, log, metrics },
+          ),
+          deletions,
           clock,
           log,
-        )
+          onListed: (tenant) => this.tenants.applyDeletions({ signal: new AbortController().signal }, tenant),
+        })
       : undefined;
     const Memory = plan.memory === 'wasm' ? WasmHeadMemory : PlainHeadMemory;
     this.tenants = new Tenants(
@@ -110,6 +116,7 @@ export class SimProcess {
         shipping: this.#bucketSync && {
           bucket: reached,
           bucketSync: this.#bucketSync,
+          deletions,
           intervalMs: SYNC_INTERVAL_MS,
         },
       },
@@ -166,18 +173,19 @@ export class SimProcess {
   }
 
   async deleteSeries(tenant: string, matcher: Matcher, mint: number, maxt: number): Promise<void> {
-    await this.tenants.find(tenant)?.db.deleteSeries([matcher], mint, maxt);
+    const ctx = { signal: new AbortController().signal };
+    await this.tenants.deleteSeries(ctx, tenant, [[matcher]], mint, maxt);
   }
 
   #queryable(
-    { local, bucketBlocks, warnings }: TenantView,
+    { local, bucketBlocks, deletions, warnings }: TenantView,
     ask: (request: unknown) => Promise<unknown>,
   ): Queryable {
     const querier = async (mint: number, maxt: number): Promise<Querier> => {
       const queriers = local ? await this.#sources.queriers(local, ask, mint, maxt) : [];
       const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
       if (this.#gateway && bucketBlocks.length > 0)
-        queriers.push(this.#gateway.querier({ blocks: bucketBlocks, localUlids }, mint, maxt));
+        queriers.push(this.#gateway.querier({ blocks: bucketBlocks, localUlids, deletions }, mint, maxt));
       if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
       return mergeQueriers(queriers);
     };

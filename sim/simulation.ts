@@ -196,13 +196,7 @@ class Simulation {
       }
     });
     this.#trace.note(`delete ${tenant} ${deletion.series} ${mint} … ${maxt}: ${done ?? 'no answer'}`);
-    // Copies in the bucket stay as they are and are read once the local ones are gone.
-    this.#noteDurable();
-    const certainFrom =
-      this.#plan.retentionMs === 0
-        ? Number.NEGATIVE_INFINITY
-        : (this.#durableUntil.get(tenant) ?? START_MS - 24 * HOUR_MS);
-    if (done === true) model.deleted(deletion, certainFrom);
+    if (done === true) model.deleted(deletion, Number.NEGATIVE_INFINITY);
   }
 
   async #checkAll(mustBeComplete: boolean): Promise<void> {

@@ -1,14 +1,25 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { BlockCatalog, BucketBlock } from './block-catalog.ts';
+import type { DeletionRequest } from './deletion-request.ts';
+import type { DeletionRequests } from './deletion-requests.ts';
 
 /** Told after each listing that succeeded what a tenant has in the bucket. Its failure is told as one of the listing. */
 export type OnListed = (tenant: string, blocks: readonly BucketBlock[]) => Promise<void>;
 
-/** Keeps the list of blocks in the bucket fresh for all tenants: once at the start, then at an interval. */
+export interface BucketSyncDeps {
+  readonly catalog: BlockCatalog;
+  readonly deletions: DeletionRequests;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onListed?: OnListed;
+}
+
+/** Keeps the lists of blocks in the bucket and of deletion requests fresh for all tenants: once at the start, then at an interval. */
 export class BucketSync {
   readonly name = 'bucket-sync';
   readonly #catalog: BlockCatalog;
+  readonly #deletions: DeletionRequests;
   readonly #intervalMs: number;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -19,13 +30,11 @@ export class BucketSync {
   #round: Promise<void> = Promise.resolve();
 
   constructor(
-    catalog: BlockCatalog,
     intervalMs: number,
-    clock: Clock,
-    log: Logger,
-    onListed: OnListed = async () => {},
+    { catalog, deletions, clock, log, onListed = async () => {} }: BucketSyncDeps,
   ) {
     this.#catalog = catalog;
+    this.#deletions = deletions;
     this.#intervalMs = intervalMs;
     this.#clock = clock;
     this.#log = log;
@@ -49,6 +58,11 @@ export class BucketSync {
     return this.#catalog.blocks(tenant);
   }
 
+  /** The deletions that answers of a tenant must follow. */
+  deletionsOf(tenant: string): readonly DeletionRequest[] {
+    return this.#deletions.of(tenant);
+  }
+
   /** Why the list of a tenant's blocks may be out of date, in a sentence; undefined when it is not. */
   problemOf(tenant: string): string | undefined {
     return this.#problems.get(tenant) ?? this.#problems.get('');
@@ -56,7 +70,10 @@ export class BucketSync {
 
   /** Looks again now, for one tenant: after an upload, so that the local block may go. */
   async refresh(tenant: string): Promise<void> {
-    await this.#catalog.refresh({ signal: this.#stopping.signal }, tenant);
+    const ctx = { signal: this.#stopping.signal };
+    // In this order no block is shown before what is deleted of it is known.
+    await this.#deletions.refresh(ctx, tenant);
+    await this.#catalog.refresh(ctx, tenant);
   }
 
   #schedule(): void {

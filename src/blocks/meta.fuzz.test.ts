@@ -20,6 +20,7 @@ const meta = {
     downsample: { resolution: 300_000 },
     source: 'receive',
     files: [{ rel_path: 'index', size_bytes: 7 }, { rel_path: 'meta.json' }],
+    rewrites: [{ sources: [ULID], deletions_applied: [{ request_id: 'request-1' }, { matchers: [] }] }],
   },
 };
 
@@ -38,6 +39,7 @@ test('a meta.json of Thanos or Cortex is understood', () => {
       { relPath: 'index', sizeBytes: 7 },
       { relPath: 'meta.json', sizeBytes: 0 },
     ],
+    appliedDeletions: ['request-1'],
   });
 });
 

@@ -23,6 +23,8 @@ export interface BlockMeta {
   readonly resolutionMs: number;
   /** As `thanos.files` has them; empty when the uploader did not say. */
   readonly files: readonly BlockFile[];
+  /** Deletion requests that were applied when the block was written, by id (`thanos.rewrites`). */
+  readonly appliedDeletions: readonly string[];
 }
 
 export const META_SIZE_BYTES_MAX = 16 * 1024 * 1024;
@@ -60,6 +62,7 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
       'resolution',
     ),
     files: reader.list(thanos.files, 'thanos.files').map((file) => toFile(reader, file)),
+    appliedDeletions: appliedDeletions(reader, thanos.rewrites),
   };
 }
 
@@ -89,6 +92,15 @@ export function withThanosSection(local: Uint8Array, where: string, section: Tha
     index_stats: {},
   };
   return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
+}
+
+function appliedDeletions(reader: JsonReader, rewrites: unknown): string[] {
+  const applied = reader
+    .list(rewrites, 'thanos.rewrites')
+    .map((rewrite) => reader.object(rewrite, 'thanos.rewrites entry').deletions_applied)
+    .flatMap((deletions) => reader.list(deletions, 'deletions_applied'))
+    .map((deletion) => reader.object(deletion, 'deletions_applied entry').request_id);
+  return applied.filter((id) => id !== undefined).map((id) => reader.text(id, 'request_id'));
 }
 
 function toFile(reader: JsonReader, value: unknown): BlockFile {

@@ -54,9 +54,8 @@ export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources
           const params = new Params(request);
           const sets = params.matcherSets();
           if (sets.length === 0) throw new VeronaError('bad_data', 'no match[] parameter provided');
-          const db = tenants.find(request.tenant)?.db;
-          for (const set of sets)
-            await db?.deleteSeries(set, params.time('start', MIN_TIME_MS), params.time('end', MAX_TIME_MS));
+          const [start, end] = [params.time('start', MIN_TIME_MS), params.time('end', MAX_TIME_MS)];
+          await tenants.deleteSeries({ signal: request.signal }, request.tenant, sets, start, end);
           return { status: 204 };
         },
       }),

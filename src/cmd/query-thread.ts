@@ -1,4 +1,5 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
+import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
@@ -30,6 +31,7 @@ export interface QueryThreadData {
 export interface TenantView {
   readonly local: ViewDescription | undefined;
   readonly bucketBlocks: readonly BucketBlock[];
+  readonly deletions: readonly DeletionRequest[];
   /** What is known to be missing. */
   readonly warnings: readonly string[];
 }
@@ -51,13 +53,13 @@ new ThreadHost(port, {
   clock,
   answer: (...request) => answerer.answer(...request),
   open: (_tenant, view, ask) => {
-    const { local, bucketBlocks, warnings } = view as TenantView;
+    const { local, bucketBlocks, deletions, warnings } = view as TenantView;
     return {
       querier: async (mint, maxt) => {
         const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
         if (gateway && bucketBlocks.length > 0)
-          queriers.push(gateway.querier({ blocks: bucketBlocks, localUlids }, mint, maxt));
+          queriers.push(gateway.querier({ blocks: bucketBlocks, localUlids, deletions }, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         return mergeQueriers(queriers);
       },

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BlockCatalog } from '../blocks/block-catalog.ts';
 import { BucketSync } from '../blocks/bucket-sync.ts';
+import { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { loadBucketOptions } from '../config/objstore.ts';
 import type { Config } from '../config/schema.ts';
 import { WasmHeadMemory } from '../kernel/wasm-head-memory.ts';
@@ -80,24 +81,27 @@ export async function buildSystem(
   const limits = new TenantLimits(config.limits, config.overrides);
   const bucketOptions = config.objstore.enabled ? bucketOf(config, dataDir) : undefined;
   const bucket = bucketOptions && (await openBucket(bucketOptions, { disk, clock, random, metrics }));
+  const deletions = bucket && new DeletionRequests({ bucket, clock, random, log, metrics });
   const bucketSync =
     bucket &&
-    new BucketSync(
-      new BlockCatalog(
+    deletions &&
+    new BucketSync(config.objstore.sync_interval, {
+      catalog: new BlockCatalog(
         { ignoreDeletionMarksDelayMs: config.objstore.ignore_deletion_marks_delay },
         { bucket, clock, log, metrics },
       ),
-      config.objstore.sync_interval,
+      deletions,
       clock,
       log,
-      (tenant, blocks) => {
+      onListed: async (tenant, blocks) => {
+        await tenants.applyDeletions({ signal: new AbortController().signal }, tenant);
         const ulids = new Set(blocks.map(({ meta }) => meta.ulid));
-        return retainHeaders(disk, cacheDir, tenant, ulids).catch((error) =>
+        await retainHeaders(disk, cacheDir, tenant, ulids).catch((error) =>
           log.warn('cached index-headers were not removed', { tenant, error: String(error) }),
         );
       },
-    );
-  const tenants = new Tenants(
+    });
+  const tenants: Tenants = new Tenants(
     {
       dir: tenantsDir,
       tenantsMax: config.tsdb.max_tenants,
@@ -122,7 +126,9 @@ export async function buildSystem(
       pageCache: new PageCache(PAGE_CACHE_BYTES),
       newMemory: (options) =>
         new WasmHeadMemory({ ...options, hashSeed: Math.floor(random.next() * 2 ** 32) }),
-      shipping: bucket && bucketSync && { bucket, bucketSync, intervalMs: config.objstore.sync_interval },
+      shipping: bucket &&
+        deletions &&
+        bucketSync && { bucket, bucketSync, deletions, intervalMs: config.objstore.sync_interval },
     },
   );
   const threadData: QueryThreadData = {

@@ -20,6 +20,7 @@ export function pinTenantView(
   const description: TenantView = {
     local: local?.description,
     bucketBlocks,
+    deletions: bucket?.deletionsOf(tenant) ?? [],
     warnings: problems.filter((problem) => problem !== undefined),
   };
   return {

@@ -10,11 +10,14 @@ import type {
   SelectRequest,
 } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
+import { trimChunk } from '../tsdb/block/trim-chunk.ts';
+import type { StoredChunk } from '../tsdb/chunks/chunk-format.ts';
 import type { BlockChunks } from './block-chunks.ts';
+import type { BlockDeletions } from './block-deletions.ts';
 import type { BlockIndex } from './block-index.ts';
 import type { IndexHeader } from './index-header.ts';
 import type { RangeSource } from './ranges.ts';
-import type { SeriesEntry } from './series-entry.ts';
+import type { ChunkMeta, SeriesEntry } from './series-entry.ts';
 
 /** How much of a block one querier holds at a time. */
 export interface SliceSize {
@@ -32,6 +35,8 @@ const BATCH_BYTES_MAX = 1024 * 1024;
 export interface OpenBlock {
   readonly index: BlockIndex;
   readonly chunks: BlockChunks;
+  /** What is to be left out; undefined for nothing. */
+  readonly deletions: BlockDeletions | undefined;
 }
 
 export type BlockReads = Omit<RangeSource, 'ctx'> & { readonly slice: SliceSize };
@@ -50,11 +55,12 @@ export class BlockQuerier implements Querier {
   /** Always sorted: references ascend as labels do. */
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
     const source = this.#source(ctx);
-    const { index, chunks } = await this.#open(ctx);
+    const block = await this.#open(ctx);
+    const { index, chunks } = block;
     const builder = new BatchBuilder(BATCH_SERIES_MAX, BATCH_BYTES_MAX);
     const { mint, maxt, hints } = request;
     const limit = hints?.limit && hints.limit > 0 ? hints.limit : Number.POSITIVE_INFINITY;
-    for await (const series of this.#slices(source, index, request.matchers, mint, maxt, limit))
+    for await (const series of this.#slices(source, block, request.matchers, mint, maxt, limit))
       for (const group of groupByChunks(series, this.#reads.slice.chunks)) {
         const metas = hints?.labelsOnly ? [] : group.flatMap((entry) => entry.chunks);
         this.#reads.budget.takeChunks(metas.length);
@@ -63,7 +69,7 @@ export class BlockQuerier implements Querier {
           builder.addSeries(index.header.labelBytes(entry.labelSymbols));
           if (!hints?.labelsOnly)
             for (const meta of inOrder(entry)) {
-              const { encoding, data } = chunkAt(meta);
+              const { encoding, data } = withoutDeleted(chunkAt(meta), meta, entry);
               builder.addChunk(meta.mint, meta.maxt, encoding, data);
             }
           if (builder.isFull) yield builder.take();
@@ -73,12 +79,13 @@ export class BlockQuerier implements Querier {
   }
 
   async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
-    const { index } = await this.#open(ctx);
+    const block = await this.#open(ctx);
+    const { index } = block;
     if (request.matchers.length === 0) return limited(index.header.labelNames(), request.limit);
     const names = new Set<number>();
     for await (const series of this.#slices(
       this.#source(ctx),
-      index,
+      block,
       request.matchers,
       request.mint,
       request.maxt,
@@ -89,11 +96,12 @@ export class BlockQuerier implements Querier {
   }
 
   async labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
-    const { index } = await this.#open(ctx);
+    const block = await this.#open(ctx);
+    const { index } = block;
     if (request.matchers.length === 0) return limited([...index.header.labelValues(name)], request.limit);
     const matchers = [...request.matchers, new Matcher('!=', name, '')];
     const values = new Set<number>();
-    for await (const series of this.#slices(this.#source(ctx), index, matchers, request.mint, request.maxt))
+    for await (const series of this.#slices(this.#source(ctx), block, matchers, request.mint, request.maxt))
       for (const { labelSymbols } of series)
         for (let i = 0; i < labelSymbols.length; i += 2)
           if (index.header.symbol(labelSymbols[i]) === name) values.add(labelSymbols[i + 1]);
@@ -110,7 +118,7 @@ export class BlockQuerier implements Querier {
   /** Selected series that have a chunk in range, some at a time, at most `limit` in all. */
   async *#slices(
     source: RangeSource,
-    index: BlockIndex,
+    { index, deletions }: OpenBlock,
     matchers: readonly Matcher[],
     mint: number,
     maxt: number,
@@ -129,7 +137,9 @@ export class BlockQuerier implements Querier {
     try {
       for (let at = size; next && left > 0; at += size) {
         assertNotAborted(source.ctx, 'read blocks in the bucket');
-        const present = (await next).filter(({ chunks }) => chunks.length > 0).slice(0, left);
+        const found = await next;
+        const kept = deletions ? found.map((entry) => deletions.apply(entry)) : found;
+        const present = kept.filter(({ chunks }) => chunks.length > 0).slice(0, left);
         this.#reads.budget.takeSeries(present.length);
         left -= present.length;
         // The next series are on their way while the caller fetches the chunks of these.
@@ -146,6 +156,16 @@ export class BlockQuerier implements Querier {
   #source(ctx: ReadContext): RangeSource {
     return { ...this.#reads, ctx };
   }
+}
+
+/** The samples of a chunk that are left. */
+function withoutDeleted(
+  chunk: StoredChunk,
+  { mint, maxt }: ChunkMeta,
+  { deleted = [] }: SeriesEntry,
+): StoredChunk {
+  const gaps = deleted.filter((gap) => gap.mint <= maxt && gap.maxt >= mint);
+  return gaps.length > 0 ? trimChunk(chunk, gaps) : chunk;
 }
 
 /** Series in order, in groups of about `chunksMax` chunks. */

@@ -20,6 +20,7 @@ function block(
     labels: {},
     resolutionMs: 0,
     files: [],
+    appliedDeletions: [],
     ...more,
   };
   return { ref: blockRef('acme', ulid), meta, sizes: new Map(), uploadedMs: 0, marks: {} };

@@ -1,5 +1,6 @@
 import { crc32c } from '../encoding/crc32c.ts';
 import { VeronaError } from '../model/errors.ts';
+import type { Interval } from '../tsdb/block/tombstones.ts';
 import { refOffset, refSequence } from '../tsdb/chunks/chunk-format.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
 import { SeriesEntry as DecodedSeries, decodeSeriesContent } from '../tsdb/index/index-format.ts';
@@ -20,6 +21,8 @@ export interface SeriesEntry {
   readonly labelSymbols: readonly number[];
   /** Ordered by time, only those that touch the wanted range. */
   readonly chunks: readonly ChunkMeta[];
+  /** Samples of the chunks that are deleted; ascending, apart from each other. */
+  readonly deleted?: readonly Interval[];
 }
 
 /** Bytes of the entry that begins with `bytes`. */

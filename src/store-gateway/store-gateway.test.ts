@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BlockCatalog, type BucketBlock } from '../blocks/block-catalog.ts';
+import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import { decodeChunk } from '../chunkenc/chunk.ts';
 import { decodeLabels } from '../encoding/label-bytes.ts';
 import { compareLabels, compareStrings, Labels } from '../model/labels.ts';
@@ -338,4 +339,82 @@ test('damaged objects give an error that names the object, or the right answer, 
     await inner.upload(CALM, `acme/${ulid}/${file}`, good);
   }
   expect(refused).toBeGreaterThan(75);
+});
+
+describe('what a deletion request names is left out', () => {
+  const sets = (...matchers: readonly Matcher[]) => [
+    matchers.map(({ name, type, value }) => ({ name, type, value })),
+  ];
+  const wish = (change: Partial<DeletionRequest> = {}): DeletionRequest => ({
+    id: '7ZZZZZZZZZZZZZZZZZZZZZZZZZ',
+    timeMs: Date.now(),
+    mint: Number.MIN_SAFE_INTEGER,
+    maxt: Number.MAX_SAFE_INTEGER,
+    matcherSets: sets(new Matcher('=', 'zone', 'z1')),
+    ...change,
+  });
+  const reading = (deletions: readonly DeletionRequest[], of = blocks) =>
+    open().querier({ blocks: of, localUlids: new Set(), deletions }, T0 - 1, END);
+  const everything = request([new Matcher('=~', '__name__', '.+')]);
+
+  test('by series and time, to the millisecond, for any matchers', async () => {
+    const matcher = fc
+      .tuple(
+        fc.constantFrom('=', '!=', '=~', '!~'),
+        fc.constantFrom('zone', 'odd', 'instance'),
+        fc.constantFrom('z1', 'yes', 'host-1.', ''),
+      )
+      .map(([type, name, value]) => new Matcher(type as MatchType, name, value));
+    const deletion = fc.record({
+      matchers: fc.array(matcher, { minLength: 1, maxLength: 2 }),
+      mint: fc.integer({ min: T0 - MINUTE_MS, max: END }),
+      length: fc.nat(END - T0),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(deletion, { minLength: 1, maxLength: 3 }), async (deletions) => {
+        const requests = deletions.map(({ matchers, mint, length }) =>
+          wish({ mint, maxt: mint + length, matcherSets: sets(...matchers) }),
+        );
+        const isGone = (labels: Labels, t: number) =>
+          deletions.some(
+            ({ matchers, mint, length }) =>
+              t >= mint && t <= mint + length && matchers.every((one) => one.matches(labels.get(one.name))),
+          );
+        const left = expected(everything)
+          .map(({ labels, samples }) => ({ labels, samples: samples.filter(([t]) => !isGone(labels, t)) }))
+          .filter(({ samples }) => samples.length > 0);
+        const found = (await select(reading(requests), everything)).filter(
+          ({ samples }) => samples.length > 0,
+        );
+        expect(found).toEqual(left);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('a series that is gone whole is in no list of series or labels that asks for it', async () => {
+    const zone = [new Matcher('=', 'zone', 'z1')];
+    const labelsOnly = request([new Matcher('=~', '__name__', '.+')], { hints: { labelsOnly: true } });
+    const batches = await collect(reading([wish()]).select(CALM, labelsOnly));
+    const names = batches
+      .flatMap((batch) => decodeBatch(batch, labelsOnly))
+      .map(({ labels }) => labels.get('zone'));
+    expect(names).not.toContain('z1');
+    expect(names).toContain('z2');
+    expect(await reading([wish()]).labelNames(CALM, labelRequest(zone))).toEqual([]);
+    expect(
+      await reading([wish()]).labelValues(CALM, 'zone', labelRequest([new Matcher('=', '__name__', 'up')])),
+    ).toEqual(['z0', 'z2']);
+  });
+
+  test('but not out of a block that was cut later, or that it was applied to', async () => {
+    const all = (await select(reading([]), everything)).length;
+    expect((await select(reading([wish({ timeMs: 0 })]), everything)).length).toBe(all);
+    const applied = blocks.map((block) => ({
+      ...block,
+      meta: { ...block.meta, appliedDeletions: [wish().id] },
+    }));
+    expect((await select(reading([wish()], applied), everything)).length).toBe(all);
+    expect((await select(reading([wish()]), everything)).length).toBeLessThan(all);
+  });
 });

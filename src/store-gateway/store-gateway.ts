@@ -1,4 +1,5 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
+import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import { INDEX_FILE } from '../blocks/layout.ts';
 import { wrapError } from '../model/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
@@ -9,6 +10,7 @@ import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
 import { BlockChunks } from './block-chunks.ts';
+import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
 import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
 import { ByteCache } from './byte-cache.ts';
@@ -38,6 +40,8 @@ export interface TenantView {
   readonly blocks: readonly BucketBlock[];
   /** Blocks that the same query reads from the local disk, and those they were compacted from (`compaction.sources`). */
   readonly localUlids: ReadonlySet<string>;
+  /** Samples to leave out. */
+  readonly deletions?: readonly DeletionRequest[];
 }
 
 const HEADER_MEMORY_BYTES = 512 * 1024 * 1024;
@@ -73,7 +77,7 @@ export class StoreGateway {
   }
 
   /** A querier over the blocks of `view` that touch mint … maxt (ms, inclusive). Its limits hold for all it is asked together. */
-  querier({ blocks, localUlids }: TenantView, mint: number, maxt: number): Querier {
+  querier({ blocks, localUlids, deletions = [] }: TenantView, mint: number, maxt: number): Querier {
     const budget = new RequestBudget(this.#limits);
     const chosen = chooseBlocks(blocks, mint, maxt, localUlids);
     const slice = sliceSize(chosen.length);
@@ -82,13 +86,18 @@ export class StoreGateway {
       chosen.map((block) =>
         namedQuerier(
           `bucket block ${block.meta.ulid}`,
-          new BlockQuerier((ctx) => this.#open(ctx, block), reads),
+          new BlockQuerier((ctx) => this.#open(ctx, block, deletions), reads),
         ),
       ),
     );
   }
 
-  async #open(ctx: ReadContext, { ref, meta, sizes }: BucketBlock): Promise<OpenBlock> {
+  async #open(
+    ctx: ReadContext,
+    block: BucketBlock,
+    requests: readonly DeletionRequest[],
+  ): Promise<OpenBlock> {
+    const { ref, meta, sizes } = block;
     try {
       const header = await this.#gate.run(ctx.signal, `open block ${meta.ulid}`, () =>
         this.#headers.load(ctx, ref, sizes.get(INDEX_FILE)),
@@ -96,6 +105,7 @@ export class StoreGateway {
       return {
         index: new BlockIndex(ref, header, this.#postings),
         chunks: new BlockChunks(ref, sizes),
+        deletions: BlockDeletions.of(requests, block, header),
       };
     } catch (error) {
       throw wrapError(`open block ${meta.ulid} in the bucket`, error);

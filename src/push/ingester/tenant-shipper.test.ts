@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BlockCatalog } from '../../blocks/block-catalog.ts';
 import { BucketSync } from '../../blocks/bucket-sync.ts';
+import { DeletionRequests } from '../../blocks/deletion-requests.ts';
 import { FailingBucket, NO_FAULTS } from '../../objstore/failing-bucket.ts';
 import { MemoryBucket } from '../../objstore/memory-bucket.ts';
 import { type Clock, SystemClock } from '../../platform/clock.ts';
@@ -62,15 +63,12 @@ async function start() {
   const random = new SeededRandom(1);
   const bucket = new FailingBucket(new MemoryBucket(clock), random, clock);
   const deps = { bucket, clock, random, log: silentLogger, metrics: new Metrics(), disk: new NodeDisk() };
-  const sync = new BucketSync(
-    new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, deps),
-    60_000,
-    clock,
-    silentLogger,
-  );
+  const deletions = new DeletionRequests(deps);
+  const catalog = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, deps);
+  const sync = new BucketSync(60_000, { ...deps, catalog, deletions });
   const shipper = await TenantShipper.start(
     { tenant: 'acme', dir },
-    { ...deps, bucketSync: sync, intervalMs: 60_000 },
+    { ...deps, bucketSync: sync, deletions, intervalMs: 60_000 },
   );
   return { shipper, sync, bucket };
 }

@@ -1,9 +1,11 @@
 import type { BucketSync } from '../../blocks/bucket-sync.ts';
+import type { DeletionRequests } from '../../blocks/deletion-requests.ts';
 import { Shipper, type ShipperDeps } from '../../blocks/shipper.ts';
 import { VeronaError } from '../../model/errors.ts';
 
 export interface TenantShipperDeps extends ShipperDeps {
   readonly bucketSync: BucketSync;
+  readonly deletions: DeletionRequests;
   readonly intervalMs: number;
 }
 

@@ -1,7 +1,15 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BlockCatalog } from '../../blocks/block-catalog.ts';
 import { BucketSync } from '../../blocks/bucket-sync.ts';
+import { DeletionRequests } from '../../blocks/deletion-requests.ts';
+import { decodeChunk } from '../../chunkenc/chunk.ts';
+import { decodeLabels } from '../../encoding/label-bytes.ts';
 import { WasmHeadMemory } from '../../kernel/wasm-head-memory.ts';
+import { Labels } from '../../model/labels.ts';
+import { Matcher } from '../../model/matcher.ts';
+import { CALM } from '../../objstore/acceptance.ts';
+import type { Bucket } from '../../objstore/bucket.ts';
+import { FailingBucket, NO_FAULTS } from '../../objstore/failing-bucket.ts';
 import { MemoryBucket } from '../../objstore/memory-bucket.ts';
 import { SystemClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/log.ts';
@@ -10,18 +18,25 @@ import { Metrics } from '../../platform/metrics.ts';
 import { SeededRandom } from '../../platform/random.ts';
 import { TenantLimits } from '../../tenancy/limits.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
+import { admitAll } from '../../tsdb/head/series-table.ts';
 import { Tenants } from './tenants.ts';
 
-function tenantsOn(disk: MemoryDisk): Tenants {
+function tenantsOn(disk: MemoryDisk, bucket: Bucket = new MemoryBucket(new SystemClock())): Tenants {
+  return systemOn(disk, bucket).tenants;
+}
+
+function systemOn(disk: MemoryDisk, bucket: Bucket) {
   const [clock, log, metrics] = [new SystemClock(), silentLogger, new Metrics()];
-  const bucket = new MemoryBucket(clock);
-  const blocks = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { bucket, clock, log, metrics });
-  return new Tenants(
+  const random = new SeededRandom(1);
+  const deletions = new DeletionRequests({ bucket, clock, random, log, metrics });
+  const catalog = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { bucket, clock, log, metrics });
+  const bucketSync = new BucketSync(60_000, { catalog, deletions, clock, log });
+  const tenants = new Tenants(
     {
       dir: 'tsdb',
       tenantsMax: 2,
       blockRangeMs: 7_200_000,
-      outOfOrderWindowMs: 0,
+      outOfOrderWindowMs: 3_600_000,
       retentionMs: 0,
       retentionBytes: 0,
       wal: {},
@@ -31,13 +46,19 @@ function tenantsOn(disk: MemoryDisk): Tenants {
       clock,
       log,
       metrics,
-      random: new SeededRandom(1),
+      random,
       limits: new TenantLimits(),
       pageCache: new PageCache(1 << 20),
       newMemory: (options) => new WasmHeadMemory(options),
-      shipping: { bucket, bucketSync: new BucketSync(blocks, 60_000, clock, log), intervalMs: 60_000 },
+      shipping: {
+        bucket,
+        deletions,
+        bucketSync,
+        intervalMs: 60_000,
+      },
     },
   );
+  return { tenants, bucketSync };
 }
 
 test('a tenant that could not be opened can be opened when the disk works again', async () => {
@@ -84,4 +105,86 @@ test('when no tenant opens the start fails', async () => {
   await disk.writeFileAtomic('tsdb/a/thanos.shipper.json', new Uint8Array(8));
   disk.faults.fails = (operation, path) => operation === 'read' && path.startsWith('tsdb/a/');
   await expect(tenantsOn(disk).start()).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+describe('deleted series', () => {
+  const START_MS = Math.floor(Date.now() / 7_200_000) * 7_200_000 - 4 * 7_200_000;
+  const matcher = new Matcher('=', 'pod', 'a');
+  const [mint, maxt] = [START_MS, START_MS + 20 * 60_000];
+
+  async function write(tenants: Tenants, from: number, count: number): Promise<void> {
+    const appender = await (await tenants.open('acme')).appender(admitAll);
+    for (const pod of ['a', 'b'])
+      for (let i = from; i < from + count; i++)
+        appender.append(Labels.from({ __name__: 'm', pod }), START_MS + i * 60_000, i);
+    await appender.commit();
+  }
+
+  /** Samples per pod that head and local blocks answer. */
+  async function counts(tenants: Tenants): Promise<Record<string, number>> {
+    const querier = await tenants.find('acme')?.db.querier(0, Number.MAX_SAFE_INTEGER);
+    if (!querier) return {};
+    const request = {
+      matchers: [new Matcher('=', '__name__', 'm')],
+      mint: 0,
+      maxt: Number.MAX_SAFE_INTEGER,
+      sorted: true,
+    };
+    const found: Record<string, number> = {};
+    for await (const batch of querier.select(CALM, request))
+      for (let i = 0; i < batch.seriesCount; i++) {
+        const pod = decodeLabels(batch.labelBytes, batch.labelOffsets[i], batch.labelOffsets[i + 1]).get(
+          'pod',
+        );
+        for (let c = batch.chunkStarts[i]; c < batch.chunkStarts[i + 1]; c++) {
+          const [offset, length] = [batch.chunkDataOffset[c], batch.chunkDataLength[c]];
+          const { timestamps } = decodeChunk(batch.chunkEncoding[c], batch.chunkData, offset, length);
+          found[pod] = (found[pod] ?? 0) + timestamps.length;
+        }
+      }
+    await querier.close();
+    return found;
+  }
+
+  test('are gone from the head at once and stay gone after a restart, and what is sent later stays', async () => {
+    const disk = new MemoryDisk();
+    const bucket = new MemoryBucket(new SystemClock());
+    const tenants = tenantsOn(disk, bucket);
+    await write(tenants, 0, 40);
+    await tenants.deleteSeries(CALM, 'acme', [[matcher]], mint, maxt);
+    expect(await counts(tenants)).toEqual({ a: 19, b: 40 });
+    await write(tenants, 40, 1);
+    await tenants.stop();
+    const { tenants: again, bucketSync } = systemOn(disk, bucket);
+    await bucketSync.refresh('acme');
+    await again.start();
+    await again.applyDeletions(CALM, 'acme');
+    expect(await counts(again)).toEqual({ a: 20, b: 41 });
+    await again.stop();
+  });
+
+  test('are gone from the heads of other processes once they look', async () => {
+    const bucket = new MemoryBucket(new SystemClock());
+    const [one, other] = [systemOn(new MemoryDisk(), bucket), systemOn(new MemoryDisk(), bucket)];
+    await write(other.tenants, 0, 40);
+    await one.tenants.deleteSeries(CALM, 'acme', [[matcher]], mint, maxt);
+    await other.bucketSync.refresh('acme');
+    await other.tenants.applyDeletions(CALM, 'acme');
+    expect(await counts(other.tenants)).toEqual({ a: 19, b: 40 });
+    await Promise.all([one.tenants.stop(), other.tenants.stop()]);
+  });
+
+  test('are an error when the bucket does not take the request, and nothing is deleted then', async () => {
+    const clock = new SystemClock();
+    const bucket = new FailingBucket(new MemoryBucket(clock), new SeededRandom(1), clock);
+    const tenants = tenantsOn(new MemoryDisk(), bucket);
+    await write(tenants, 0, 40);
+    bucket.faults = { ...NO_FAULTS, errors: 1 };
+    await expect(tenants.deleteSeries(CALM, 'acme', [[matcher]], mint, maxt)).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    expect(await counts(tenants)).toEqual({ a: 40, b: 40 });
+    bucket.faults = NO_FAULTS;
+    await tenants.stop();
+  });
 });

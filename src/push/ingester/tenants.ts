@@ -1,5 +1,7 @@
 import type { HeadMemory, HeadMemoryOptions } from '../../kernel/head-memory.ts';
 import { VeronaError, wrapError } from '../../model/errors.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import type { BucketContext } from '../../objstore/bucket.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Disk } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -11,6 +13,7 @@ import type { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { Db } from '../../tsdb/db.ts';
 import type { DbOptions } from '../../tsdb/db-options.ts';
 import type { TenantDb, TenantStorage } from '../tenant-db.ts';
+import { TenantDeletions } from './tenant-deletions.ts';
 import { TenantShipper, type TenantShipperDeps } from './tenant-shipper.ts';
 
 export interface TenantsOptions {
@@ -41,6 +44,8 @@ export interface TenantsDeps {
 export interface Tenant {
   readonly db: Db;
   readonly shipper: TenantShipper | undefined;
+  /** Undefined when there is no bucket. */
+  readonly deletions: TenantDeletions | undefined;
 }
 
 /** The tenants with storage in this process. */
@@ -53,7 +58,7 @@ export class Tenants implements TenantStorage {
   /** Tenants whose data could not be opened at the last try. */
   readonly #broken = new Map<string, Error>();
   readonly #count: Gauge;
-  #closed = false;
+  readonly #stopping = new AbortController();
 
   constructor(options: TenantsOptions, deps: TenantsDeps) {
     this.#options = options;
@@ -104,7 +109,7 @@ export class Tenants implements TenantStorage {
   }
 
   async stop(): Promise<void> {
-    this.#closed = true;
+    this.#stopping.abort();
     await Promise.allSettled(this.#opening.values());
     const results = await Promise.allSettled([...this.#open.values()].map(closeTenant));
     this.#open.clear();
@@ -137,6 +142,48 @@ export class Tenants implements TenantStorage {
     await found.shipper?.shipAll();
   }
 
+  /**
+   * Deletes samples of the series that match any of the sets between mint and maxt (ms, inclusive): in the head, in local
+   * blocks and, by a request in the bucket, in all that was shipped. They are hidden for good when this resolves.
+   */
+  async deleteSeries(
+    ctx: BucketContext,
+    tenant: string,
+    matcherSets: readonly (readonly Matcher[])[],
+    mint: number,
+    maxt: number,
+  ): Promise<void> {
+    const found = await this.#find(tenant);
+    const { shipping } = this.#deps;
+    if (shipping) {
+      await shipping.deletions.add(ctx, tenant, { matcherSets, mint, maxt: this.#notYet(tenant, maxt) });
+      await found?.deletions?.apply(ctx);
+    } else for (const set of matcherSets) await found?.db.deleteSeries(set, mint, maxt);
+  }
+
+  /** Follows deletion requests that other processes took, or that this one could not follow before. */
+  async applyDeletions(ctx: BucketContext, tenant: string): Promise<void> {
+    await this.#open.get(tenant)?.deletions?.apply(ctx);
+  }
+
+  /** Deletions reach no further than samples can be by now, so that later ones are not meant. */
+  #notYet(tenant: string, maxt: number): number {
+    const { creationGracePeriod } = this.#deps.limits.of(tenant);
+    return creationGracePeriod > 0 ? Math.min(maxt, this.#deps.clock.now() + creationGracePeriod) : maxt;
+  }
+
+  async #find(tenant: string): Promise<Tenant | undefined> {
+    return this.#open.get(tenant) ?? (await this.#opening.get(tenant)?.catch(() => undefined));
+  }
+
+  /** Nobody waits: the next round of the bucket's listing tries again. */
+  #followDeletions(tenant: string, { deletions }: Tenant): void {
+    deletions?.apply({ signal: this.#stopping.signal }).catch((error: unknown) => {
+      if (!this.#stopping.signal.aborted)
+        this.#deps.log.warn('deletions were not followed yet', { tenant, error: String(error) });
+    });
+  }
+
   async #openTenant(tenant: string): Promise<Tenant> {
     const open = this.#open.get(tenant);
     if (open) return open;
@@ -149,7 +196,7 @@ export class Tenants implements TenantStorage {
   }
 
   async #make(tenant: string): Promise<Tenant> {
-    if (this.#closed) throw new VeronaError('unavailable', 'the server is stopping');
+    if (this.#stopping.signal.aborted) throw new VeronaError('unavailable', 'the server is stopping');
     const { tenantsMax } = this.#options;
     if (this.#open.size + this.#opening.size >= tenantsMax)
       throw new VeronaError(
@@ -160,6 +207,7 @@ export class Tenants implements TenantStorage {
     const log = this.#deps.log.child({ tenant });
     const { shipping } = this.#deps;
     let shipper: TenantShipper | undefined;
+    let deletions: TenantDeletions | undefined;
     const db = await Db.open({
       ...this.#deps,
       log,
@@ -172,13 +220,17 @@ export class Tenants implements TenantStorage {
       },
     });
     try {
-      if (shipping) shipper = await TenantShipper.start({ tenant, dir }, { ...this.#deps, ...shipping, log });
+      if (shipping) {
+        deletions = await TenantDeletions.open({ tenant, dir }, db, { ...this.#deps, ...shipping, log });
+        shipper = await TenantShipper.start({ tenant, dir }, { ...this.#deps, ...shipping, log });
+      }
     } catch (error) {
       // Its lock would keep everybody out, the next attempt here included.
       await db.close();
       throw wrapError(`open ${dir}`, error, 'unavailable');
     }
-    const made = { db, shipper };
+    const made = { db, shipper, deletions };
+    this.#followDeletions(tenant, made);
     this.#open.set(tenant, made);
     this.#broken.delete(tenant);
     this.#count.set(this.#open.size);

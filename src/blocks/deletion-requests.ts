@@ -1,0 +1,184 @@
+import { VeronaError } from '../model/errors.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Gauge, Metrics } from '../platform/metrics.ts';
+import type { Random } from '../platform/random.ts';
+import { newUlid } from '../tsdb/block/ulid.ts';
+import type { BucketBlock } from './block-catalog.ts';
+import {
+  DELETION_SIZE_BYTES_MAX,
+  DELETIONS_FOLDER,
+  type DeletionRequest,
+  deletionId,
+  deletionKey,
+  encodeDeletionRequest,
+  needsDeletion,
+  parseDeletionRequest,
+} from './deletion-request.ts';
+
+export interface DeletionRequestsDeps {
+  readonly bucket: Bucket;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What was read, and the object it was read from; -1 when this process wrote it. */
+interface Known {
+  readonly request: DeletionRequest;
+  readonly modifiedMs: number;
+}
+
+/** A request is read anew for this long: it may be settled again within the same second, at the same length. */
+const SETTLING_MS = 10 * 60_000;
+
+/** Requests of one tenant that are waiting; a further one is refused until the compactor has worked some off. */
+const REQUESTS_MAX = 1000;
+
+/**
+ * The deletion requests of all tenants, as the bucket has them. A request holds from the moment it is stored: readers
+ * leave out what it names until the compactor has rewritten every block that holds it.
+ */
+export class DeletionRequests {
+  readonly #deps: DeletionRequestsDeps;
+  readonly #gauge: Gauge<'tenant'>;
+  readonly #tenants = new Map<string, ReadonlyMap<string, Known>>();
+  readonly #unreadable = new Set<string>();
+  readonly #unreadableCount: Gauge;
+
+  constructor(deps: DeletionRequestsDeps) {
+    this.#deps = deps;
+    this.#gauge = deps.metrics.gauge(
+      'verona_deletion_requests',
+      'Deletions of series that blocks in the bucket are still to be rewritten for.',
+      ['tenant'],
+    );
+    this.#unreadableCount = deps.metrics.gauge(
+      'verona_deletion_requests_unreadable',
+      'Files in folders of deletion requests that do not decode.',
+    );
+  }
+
+  /** Those known, oldest first. */
+  of(tenant: string): readonly DeletionRequest[] {
+    return [...(this.#tenants.get(tenant)?.values() ?? [])].map(({ request }) => request);
+  }
+
+  /** Looks again: one listing, and each new request is read once. A known one is forgotten only when it is surely gone. */
+  async refresh(ctx: BucketContext, tenant: string): Promise<readonly DeletionRequest[]> {
+    const listed = await this.#list(ctx, tenant);
+    const ids = new Set([...listed.keys(), ...(this.#tenants.get(tenant)?.keys() ?? [])]);
+    const found = new Map<string, Known>();
+    for (const id of [...ids].sort()) {
+      const modifiedMs = listed.get(id) ?? 0;
+      const known = this.#tenants.get(tenant)?.get(id);
+      const isSame = known?.modifiedMs === modifiedMs && this.#deps.clock.now() - modifiedMs > SETTLING_MS;
+      const request = isSame ? known.request : await this.#read(ctx, tenant, id);
+      if (request) found.set(id, { request, modifiedMs });
+    }
+    // One that was added meanwhile is not lost.
+    for (const [id, known] of this.#tenants.get(tenant) ?? []) if (!ids.has(id)) found.set(id, known);
+    this.#set(tenant, found);
+    this.#unreadableCount.set(this.#unreadable.size);
+    return this.of(tenant);
+  }
+
+  /** Stores a request. When this resolves it holds, also after a crash. Throws `limit` when too many are waiting. */
+  async add(
+    ctx: BucketContext,
+    tenant: string,
+    wish: {
+      readonly matcherSets: readonly (readonly Matcher[])[];
+      readonly mint: number;
+      readonly maxt: number;
+    },
+  ): Promise<DeletionRequest> {
+    const { bucket, clock, random, log } = this.#deps;
+    const waiting = this.#tenants.get(tenant)?.size ?? 0;
+    if (waiting >= REQUESTS_MAX)
+      throw new VeronaError(
+        'limit',
+        `delete series: ${waiting} deletions of tenant ${tenant} are waiting already`,
+      );
+    const request: DeletionRequest = {
+      id: newUlid(clock, random),
+      timeMs: clock.now(),
+      mint: wish.mint,
+      maxt: wish.maxt,
+      matcherSets: wish.matcherSets.map((set) => set.map(({ name, type, value }) => ({ name, type, value }))),
+    };
+    await bucket.upload(ctx, deletionKey(tenant, request.id), encodeDeletionRequest(request));
+    this.#keep(tenant, request);
+    log.info('series are deleted', { tenant, request: request.id, selectors: request.matcherSets.length });
+    return request;
+  }
+
+  /** Notes that a head had left the samples out only by now: blocks cut until now may hold them. */
+  async settle(ctx: BucketContext, tenant: string, request: DeletionRequest): Promise<void> {
+    const settled = { ...request, timeMs: Math.max(request.timeMs, this.#deps.clock.now()) };
+    await this.#deps.bucket.upload(ctx, deletionKey(tenant, request.id), encodeDeletionRequest(settled));
+    this.#keep(tenant, settled);
+  }
+
+  /** Forgets a request for good. Only for the compactor, once `removableDeletions` names it. */
+  async remove(ctx: BucketContext, tenant: string, id: string): Promise<void> {
+    await this.#deps.bucket.delete(ctx, deletionKey(tenant, id));
+    this.#set(tenant, new Map([...(this.#tenants.get(tenant) ?? [])].filter(([other]) => other !== id)));
+  }
+
+  /** When each listed request was stored, by id. */
+  async #list(ctx: BucketContext, tenant: string): Promise<Map<string, number>> {
+    const prefix = `${tenant}/${DELETIONS_FOLDER}/`;
+    const listed = new Map<string, number>();
+    for await (const entry of this.#deps.bucket.list(ctx, prefix)) {
+      const id = entry.kind === 'object' ? deletionId(entry.key.slice(prefix.length)) : undefined;
+      if (id && entry.kind === 'object') listed.set(id, entry.modifiedMs);
+    }
+    return listed;
+  }
+
+  /** A file that never decoded is an upload that broke off: nobody was told that it holds. */
+  async #read(ctx: BucketContext, tenant: string, id: string): Promise<DeletionRequest | undefined> {
+    const key = deletionKey(tenant, id);
+    this.#unreadable.delete(key);
+    try {
+      return parseDeletionRequest(await this.#deps.bucket.get(ctx, key, DELETION_SIZE_BYTES_MAX), key, id);
+    } catch (error) {
+      if (!(error instanceof VeronaError)) throw error;
+      if (error.code === 'not_found') return undefined;
+      if (error.code !== 'corrupt' && error.code !== 'too_large') throw error;
+      this.#unreadable.add(key);
+      this.#deps.log.warn('a deletion request cannot be read', { key, error: error.message });
+      return this.#tenants.get(tenant)?.get(id)?.request;
+    }
+  }
+
+  #keep(tenant: string, request: DeletionRequest): void {
+    this.#set(tenant, new Map(this.#tenants.get(tenant)).set(request.id, { request, modifiedMs: -1 }));
+  }
+
+  #set(tenant: string, requests: ReadonlyMap<string, Known>): void {
+    if (requests.size > 0) this.#tenants.set(tenant, requests);
+    else this.#tenants.delete(tenant);
+    this.#gauge.set({ tenant }, requests.size);
+  }
+}
+
+/**
+ * Requests that no block needs any more and that are older than `minAgeMs`, within which blocks cut before them have
+ * reached the bucket. `whole` are all blocks of the tenant, also those marked for deletion.
+ */
+export function removableDeletions(
+  requests: readonly DeletionRequest[],
+  whole: readonly BucketBlock[],
+  nowMs: number,
+  minAgeMs: number,
+): readonly DeletionRequest[] {
+  return requests.filter(
+    (request) =>
+      nowMs - request.timeMs >= minAgeMs && !whole.some(({ meta }) => needsDeletion(meta, request)),
+  );
+}

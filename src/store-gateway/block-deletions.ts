@@ -1,0 +1,72 @@
+import type { BucketBlock } from '../blocks/block-catalog.ts';
+import { compileMatchers, type DeletionRequest, needsDeletion } from '../blocks/deletion-request.ts';
+import type { Matcher } from '../model/matcher.ts';
+import { addInterval, type Interval } from '../tsdb/block/tombstones.ts';
+import type { IndexHeader } from './index-header.ts';
+import type { SeriesEntry } from './series-entry.ts';
+
+interface Deletion {
+  readonly matcherSets: readonly (readonly Matcher[])[];
+  readonly interval: Interval;
+}
+
+/** What the deletion requests of a tenant leave out of one block. */
+export class BlockDeletions {
+  readonly #header: IndexHeader;
+  readonly #deletions: readonly Deletion[];
+
+  private constructor(header: IndexHeader, deletions: readonly Deletion[]) {
+    this.#header = header;
+    this.#deletions = deletions;
+  }
+
+  /** Undefined when no request concerns the block. */
+  static of(
+    requests: readonly DeletionRequest[],
+    { meta }: BucketBlock,
+    header: IndexHeader,
+  ): BlockDeletions | undefined {
+    const deletions = requests
+      .filter((request) => needsDeletion(meta, request))
+      .map((request) => ({
+        interval: { mint: request.mint, maxt: request.maxt },
+        matcherSets: compileMatchers(request).filter((set) => mayMatch(set, header)),
+      }))
+      .filter(({ matcherSets }) => matcherSets.length > 0);
+    return deletions.length > 0 ? new BlockDeletions(header, deletions) : undefined;
+  }
+
+  /** The series with what is left of them: without chunks that are deleted whole, and with the intervals that cut others. */
+  apply(entry: SeriesEntry): SeriesEntry {
+    const deleted = this.#intervals(entry);
+    if (deleted.length === 0) return entry;
+    const isGone = (mint: number, maxt: number) =>
+      deleted.some((gap) => gap.mint <= mint && gap.maxt >= maxt);
+    return { ...entry, chunks: entry.chunks.filter(({ mint, maxt }) => !isGone(mint, maxt)), deleted };
+  }
+
+  /** Ascending, apart from each other. */
+  #intervals(entry: SeriesEntry): readonly Interval[] {
+    let intervals: readonly Interval[] = [];
+    for (const { matcherSets, interval } of this.#deletions)
+      if (
+        matcherSets.some((set) => set.every((matcher) => matcher.matches(this.#value(entry, matcher.name))))
+      )
+        intervals = addInterval(intervals, interval);
+    return intervals;
+  }
+
+  /** Empty for an absent label. */
+  #value({ labelSymbols }: SeriesEntry, name: string): string {
+    for (let i = 0; i < labelSymbols.length; i += 2)
+      if (this.#header.symbol(labelSymbols[i]) === name) return this.#header.symbol(labelSymbols[i + 1]);
+    return '';
+  }
+}
+
+/** A set that asks for a value which no series of the block has selects nothing in it. */
+function mayMatch(set: readonly Matcher[], header: IndexHeader): boolean {
+  return set.every(
+    ({ type, name, value }) => type !== '=' || value === '' || header.postings(name, value) !== undefined,
+  );
+}
