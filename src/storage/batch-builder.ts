@@ -66,6 +66,19 @@ export class BatchBuilder {
     this.#data.push(payload);
   }
 
+  /** Chunk `c` of another batch, as `addChunk`. */
+  addChunkOf(batch: SeriesBatch, c: number): void {
+    const { startTimes } = batch;
+    const offset = batch.chunkDataOffset[c];
+    this.addChunk(
+      batch.chunkMint[c],
+      batch.chunkMaxt[c],
+      batch.chunkEncoding[c],
+      batch.chunkData.subarray(offset, offset + batch.chunkDataLength[c]),
+      startTimes?.values.subarray(startTimes.offsets[c], startTimes.offsets[c + 1]),
+    );
+  }
+
   /** The batch so far, in memory of its own; at least one series. The builder is empty afterwards. */
   take(): SeriesBatch {
     assert(!this.isEmpty, 'a batch holds at least one series');
