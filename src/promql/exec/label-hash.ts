@@ -1,5 +1,5 @@
+import { xxhash64 } from '../../encoding/xxhash64.ts';
 import type { Labels } from '../../model/labels.ts';
-import { xxhash64 } from '../functions/xxhash64.ts';
 
 const encoder = new TextEncoder();
 

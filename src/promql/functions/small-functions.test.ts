@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { xxhash64 } from '../../encoding/xxhash64.ts';
 import { classicFraction, classicQuantile, coalesce, makeMonotonic } from './classic-histogram.ts';
 import { DATES } from './dates.ts';
 import { KahanSum } from './kahan.ts';
@@ -7,7 +8,6 @@ import { compareNatural } from './natural-order.ts';
 import { average } from './over-time.ts';
 import { parseFloatText } from './parse-float.ts';
 import { quantileOf } from './quantile.ts';
-import { xxhash64 } from './xxhash64.ts';
 
 test.each([
   ['', 0xef46db3751d8e999n],

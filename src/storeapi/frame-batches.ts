@@ -1,0 +1,111 @@
+import { ChunkEncoding } from '../chunkenc/encoding.ts';
+import { WireReader } from '../encoding/protobuf.ts';
+import { VeronaError, wrapError } from '../model/errors.ts';
+import { readSeriesFrame, type StoreAggrChunk, type StoreSeries } from '../proto/store-series.ts';
+import { BatchBuilder } from '../storage/batch-builder.ts';
+import { compareLabelBytes } from '../storage/compare-label-bytes.ts';
+import type { SeriesBatch } from '../storage/series-batch.ts';
+import { canonicalLabels } from './received-labels.ts';
+
+export interface FrameBatchOptions {
+  /** Named in errors. */
+  readonly endpoint: string;
+  /** Told each warning of the peer. */
+  readonly warn: (warning: string) => void;
+  readonly seriesMax: number;
+  readonly bytesMax: number;
+}
+
+/**
+ * The frames of a Series answer as batches. Frames of the same series become one series; its chunks are ordered here, and
+ * equal ones dropped. Throws `corrupt` for frames that do not decode or come out of order, `limit` for too much of them.
+ */
+export async function* frameBatches(
+  frames: AsyncIterable<Uint8Array>,
+  options: FrameBatchOptions,
+): AsyncGenerator<SeriesBatch> {
+  const builder = new BatchBuilder();
+  let open: OpenSeries | undefined;
+  let bytes = 0;
+  let series = 0;
+  for await (const frame of frames) {
+    bytes += frame.length;
+    if (bytes > options.bytesMax)
+      throw new VeronaError(
+        'limit',
+        `${options.endpoint}: an answer has more than ${options.bytesMax} bytes`,
+      );
+    for (const next of readFrame(frame, options)) {
+      const labelBytes = checkedLabels(next, options);
+      const order = open ? compareLabelBytes(open.labelBytes, labelBytes) : -1;
+      if (order > 0)
+        throw new VeronaError(
+          'corrupt',
+          `${options.endpoint}: series do not come in the order of their labels`,
+        );
+      if (order < 0) {
+        if (open) finish(builder, open);
+        if (builder.isFull) yield builder.take();
+        if (++series > options.seriesMax)
+          throw new VeronaError(
+            'limit',
+            `${options.endpoint}: an answer has more than ${options.seriesMax} series`,
+          );
+        open = { labelBytes, chunks: [] };
+      }
+      for (const chunk of next.chunks) open!.chunks.push(chunk);
+    }
+  }
+  if (open) finish(builder, open);
+  if (!builder.isEmpty) yield builder.take();
+}
+
+interface OpenSeries {
+  readonly labelBytes: Uint8Array;
+  readonly chunks: StoreAggrChunk[];
+}
+
+function readFrame(frame: Uint8Array, { endpoint, warn }: FrameBatchOptions): readonly StoreSeries[] {
+  try {
+    const read = readSeriesFrame(new WireReader(frame));
+    if (read.kind === 'series') return read.series;
+    if (read.kind === 'warning') warn(read.warning);
+    return [];
+  } catch (error) {
+    throw wrapError(`${endpoint}: a frame does not decode`, error, 'corrupt');
+  }
+}
+
+function checkedLabels({ labelBytes }: StoreSeries, { endpoint }: FrameBatchOptions): Uint8Array {
+  try {
+    return canonicalLabels(labelBytes);
+  } catch (error) {
+    throw wrapError(`${endpoint}: labels of a series`, error, 'corrupt');
+  }
+}
+
+function finish(builder: BatchBuilder, { labelBytes, chunks }: OpenSeries): void {
+  builder.addSeries(labelBytes);
+  if (!isOrdered(chunks)) chunks.sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
+  for (const [i, chunk] of chunks.entries())
+    if (i === 0 || !isSame(chunk, chunks[i - 1])) addChunk(builder, chunk);
+}
+
+function addChunk(builder: BatchBuilder, { mint, maxt, raw }: StoreAggrChunk): void {
+  if (!raw) return;
+  const encoding = raw.type + 1;
+  if (encoding > ChunkEncoding.floatHistogram)
+    throw new VeronaError('corrupt', `chunk encoding ${raw.type} is not one of the StoreAPI`);
+  builder.addChunk(mint, maxt, encoding, raw.data);
+}
+
+function isOrdered(chunks: readonly StoreAggrChunk[]): boolean {
+  for (let i = 1; i < chunks.length; i++)
+    if (chunks[i - 1].mint > chunks[i].mint || chunks[i - 1].mint === chunks[i].mint) return false;
+  return true;
+}
+
+function isSame(a: StoreAggrChunk, b: StoreAggrChunk): boolean {
+  if (a.mint !== b.mint || a.maxt !== b.maxt || a.raw?.type !== b.raw?.type || !a.raw || !b.raw) return false;
+  return a.raw.data.length === b.raw.data.length && a.raw.data.every((byte, i) => byte === b.raw!.data[i]);
+}

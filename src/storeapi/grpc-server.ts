@@ -1,0 +1,294 @@
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { VeronaError } from '../model/errors.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
+import { toGrpcError } from './grpc-status.ts';
+import type {
+  WireInfoResponse,
+  WireLabelNamesRequest,
+  WireLabelValuesRequest,
+  WireSeriesRequest,
+} from './messages.ts';
+import type { Services } from './service-definitions.ts';
+import type { StoreServer } from './store-server.ts';
+import { readLabelsRequest, readSeriesRequest, writeLabelSet } from './wire-requests.ts';
+
+export interface GrpcServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsServerOptions | undefined;
+  /** Accepted as `authorization: Bearer …`; none lets everybody in. Compared in constant time by `authorize`. */
+  readonly authorize: (authorization: string | undefined) => boolean;
+  /** Names the tenant of a call by its metadata (lower-case keys), or throws `bad_data`. */
+  readonly tenantOf: (metadata: Readonly<Record<string, string | undefined>>) => string;
+  readonly isReady: () => boolean;
+  readonly messageBytesMax: number;
+  readonly streamsMax: number;
+}
+
+/** PEM texts. With `clientCa` only clients that show a certificate of it are let in. */
+export interface TlsServerOptions {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string | undefined;
+}
+
+/** Further services, each a stream of messages as `messages.ts` has them, by service and method. */
+export interface StreamingService {
+  readonly service: 'rules' | 'targets' | 'metadata' | 'exemplars' | 'status' | 'query';
+  readonly methods: Readonly<Record<string, StreamingMethod>>;
+}
+
+export type StreamingMethod = (tenant: string, request: never, signal: AbortSignal) => AsyncIterable<object>;
+
+const DURATION_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const NAMES: Readonly<Record<StreamingService['service'], keyof WireInfoResponse>> = {
+  rules: 'rules',
+  targets: 'targets',
+  metadata: 'metric_metadata',
+  exemplars: 'exemplars',
+  status: 'status',
+  query: 'query',
+};
+
+interface Call {
+  readonly metadata: Metadata;
+  readonly request: unknown;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+/** The gRPC listener: Store, Info and whatever else is given, health and reflection; tenant and credentials at the edge. */
+export class GrpcServer {
+  readonly #options: GrpcServerOptions;
+  readonly #server: Server;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #seconds: Histogram<'method' | 'code'>;
+  readonly #sent: Counter<'method'>;
+  readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+
+  constructor(
+    options: GrpcServerOptions,
+    services: Services,
+    store: StoreServer,
+    further: readonly StreamingService[],
+    clock: Clock,
+    log: Logger,
+    metrics: Metrics,
+  ) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#seconds = metrics.histogram(
+      'verona_grpc_request_duration_seconds',
+      'Time from the call to its end.',
+      DURATION_BUCKETS,
+      ['method', 'code'],
+    );
+    this.#sent = metrics.counter('verona_grpc_sent_bytes_total', 'Bytes of series sent.', ['method']);
+    this.#server = new Server({
+      'grpc.max_receive_message_length': options.messageBytesMax,
+      'grpc.max_send_message_length': -1,
+      'grpc.max_concurrent_streams': options.streamsMax,
+      'grpc.keepalive_time_ms': 60_000,
+    });
+    this.#server.addService(services.store, this.#storeService(store));
+    this.#server.addService(services.info, this.#infoService(store, further));
+    for (const { service, methods } of further)
+      this.#server.addService(services[service], this.#streamingService(service, methods));
+    this.#health.addToServer(this.#server);
+    new ReflectionService(services.definitions).addToServer(this.#server);
+  }
+
+  /** Resolves with the port in use. Rejects when it is taken. */
+  listen(): Promise<number> {
+    const { host, port } = this.#options;
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, this.#credentials(), (error, bound) => {
+        if (error)
+          reject(new VeronaError('unavailable', `gRPC cannot listen on ${address}: ${error.message}`));
+        else resolve(bound);
+      });
+    });
+  }
+
+  /** What health checks are told. */
+  setServing(serving: boolean): void {
+    this.#health.setStatus('', serving ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  /** Takes no new calls and resolves when those under way ended, or after `timeoutMs` cuts them. */
+  async close(timeoutMs: number): Promise<void> {
+    this.setServing(false);
+    const ended = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const stopTimer = this.#clock.after(timeoutMs, () => this.#server.forceShutdown());
+    await ended;
+    stopTimer();
+  }
+
+  #credentials(): ServerCredentials {
+    const { tls } = this.#options;
+    if (!tls) return ServerCredentials.createInsecure();
+    return ServerCredentials.createSsl(
+      tls.clientCa === undefined ? null : Buffer.from(tls.clientCa),
+      [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }],
+      tls.clientCa !== undefined,
+    );
+  }
+
+  #storeService(store: StoreServer): UntypedServiceImplementation {
+    return {
+      Series: this.#streaming('Series', (tenant, request, signal) =>
+        store.series(tenant, readSeriesRequest(request as WireSeriesRequest), signal),
+      ),
+      LabelNames: this.#unary('LabelNames', async (tenant, request, signal) => {
+        const asked = readLabelsRequest(request as WireLabelNamesRequest);
+        const { values, warnings } = await store.labelNames(tenant, asked, signal);
+        return { names: values, warnings };
+      }),
+      LabelValues: this.#unary('LabelValues', (tenant, request, signal) => {
+        const wire = request as WireLabelValuesRequest;
+        return store.labelValues(tenant, wire.label, readLabelsRequest(wire), signal);
+      }),
+    };
+  }
+
+  #infoService(store: StoreServer, further: readonly StreamingService[]): UntypedServiceImplementation {
+    return {
+      Info: this.#unary('Info', async (tenant) => {
+        const { component, labelSets, mint, maxt } = await store.info(tenant);
+        const served = Object.fromEntries(
+          further.map(({ service }) => [
+            NAMES[service],
+            service === 'exemplars' ? { min_time: mint, max_time: maxt } : {},
+          ]),
+        );
+        return {
+          label_sets: labelSets.map(writeLabelSet),
+          ComponentType: component,
+          store: {
+            min_time: mint,
+            max_time: maxt,
+            supports_sharding: true,
+            supports_without_replica_labels: true,
+            tsdb_infos: labelSets.map((labels) => ({
+              labels: writeLabelSet(labels),
+              min_time: mint,
+              max_time: maxt,
+            })),
+          },
+          ...served,
+        };
+      }),
+    };
+  }
+
+  #streamingService(
+    service: string,
+    methods: Readonly<Record<string, StreamingMethod>>,
+  ): UntypedServiceImplementation {
+    return Object.fromEntries(
+      Object.entries(methods).map(([method, handle]) => [
+        method,
+        this.#streaming(`${service}.${method}`, (tenant, request, signal) =>
+          handle(tenant, request as never, signal),
+        ),
+      ]),
+    );
+  }
+
+  #unary(method: string, handle: (tenant: string, request: unknown, signal: AbortSignal) => Promise<object>) {
+    return (call: ServerUnaryCall<unknown, object>, callback: sendUnaryData<object>) => {
+      const end = this.#begin(method);
+      this.#admitted(call, (tenant, signal) => handle(tenant, call.request, signal)).then(
+        (response) => {
+          end('OK');
+          callback(null, response);
+        },
+        (error: unknown) => callback(this.#failure(method, error, end)),
+      );
+    };
+  }
+
+  #streaming(
+    method: string,
+    handle: (tenant: string, request: unknown, signal: AbortSignal) => AsyncIterable<unknown>,
+  ) {
+    return (call: ServerWritableStream<unknown, unknown>) => {
+      const end = this.#begin(method);
+      this.#admitted(call, async (tenant, signal) => {
+        for await (const message of handle(tenant, call.request, signal)) {
+          if (message instanceof Uint8Array) this.#sent.inc({ method }, message.length);
+          if (!call.write(message)) await drained(call, signal);
+          if (signal.aborted) return;
+        }
+      }).then(
+        () => {
+          end('OK');
+          call.end();
+        },
+        (error: unknown) => call.emit('error', this.#failure(method, error, end)),
+      );
+    };
+  }
+
+  async #admitted<T>(call: Call, run: (tenant: string, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { authorize, tenantOf, isReady } = this.#options;
+    const metadata = plainMetadata(call.metadata);
+    if (!authorize(metadata.authorization))
+      throw new VeronaError('unavailable', 'credentials are missing or wrong');
+    if (!isReady()) throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
+    const gone = new AbortController();
+    call.on('cancelled', () => gone.abort(new VeronaError('canceled', 'the client canceled the call')));
+    return run(tenantOf(metadata), gone.signal);
+  }
+
+  #begin(method: string): (code: string) => void {
+    const stop = this.#seconds.startTimer({ method });
+    return (code) => void stop({ code });
+  }
+
+  #failure(method: string, error: unknown, end: (code: string) => void) {
+    const code = error instanceof VeronaError ? error.code : 'internal';
+    end(code);
+    if (code === 'internal')
+      this.#log.error('a gRPC call failed', { method, error: error instanceof Error ? error.stack : error });
+    return { ...toGrpcError(error), metadata: new Metadata() };
+  }
+}
+
+function plainMetadata(metadata: Metadata): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(metadata.getMap()).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value : undefined,
+    ]),
+  );
+}
+
+function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off('drain', done);
+      call.off('close', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    if (signal.aborted) return resolve();
+    call.on('drain', done);
+    call.on('close', done);
+    signal.addEventListener('abort', done);
+  });
+}
