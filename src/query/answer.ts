@@ -11,7 +11,8 @@ import { answerFederate } from './federate-answer.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { answerLabels } from './label-answers.ts';
 import { answerRemoteRead } from './remote-read-answer.ts';
-import type { Answer } from './thread-protocol.ts';
+import { answerStore } from './store-answer.ts';
+import type { ThreadAnswer } from './thread-protocol.ts';
 
 /** Answers read requests over any source; one per thread. */
 export class Answerer {
@@ -33,7 +34,7 @@ export class Answerer {
     queryable: Queryable,
     signal: AbortSignal,
     waitedMs = 0,
-  ): Promise<Answer> {
+  ): Promise<ThreadAnswer> {
     switch (job.kind) {
       case 'instant':
       case 'range':
@@ -53,6 +54,10 @@ export class Answerer {
         return answerFederate(job, queryable, this.#decoder(), this.#lookbackDeltaMs, signal);
       case 'remoteRead':
         return answerRemoteRead(job.body, queryable, this.#decoder(), signal);
+      case 'storeSeries':
+      case 'storeLabelNames':
+      case 'storeLabelValues':
+        return answerStore(job, queryable, signal);
       default:
         return assertNever(job);
     }

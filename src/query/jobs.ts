@@ -1,4 +1,5 @@
 import type { MatchType } from '../model/matcher.ts';
+import type { WireLabelNamesRequest, WireSeriesRequest } from '../storeapi/messages.ts';
 
 /** A matcher as plain data, to travel between threads. */
 export interface PlainMatcher {
@@ -16,6 +17,11 @@ interface QueryOptions {
   readonly stats: 'none' | 'some' | 'all';
   /** Whether to tell what each operator did. */
   readonly analyze: boolean;
+}
+
+interface StoreOptions {
+  /** External labels that every series gets: name, value, name, value … sorted. */
+  readonly external: readonly string[];
 }
 
 interface LabelOptions {
@@ -59,4 +65,11 @@ export type QueryJob =
       readonly matcherSets: readonly (readonly PlainMatcher[])[];
       readonly timeMs: number;
     }
-  | { readonly kind: 'remoteRead'; readonly body: Uint8Array };
+  | { readonly kind: 'remoteRead'; readonly body: Uint8Array }
+  | ({ readonly kind: 'storeSeries'; readonly request: WireSeriesRequest } & StoreOptions)
+  | ({ readonly kind: 'storeLabelNames'; readonly request: WireLabelNamesRequest } & StoreOptions)
+  | ({
+      readonly kind: 'storeLabelValues';
+      readonly name: string;
+      readonly request: WireLabelNamesRequest;
+    } & StoreOptions);

@@ -12,13 +12,12 @@ import {
 import type { TimeSeries } from '../proto/time-series.ts';
 import type { Queryable } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
-import type { Answer } from './thread-protocol.ts';
+import type { ThreadAnswer } from './thread-protocol.ts';
 
 const REQUEST_BYTES_MAX = 32 * 1024 * 1024;
 /** Prometheus' defaults: `--storage.remote.read-sample-limit`, `--storage.remote.read-max-bytes-in-frame`. */
 const SAMPLES_MAX = 50_000_000;
 const FRAME_BYTES = 1024 * 1024;
-const ANSWER_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** Remote read: streamed chunks when the client takes them, samples otherwise. */
 export async function answerRemoteRead(
@@ -26,31 +25,33 @@ export async function answerRemoteRead(
   queryable: Queryable,
   decoder: BatchDecoder,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<ThreadAnswer> {
   const request = readReadRequest(snappyDecompress(body, REQUEST_BYTES_MAX));
   if (request.acceptedResponses[0] === 'streamed_chunks')
     return streamedChunks(request.queries, queryable, signal);
   return samples(request.queries, queryable, decoder, signal);
 }
 
-async function streamedChunks(
+function streamedChunks(
   queries: readonly ReadQuery[],
   queryable: Queryable,
   signal: AbortSignal,
-): Promise<Answer> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  const flush = (series: readonly ChunkedSeries[], queryIndex: number) => {
-    if (series.length === 0) return;
-    const frame = encodeFrame({ series, queryIndex });
-    bytes += frame.length;
-    if (bytes > ANSWER_BYTES_MAX)
-      throw new VeronaError(
-        'limit',
-        `remote read: the answer has more than ${ANSWER_BYTES_MAX} bytes; ask for less time or fewer series`,
-      );
-    parts.push(frame);
+): ThreadAnswer {
+  const type = 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse';
+  return {
+    status: 200,
+    headers: { 'content-type': type },
+    parts: [],
+    stream: readFrames(queries, queryable, signal),
   };
+}
+
+/** Frames of about `FRAME_BYTES`, query after query. */
+async function* readFrames(
+  queries: readonly ReadQuery[],
+  queryable: Queryable,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   for (const [queryIndex, query] of queries.entries()) {
     let waiting: ChunkedSeries[] = [];
     let waitingBytes = 0;
@@ -60,14 +61,12 @@ async function streamedChunks(
         waiting.push(series);
         waitingBytes += series.chunks.reduce((sum, chunk) => sum + chunk.data.length, 0);
         if (waitingBytes < FRAME_BYTES) continue;
-        flush(waiting, queryIndex);
+        yield encodeFrame({ series: waiting, queryIndex });
         waiting = [];
         waitingBytes = 0;
       }
-    flush(waiting, queryIndex);
+    if (waiting.length > 0) yield encodeFrame({ series: waiting, queryIndex });
   }
-  const type = 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse';
-  return { status: 200, headers: { 'content-type': type }, parts };
 }
 
 function chunkedSeries(batch: SeriesBatch, i: number): ChunkedSeries {
@@ -91,7 +90,7 @@ async function samples(
   queryable: Queryable,
   decoder: BatchDecoder,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<ThreadAnswer> {
   const results: TimeSeries[][] = [];
   let count = 0;
   for (const query of queries) {

@@ -5,7 +5,7 @@ import { limitQueryable } from '../storage/limited-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { SharedSignal } from './shared-signal.ts';
-import type { Answer, FromThread, PlainError, ToThread } from './thread-protocol.ts';
+import type { Answer, FromThread, PlainError, ThreadAnswer, ToThread } from './thread-protocol.ts';
 
 /** Asks the main thread something about the view of a running query. */
 export type Ask = (request: unknown) => Promise<unknown>;
@@ -19,7 +19,7 @@ export interface ThreadHostOptions {
     queryable: Queryable,
     signal: AbortSignal,
     waitedMs: number,
-  ) => Promise<Answer>;
+  ) => Promise<ThreadAnswer>;
   readonly clock: Clock;
 }
 
@@ -28,6 +28,7 @@ export class ThreadHost {
   readonly #port: Port;
   readonly #options: ThreadHostOptions;
   readonly #signals = new Map<number, SharedSignal>();
+  readonly #windows = new Map<number, SendWindow>();
   readonly #calls = new Map<number, { resolve: (reply: unknown) => void; reject: (error: Error) => void }>();
   #nextCall = 1;
 
@@ -46,6 +47,9 @@ export class ThreadHost {
         break;
       case 'cancel':
         this.#signals.get(message.id)?.notify();
+        break;
+      case 'taken':
+        this.#windows.get(message.id)?.take(message.bytes);
         break;
       case 'reply': {
         const call = this.#calls.get(message.call);
@@ -68,18 +72,41 @@ export class ThreadHost {
     this.#signals.set(run.id, signal);
     try {
       const queryable = open(run.tenant, run.view, (request) => this.#ask(run.id, request));
-      const result = await answer(
-        run.job,
-        run.limits,
-        limitQueryable(queryable, run.limits),
-        signal,
-        run.waitedMs,
-      );
-      this.#post({ type: 'answer', id: run.id, answer: result }, movable(result));
+      const limited = limitQueryable(queryable, run.limits);
+      const result = await answer(run.job, run.limits, limited, signal, run.waitedMs);
+      const { stream, ...whole } = result;
+      if (stream) await this.#stream(run.id, whole, stream, signal);
+      else this.#post({ type: 'answer', id: run.id, answer: whole }, movable(whole));
     } finally {
+      this.#windows.delete(run.id);
       this.#signals.delete(run.id);
       stopTimer();
     }
+  }
+
+  /** The answer goes out with its first part: what fails before is an error of the whole request. Parts are moved. */
+  async #stream(
+    id: number,
+    head: Answer,
+    stream: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const window = new SendWindow();
+    this.#windows.set(id, window);
+    let begun = false;
+    const begin = () => {
+      if (!begun) this.#post({ type: 'answer', id, answer: { ...head, streams: true } });
+      begun = true;
+    };
+    for await (const part of stream) {
+      signal.throwIfAborted();
+      begin();
+      const bytes = part.length;
+      this.#post({ type: 'part', id, part }, movable({ parts: [part] }));
+      await window.put(bytes, signal);
+    }
+    begin();
+    this.#post({ type: 'end', id });
   }
 
   #ask(id: number, request: unknown): Promise<unknown> {
@@ -95,7 +122,32 @@ export class ThreadHost {
   }
 }
 
-function movable(answer: Answer): ArrayBuffer[] {
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** How far a thread may be ahead of who reads its stream. */
+class SendWindow {
+  #waiting = 0;
+  #wake: (() => void) | undefined;
+
+  take(bytes: number): void {
+    this.#waiting -= bytes;
+    this.#wake?.();
+  }
+
+  /** Counts what was sent, and waits while that is more than the window. Throws when the signal aborts. */
+  async put(bytes: number, signal: AbortSignal): Promise<void> {
+    this.#waiting += bytes;
+    while (this.#waiting > WINDOW_BYTES) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+}
+
+function movable(answer: Pick<Answer, 'parts'>): ArrayBuffer[] {
   const buffers = answer.parts.map((part) => part.buffer).filter((buffer) => buffer instanceof ArrayBuffer);
   return [...new Set(buffers)];
 }

@@ -6,6 +6,7 @@ import type { Counter, Gauge, Metrics } from '../platform/metrics.ts';
 import type { Thread } from '../platform/threads.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
+import { PartStream } from './part-stream.ts';
 import { type CancelFlag, makeCancelFlag, raiseCancelFlag } from './shared-signal.ts';
 import type { Answer, FromThread, ToThread } from './thread-protocol.ts';
 
@@ -40,6 +41,8 @@ interface Task {
   readonly reject: (error: Error) => void;
   pinned?: PinnedView;
   settled: boolean;
+  /** The body on its way out, of an answer that streams. */
+  stream?: PartStream;
 }
 
 interface Seat {
@@ -197,11 +200,37 @@ export class ThreadPool {
       return;
     }
     if (!task) return;
-    if (message.type === 'answer') this.#finish(seat, task, message.answer, undefined);
-    else {
-      const { code, message: text } = message.error;
-      this.#finish(seat, task, undefined, new VeronaError(code as ErrorCode, text));
+    switch (message.type) {
+      case 'answer':
+        if (message.answer.streams) this.#stream(seat, task, message.answer);
+        else this.#finish(seat, task, message.answer, undefined);
+        break;
+      case 'part':
+        task.stream?.push(message.part);
+        break;
+      case 'end':
+        this.#finish(seat, task, undefined, undefined);
+        break;
+      case 'failure':
+        this.#finish(
+          seat,
+          task,
+          undefined,
+          new VeronaError(message.error.code as ErrorCode, message.error.message),
+        );
     }
+  }
+
+  /** The answer has begun; its thread and view stay taken until the last part. */
+  #stream(seat: Seat, task: Task, { status, headers }: Answer): void {
+    const stream = new PartStream(
+      (bytes) => this.#post(seat, { type: 'taken', id: task.id, bytes }),
+      () => this.#cancel(task),
+    );
+    if (task.settled) return;
+    task.settled = true;
+    task.stream = stream;
+    task.resolve({ status, headers, body: stream });
   }
 
   #serve(seat: Seat, task: Task | undefined, call: number, request: unknown): void {
@@ -229,13 +258,14 @@ export class ThreadPool {
   }
 
   #cancel(task: Task): void {
-    if (task.settled) return;
+    if (task.settled && !task.stream) return;
     raiseCancelFlag(task.cancel);
     this.#refused.inc({ reason: 'canceled' });
     if (this.#queue.remove(task.tenant, task)) this.#settle(task, undefined, canceled());
     else {
       for (const seat of this.#seats)
         if (seat.running.has(task.id)) this.#post(seat, { type: 'cancel', id: task.id });
+      task.stream?.end(canceled());
       this.#settle(task, undefined, canceled());
     }
   }
@@ -246,6 +276,7 @@ export class ThreadPool {
     this.#running--;
     this.#inFlight.set(this.#running);
     task.pinned?.release();
+    task.stream?.end(error);
     this.#settle(task, answer, error);
     this.#dispatch();
   }

@@ -16,12 +16,17 @@ export type ToThread =
       readonly cancel: CancelFlag;
     }
   | { readonly type: 'cancel'; readonly id: number }
+  /** Of the streamed body of an answer so many bytes were taken: so many more may be sent. */
+  | { readonly type: 'taken'; readonly id: number; readonly bytes: number }
   | { readonly type: 'reply'; readonly call: number; readonly reply: unknown; readonly error?: PlainError };
 
 /** What a query thread sends back. */
 export type FromThread =
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly type: 'failure'; readonly id: number; readonly error: PlainError }
+  /** The next part of a streamed body, moved. */
+  | { readonly type: 'part'; readonly id: number; readonly part: Uint8Array }
+  | { readonly type: 'end'; readonly id: number }
   | { readonly type: 'ask'; readonly id: number; readonly call: number; readonly request: unknown };
 
 /** An HTTP answer as it travels: the parts of the body are moved, not copied. */
@@ -29,6 +34,13 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly parts: readonly Uint8Array[];
+  /** Parts follow one by one until `end` or `failure`. */
+  readonly streams?: boolean;
+}
+
+/** An answer inside its thread: the body may still be in the making. */
+export interface ThreadAnswer extends Answer {
+  readonly stream?: AsyncIterable<Uint8Array>;
 }
 
 export interface PlainError {
