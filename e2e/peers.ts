@@ -26,6 +26,7 @@ export async function startVerona(dir: string, flags: readonly string[] = [], po
     join(ROOT, 'bin/verona.js'),
     'all',
     `--http.listen-address=127.0.0.1:${port}`,
+    '--grpc.enabled=false',
     `--data.dir=${dir}`,
     ...flags,
   ]);
@@ -39,6 +40,7 @@ export function launchVerona(dir: string, flags: readonly string[], port: number
     join(ROOT, 'src/cmd/main.ts'),
     'all',
     `--http.listen-address=127.0.0.1:${port}`,
+    '--grpc.enabled=false',
     `--data.dir=${dir}`,
     ...flags,
   ]);

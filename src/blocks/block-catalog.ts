@@ -141,6 +141,11 @@ export class BlockCatalog {
     return this.#tenants.get(tenant) ?? NO_BLOCKS;
   }
 
+  /** Tenants that had readable blocks at their last refresh. */
+  get knownTenants(): readonly string[] {
+    return [...this.#tenants.keys()];
+  }
+
   /** The readable blocks of the last refresh, oldest first. */
   blocks(tenant: string): readonly BucketBlock[] {
     return this.view(tenant).readable;

@@ -53,6 +53,11 @@ export class BucketSync {
     await this.#round;
   }
 
+  /** Tenants with blocks as of the last round. */
+  get knownTenants(): readonly string[] {
+    return this.#catalog.knownTenants;
+  }
+
   /** The blocks of a tenant as of the last round. */
   blocksOf(tenant: string): readonly BucketBlock[] {
     return this.#catalog.blocks(tenant);

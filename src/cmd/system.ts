@@ -24,11 +24,12 @@ import { RemoteWriteHandler, WRITE_BODY_MAX } from '../push/remote-write-handler
 import { SelfMetrics } from '../push/self-metrics.ts';
 import { LimitPolicy } from '../push/series-policy.ts';
 import { queryRoutes } from '../query/api.ts';
+import type { QueryJob } from '../query/jobs.ts';
 import { checkQueryLength, jobLimits } from '../query/query-limits.ts';
 import { statusRoutes } from '../query/status.ts';
 import { ThreadPool } from '../query/thread-pool.ts';
 import { HttpServer } from '../server/http-server.ts';
-import { Lifecycle } from '../server/lifecycle.ts';
+import { Lifecycle, type Service } from '../server/lifecycle.ts';
 import { removeUnfinishedHeaders, retainHeaders } from '../store-gateway/header-store.ts';
 import { TenantLimits } from '../tenancy/limits.ts';
 import { RateLimiter } from '../tenancy/rate-limiter.ts';
@@ -36,6 +37,7 @@ import { tenantOf } from '../tenancy/tenant-id.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { DataLock } from './data-lock.ts';
+import { externalLabels, grpcService, TenantStore } from './grpc.ts';
 import type { QueryThreadData } from './query-thread.ts';
 import { statusSource } from './status-source.ts';
 import { pinTenantView } from './tenant-views.ts';
@@ -181,18 +183,19 @@ export async function buildSystem(
       return lifecycle;
     },
   };
+  const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number) => {
+    const view = async () => pinTenantView(tenant, tenants, tenantsDir, bucketSync);
+    const own = limits.of(tenant);
+    checkQueryLength(job, own);
+    const timeout = timeoutMs || own.queryTimeout || undefined;
+    return pool.run(tenant, job, jobLimits(own, clock.now()), view, signal, timeout);
+  };
   const routes: Route[] = [
     ...pushRoutes(new RemoteWriteHandler(push), new OtlpHandler(push, otlpOptions(config))),
     ...queryRoutes({
       clock,
       parse: { features: threadData.features },
-      run: (tenant, job, signal, timeoutMs) => {
-        const view = async () => pinTenantView(tenant, tenants, tenantsDir, bucketSync);
-        const own = limits.of(tenant);
-        checkQueryLength(job, own);
-        const timeout = timeoutMs || own.queryTimeout || undefined;
-        return pool.run(tenant, job, jobLimits(own, clock.now()), view, signal, timeout);
-      },
+      run,
     }),
     ...statusRoutes(
       statusSource(
@@ -247,12 +250,21 @@ export async function buildSystem(
         stop: () => pool.close(),
       },
       ...(config.self_metrics.enabled ? [selfMetrics()] : []),
+      ...(config.grpc.enabled ? [grpc()] : []),
       { name: 'requests', start: async () => {}, stop: () => server.close(config.http.shutdown_timeout) },
     ],
     log,
     clock,
   );
   return system;
+
+  function grpc(): Service {
+    const store = new TenantStore(externalLabels(config.grpc.external_labels), config.grpc.tenant_label, {
+      run,
+      tenants: () => [...new Set([...tenants.all.keys(), ...(bucketSync?.knownTenants ?? [])])].sort(),
+    });
+    return grpcService(config, store, [], () => lifecycle.ready, { clock, log, metrics });
+  }
 
   function selfMetrics(): SelfMetrics {
     const { interval, tenant } = config.self_metrics;

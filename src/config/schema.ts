@@ -20,6 +20,27 @@ const http = section('The HTTP listener: writes, queries, health and metrics.', 
   shutdown_timeout: duration('30s', 'How long a stop waits for requests that are under way.'),
 });
 
+const grpc = section("The gRPC listener: Thanos' StoreAPI and its siblings.", {
+  enabled: flag(true, 'Listen. A Thanos querier, or another Verona, can then read what is kept here.'),
+  listen_address: text(
+    '127.0.0.1:9095',
+    'Host and port to listen on. Beyond loopback, without TLS or a token, everybody who can connect can read every tenant.',
+  ),
+  tls_cert_file: text('', 'PEM file with the certificate chain of the listener; empty for no TLS.'),
+  tls_key_file: text('', 'PEM file with its key.'),
+  tls_client_ca_file: text(
+    '',
+    'PEM file; with it only clients that show a certificate of these authorities are let in.',
+  ),
+  bearer_token_file: text('', 'File with a token that every call must carry (`authorization: Bearer …`).'),
+  max_message_size: size('64MiB', 'A request beyond it is refused.'),
+  max_streams: integer(1000, 1, 'Calls at once on one connection.'),
+  external_labels: list(
+    'Labels that everything served from here gets, as `name=value`, so that a querier can tell it from other sources.',
+  ),
+  tenant_label: text('tenant_id', 'Label that names the tenant of every series; empty for none.'),
+});
+
 const tsdb = section('The storage engine: write-ahead log, head and local blocks of each tenant.', {
   block_duration: duration(
     '2h',
@@ -109,6 +130,7 @@ export const configSchema = z.strictObject({
     dir: text('./data', 'The data folder. Made when absent.'),
   }),
   http,
+  grpc,
   log: section('What is said on standard error.', {
     level: choice(['debug', 'info', 'warn', 'error'], 'info', 'Lines below this level are not written.'),
     format: choice(['text', 'json'], 'text', 'Lines for people or for programs.'),
