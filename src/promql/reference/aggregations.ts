@@ -1,7 +1,7 @@
+import { xxhash64 } from '../../encoding/xxhash64.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
 import { infoText, warningText } from '../annotations.ts';
-import { xxhash64 } from '../functions/xxhash64.ts';
 import type { Aggregate } from '../parser/ast.ts';
 import { formatGeneral } from '../parser/go-text.ts';
 import { best, type FloatElement } from './best-elements.ts';
