@@ -40,3 +40,12 @@ export function decodeChunk(
 export function chunkSampleCount(bytes: Uint8Array, start: number): number {
   return (bytes[start] << 8) | bytes[start + 1];
 }
+
+/** As `chunkSampleCount`, for any encoding: an aggregate chunk has as many as its first part, the counts. */
+export function storedSampleCount(encoding: number, bytes: Uint8Array, start: number): number {
+  if (encoding !== ChunkEncoding.aggregate) return chunkSampleCount(bytes, start);
+  if (bytes[start] === 0) return 0;
+  let at = start;
+  while (bytes[at] >= 128) at++;
+  return chunkSampleCount(bytes, at + 2);
+}

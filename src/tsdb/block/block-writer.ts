@@ -2,15 +2,10 @@ import { chunkSampleCount } from '../../chunkenc/chunk.ts';
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import { assert } from '../../platform/assert.ts';
 import type { Disk } from '../../platform/disk.ts';
-import { BLOCK_CHUNKS_MAGIC, chunkRef, encodeBlockChunk, encodeFileHeader } from '../chunks/chunk-format.ts';
-import { chunkFileName } from '../chunks/chunk-reader.ts';
-import { FileWriter } from '../format/file-writer.ts';
-import { IndexWriter } from '../index/index-writer.ts';
+import { ChunkFiles } from '../chunks/chunk-files.ts';
+import { IndexWriter, type RankedSymbols } from '../index/index-writer.ts';
 import { type BlockCompaction, type BlockMeta, writeMeta } from './meta.ts';
 import { type Tombstones, writeTombstones } from './tombstones.ts';
-
-/** A file of a block's chunks grows to this size at most. */
-export const BLOCK_CHUNK_FILE_BYTES_MAX = 512 * 1024 * 1024;
 
 /** One chunk for a block: payload after the encoding byte; mint and maxt (ms, inclusive) of its samples. */
 export interface BlockChunk {
@@ -26,6 +21,8 @@ export interface BlockWriterOptions {
   readonly dir: string;
   readonly ulid: string;
   readonly chunkFileBytesMax?: number;
+  /** Symbols known beforehand: then series come by `addRanked`. */
+  readonly symbols?: RankedSymbols;
 }
 
 /** What `finish` cannot know by itself. */
@@ -45,8 +42,8 @@ export class BlockWriter {
   readonly #options: BlockWriterOptions;
   readonly #draft: string;
   readonly #index: IndexWriter;
-  #chunks: FileWriter | undefined;
-  #fileCount = 0;
+  /** For chunks that are copied as they are; the place in the index is up to `addRanked`. */
+  readonly chunks: ChunkFiles;
   #floatSamples = 0;
   #histogramSamples = 0;
   #seriesCount = 0;
@@ -56,14 +53,15 @@ export class BlockWriter {
     this.#options = options;
     this.#draft = draft;
     this.#index = index;
+    this.chunks = new ChunkFiles(options.disk, `${draft}/chunks`, options.chunkFileBytesMax);
   }
 
   static async create(options: BlockWriterOptions): Promise<BlockWriter> {
-    const { disk, dir, ulid } = options;
+    const { disk, dir, ulid, symbols } = options;
     const draft = `${dir}/${ulid}.tmp-for-creation`;
     await disk.remove(draft);
     await disk.makeDir(`${draft}/chunks`);
-    return new BlockWriter(options, draft, await IndexWriter.create(disk, `${draft}/index`));
+    return new BlockWriter(options, draft, await IndexWriter.create(disk, `${draft}/index`, symbols));
   }
 
   get seriesCount(): number {
@@ -81,7 +79,12 @@ export class BlockWriter {
   async addSeries(labelBytes: Uint8Array, chunks: readonly BlockChunk[]): Promise<void> {
     assert(chunks.length > 0, 'a series in a block has chunks');
     const refs: number[] = [];
-    for (const chunk of chunks) refs.push(await this.#addChunk(chunk));
+    for (const chunk of chunks) {
+      if (!this.chunks.hasRoom(chunk.data.length)) await this.chunks.nextFile();
+      refs.push(this.chunks.append(chunk));
+      this.countSamples(chunk.encoding, chunkSampleCount(chunk.data, 0));
+      if (this.chunks.isFull) await this.chunks.drain();
+    }
     this.#index.add(
       labelBytes,
       chunks.length,
@@ -90,7 +93,42 @@ export class BlockWriter {
       refs,
     );
     this.#seriesCount++;
+    this.#chunkCount += chunks.length;
     await this.#index.drain();
+  }
+
+  /**
+   * Adds the next series by ranks of the `symbols` given: pairs name, value. Its chunks are in `chunks` already, at the refs
+   * given, and their samples told to `countSamples`. Afterwards `drain` when `isFull`.
+   */
+  addRanked(
+    labels: Uint32Array,
+    labelCount: number,
+    count: number,
+    mint: ArrayLike<number>,
+    maxt: ArrayLike<number>,
+    ref: ArrayLike<number>,
+  ): void {
+    assert(count > 0, 'a series in a block has chunks');
+    this.#index.addRanked(labels, labelCount, count, mint, maxt, ref);
+    this.#seriesCount++;
+    this.#chunkCount += count;
+  }
+
+  /** Counts samples of a chunk for `meta.json`. */
+  countSamples(encoding: number, samples: number): void {
+    if (encoding === ChunkEncoding.histogram || encoding === ChunkEncoding.floatHistogram)
+      this.#histogramSamples += samples;
+    else this.#floatSamples += samples;
+  }
+
+  get isFull(): boolean {
+    return this.#index.isFull || this.chunks.isFull;
+  }
+
+  async drain(): Promise<void> {
+    await this.#index.drain();
+    await this.chunks.drain();
   }
 
   /** Completes the block, durable under its name; resolves with its meta. */
@@ -98,8 +136,7 @@ export class BlockWriter {
     const { disk, dir, ulid } = this.#options;
     const { minTime, maxTime, compaction, thanos } = description;
     await this.#index.finish();
-    await this.#chunks?.finish();
-    this.#chunks = undefined;
+    await this.chunks.finish();
     const meta: BlockMeta = {
       ulid,
       minTime,
@@ -121,7 +158,7 @@ export class BlockWriter {
   /** Leaves nothing behind. */
   async abort(): Promise<void> {
     await this.#index.abort();
-    await this.#chunks?.file.close();
+    await this.chunks.abort();
     await this.#options.disk.remove(this.#draft);
   }
 
@@ -133,29 +170,6 @@ export class BlockWriter {
       numSeries: this.#seriesCount,
       numChunks: this.#chunkCount,
     };
-  }
-
-  async #addChunk(chunk: BlockChunk): Promise<number> {
-    const writer = await this.#fileFor(chunk.data.length + 10);
-    const ref = chunkRef(this.#fileCount - 1, writer.position);
-    encodeBlockChunk(writer.out, chunk);
-    const samples = chunkSampleCount(chunk.data, 0);
-    if (chunk.encoding === ChunkEncoding.xor) this.#floatSamples += samples;
-    else this.#histogramSamples += samples;
-    this.#chunkCount++;
-    if (writer.isFull) await writer.flush();
-    return ref;
-  }
-
-  async #fileFor(size: number): Promise<FileWriter> {
-    const { disk, chunkFileBytesMax = BLOCK_CHUNK_FILE_BYTES_MAX } = this.#options;
-    if (this.#chunks && this.#chunks.position + size <= chunkFileBytesMax) return this.#chunks;
-    await this.#chunks?.finish();
-    const path = `${this.#draft}/chunks/${chunkFileName('block', this.#fileCount)}`;
-    this.#chunks = new FileWriter(await disk.open(path, 'create'));
-    this.#chunks.out.bytes(encodeFileHeader(BLOCK_CHUNKS_MAGIC));
-    this.#fileCount++;
-    return this.#chunks;
   }
 }
 

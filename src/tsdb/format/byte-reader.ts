@@ -83,6 +83,12 @@ export class ByteReader {
     return Number((value >> 1n) ^ -(value & 1n));
   }
 
+  /** A difference that Go wrote as uvarint though it may be negative, which wraps at 2^64; the nearest number beyond 2^53. */
+  wrappedUvarint(): number {
+    const value = this.#uvarint();
+    return typeof value === 'number' ? value : Number(BigInt.asIntN(64, value));
+  }
+
   /** The next `count` bytes, a view. */
   take(count: number): Uint8Array {
     this.#need(count);

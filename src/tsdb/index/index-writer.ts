@@ -16,28 +16,65 @@ const SPOOL_READ_BYTES = 128 * 1024;
 /** Postings lists written between two turns of the event loop. */
 const LISTS_PER_TURN = 1024;
 
+/** Symbols that are ordered already, by rank; more of them than a block uses is fine. */
+export interface RankedSymbols {
+  readonly count: number;
+  /** A view. */
+  bytesOf(rank: number): Uint8Array;
+}
+
 /**
  * Writes the index of a block in one pass over its series, which come in order. Symbols have to stand before the series
- * in the file but are known only after them, so series wait in a spool file beside it. Memory: symbols, 4 bytes per
- * series, the places of postings lists, and `POSTINGS_PER_PASS` entries.
+ * in the file but which ones are used is known only after them, so series wait in a spool file beside it. Memory:
+ * symbols, 4 bytes per series, the places of postings lists, and `POSTINGS_PER_PASS` entries.
  */
 export class IndexWriter {
   readonly #disk: Disk;
   readonly #path: string;
   readonly #spool: FileWriter;
   readonly #symbols = new SymbolTable();
+  readonly #ranked: RankedSymbols | undefined;
+  /** 1 for ranks that a series has. */
+  readonly #used: Uint8Array;
   readonly #chunks = new ByteWriter(1024);
   #seriesCount = 0;
   #lastLabels = new Uint8Array(0);
+  #lastRanks = new Uint32Array(64);
+  #lastRankCount = 0;
 
-  private constructor(disk: Disk, path: string, spool: DiskFile) {
+  private constructor(disk: Disk, path: string, spool: DiskFile, ranked: RankedSymbols | undefined) {
     this.#disk = disk;
     this.#path = path;
     this.#spool = new FileWriter(spool);
+    this.#ranked = ranked;
+    this.#used = new Uint8Array(ranked?.count ?? 0);
   }
 
-  static async create(disk: Disk, path: string): Promise<IndexWriter> {
-    return new IndexWriter(disk, path, await disk.open(`${path}.spool`, 'create'));
+  /** With `ranked`, series come by `addRanked`; else by `add`. */
+  static async create(disk: Disk, path: string, ranked?: RankedSymbols): Promise<IndexWriter> {
+    return new IndexWriter(disk, path, await disk.open(`${path}.spool`, 'create'), ranked);
+  }
+
+  /** As `add`, with labels as `labelCount` pairs of ranks: name, value, name, value … */
+  addRanked(
+    labels: Uint32Array,
+    labelCount: number,
+    count: number,
+    mint: ArrayLike<number>,
+    maxt: ArrayLike<number>,
+    ref: ArrayLike<number>,
+  ): void {
+    this.#checkRanks(labels, 2 * labelCount);
+    this.#encodeChunks(count, mint, maxt, ref);
+    const { out } = this.#spool;
+    const start = out.length;
+    out.be32(0);
+    out.uvarint(labelCount);
+    for (let i = 0; i < 2 * labelCount; i++) {
+      this.#used[labels[i]] = 1;
+      out.uvarint(labels[i]);
+    }
+    this.#endEntry(start);
   }
 
   /**
@@ -52,11 +89,7 @@ export class IndexWriter {
     ref: ArrayLike<number>,
   ): void {
     this.#checkOrder(labelBytes);
-    for (let i = 0; i < count; i++)
-      if (maxt[i] < mint[i] || (i > 0 && mint[i] <= maxt[i - 1]))
-        throw new VeronaError('corrupt', `chunks overlap or are out of order at ${mint[i]}`);
-    this.#chunks.clear();
-    encodeChunkMetas(this.#chunks, count, mint, maxt, ref);
+    this.#encodeChunks(count, mint, maxt, ref);
     const { out } = this.#spool;
     const start = out.length;
     out.be32(0);
@@ -67,9 +100,11 @@ export class IndexWriter {
       out.uvarint(this.#symbols.intern(labelBytes, nameStart, nameEnd));
       out.uvarint(this.#symbols.intern(labelBytes, valueStart, valueEnd));
     });
-    out.bytes(this.#chunks.view());
-    out.setBe32(start, out.length - start - 4);
-    this.#seriesCount++;
+    this.#endEntry(start);
+  }
+
+  get isFull(): boolean {
+    return this.#spool.isFull;
   }
 
   /** To be awaited now and then, so that what was added gets out of memory. */
@@ -78,17 +113,17 @@ export class IndexWriter {
   }
 
   /** Writes the index, durable. */
-  async finish(): Promise<{ readonly seriesCount: number; readonly symbolCount: number }> {
+  async finish(): Promise<void> {
     await this.#spool.flush();
     const writer = new FileWriter(await this.#disk.open(this.#path, 'create'));
     try {
-      const body = new IndexBody(writer, this.#spool.file, this.#symbols, this.#seriesCount);
-      await body.write();
+      const symbols = this.#ranked ?? this.#symbols;
+      const sorted = this.#ranked ? placesOf(this.#used) : this.#symbols.sorted();
+      await new IndexBody(writer, this.#spool.file, symbols, sorted, this.#seriesCount).write();
     } finally {
       await this.#closeSpool();
       await writer.finish();
     }
-    return { seriesCount: this.#seriesCount, symbolCount: this.#symbols.count };
   }
 
   /** Gives up; removes the spool file. */
@@ -99,6 +134,34 @@ export class IndexWriter {
   async #closeSpool(): Promise<void> {
     await this.#spool.file.close();
     await this.#disk.remove(`${this.#path}.spool`);
+  }
+
+  #encodeChunks(
+    count: number,
+    mint: ArrayLike<number>,
+    maxt: ArrayLike<number>,
+    ref: ArrayLike<number>,
+  ): void {
+    for (let i = 0; i < count; i++)
+      if (maxt[i] < mint[i] || (i > 0 && mint[i] <= maxt[i - 1]))
+        throw new VeronaError('corrupt', `chunks overlap or are out of order at ${mint[i]}`);
+    this.#chunks.clear();
+    encodeChunkMetas(this.#chunks, count, mint, maxt, ref);
+  }
+
+  #endEntry(start: number): void {
+    const { out } = this.#spool;
+    out.bytes(this.#chunks.view());
+    out.setBe32(start, out.length - start - 4);
+    this.#seriesCount++;
+  }
+
+  #checkRanks(labels: Uint32Array, length: number): void {
+    if (this.#seriesCount > 0 && compareRanks(this.#lastRanks, this.#lastRankCount, labels, length) >= 0)
+      throw new VeronaError('corrupt', `series ${this.#seriesCount} of the index is out of order`);
+    if (length > this.#lastRanks.length) this.#lastRanks = new Uint32Array(2 * length);
+    for (let i = 0; i < length; i++) this.#lastRanks[i] = labels[i];
+    this.#lastRankCount = length;
   }
 
   #checkOrder(labelBytes: Uint8Array): void {
@@ -112,7 +175,7 @@ export class IndexWriter {
 class IndexBody {
   readonly #writer: FileWriter;
   readonly #spool: DiskFile;
-  readonly #symbols: SymbolTable;
+  readonly #symbols: RankedSymbols;
   readonly #sorted: Uint32Array;
   /** Place of a symbol in the sorted table, by its number. */
   readonly #rank: Uint32Array;
@@ -122,11 +185,18 @@ class IndexBody {
   readonly #lists: { name: number; value: number; offset: number }[] = [];
   #allOffset = 0;
 
-  constructor(writer: FileWriter, spool: DiskFile, symbols: SymbolTable, seriesCount: number) {
+  /** `sorted`: the numbers of the symbols to write, in their order. */
+  constructor(
+    writer: FileWriter,
+    spool: DiskFile,
+    symbols: RankedSymbols,
+    sorted: Uint32Array,
+    seriesCount: number,
+  ) {
     this.#writer = writer;
     this.#spool = spool;
     this.#symbols = symbols;
-    this.#sorted = symbols.sorted();
+    this.#sorted = sorted;
     this.#rank = new Uint32Array(symbols.count);
     for (let i = 0; i < this.#sorted.length; i++) this.#rank[this.#sorted[i]] = i;
     this.#seriesRefs = new Uint32Array(seriesCount);
@@ -366,6 +436,21 @@ function visitFramed(block: Uint8Array, visit: (reader: ByteReader) => void): nu
     at += 4 + length;
   }
   return at;
+}
+
+/** The order of `compareLabels`, over labels as ranks of ordered symbols. Lengths count ranks. */
+export function compareRanks(a: Uint32Array, aLength: number, b: Uint32Array, bLength: number): number {
+  const length = Math.min(aLength, bLength);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i] < b[i] ? -1 : 1;
+  return aLength - bLength;
+}
+
+/** Where the ones are. */
+function placesOf(used: Uint8Array): Uint32Array {
+  const places = new Uint32Array(used.reduce((sum, one) => sum + one, 0));
+  let at = 0;
+  for (let i = 0; i < used.length; i++) if (used[i] === 1) places[at++] = i;
+  return places;
 }
 
 /** The order of `compareLabels`, over canonical label bytes. */

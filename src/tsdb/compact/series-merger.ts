@@ -1,0 +1,165 @@
+import { storedSampleCount } from '../../chunkenc/chunk.ts';
+import type { BlockWriter } from '../block/block-writer.ts';
+import type { Interval } from '../block/tombstones.ts';
+import { cutChunk } from './cut-chunk.ts';
+import type { ReplicaDedup } from './merge-blocks.ts';
+import { mergeOverlaps, type ReplicaChunk } from './merge-overlaps.ts';
+import type { MergeSource } from './merge-source.ts';
+
+/** One chunk of one source. */
+interface Piece {
+  readonly source: MergeSource;
+  readonly mint: number;
+  readonly maxt: number;
+  readonly ref: number;
+  readonly deleted: readonly Interval[];
+}
+
+/** Writes one series after the other, each out of the sources that stand on it. Chunks are copied unless they overlap or are cut. */
+export class SeriesMerger {
+  samplesRead = 0;
+  chunksCopied = 0;
+  chunksMerged = 0;
+  readonly #dedup: ReplicaDedup;
+  #count = 0;
+  #mint = new Float64Array(256);
+  #maxt = new Float64Array(256);
+  #ref = new Float64Array(256);
+
+  constructor(dedup: ReplicaDedup) {
+    this.#dedup = dedup;
+  }
+
+  /** The promise, when there is one, is to be awaited before the next call. */
+  async merge(
+    sources: readonly MergeSource[],
+    writer: BlockWriter,
+    deleted: readonly Interval[],
+  ): Promise<void> {
+    this.#count = 0;
+    const ordered = sources.length === 1 ? sources : [...sources].sort(byFirstChunk);
+    const isCut = deleted.length > 0 || ordered.some(({ tombstones, cursor }) => tombstones.has(cursor.ref));
+    if (!isCut && doNotOverlap(ordered)) await this.#copyAll(ordered, writer);
+    else await this.#mergePieces(piecesOf(ordered, deleted), writer);
+    if (this.#count === 0) return;
+    const { labels, labelCount } = sources[0].cursor;
+    writer.addRanked(labels, labelCount, this.#count, this.#mint, this.#maxt, this.#ref);
+  }
+
+  async #copyAll(sources: readonly MergeSource[], writer: BlockWriter): Promise<void> {
+    for (const source of sources) {
+      const { cursor } = source;
+      for (let i = 0; i < cursor.chunkCount; i++) {
+        const ref = cursor.chunkRef[i];
+        if (!source.chunks.isOpen(ref)) await source.openChunks(ref);
+        this.#read(source, ref);
+        const { length } = source.chunks.entry;
+        if (!writer.chunks.hasRoom(length)) await writer.chunks.nextFile();
+        this.#copy(source, cursor.mint[i], cursor.maxt[i], writer);
+        if (writer.chunks.isFull) await writer.chunks.drain();
+      }
+    }
+  }
+
+  /** Pieces come ordered by time. Those that overlap, directly or through others, are merged together. */
+  async #mergePieces(pieces: readonly Piece[], writer: BlockWriter): Promise<void> {
+    for (let from = 0; from < pieces.length; ) {
+      let to = from + 1;
+      let maxt = pieces[from].maxt;
+      for (; to < pieces.length && pieces[to].mint <= maxt; to++) maxt = Math.max(maxt, pieces[to].maxt);
+      await this.#mergeGroup(pieces.slice(from, to), writer);
+      from = to;
+    }
+  }
+
+  async #mergeGroup(group: readonly Piece[], writer: BlockWriter): Promise<void> {
+    if (group.length === 1 && group[0].deleted.length === 0) {
+      const [{ source, ref, mint, maxt }] = group;
+      await this.#open(source, ref);
+      if (!writer.chunks.hasRoom(source.chunks.entry.length)) await writer.chunks.nextFile();
+      this.#copy(source, mint, maxt, writer);
+      return;
+    }
+    const chunks: ReplicaChunk[] = [];
+    for (const { source, ref, mint, maxt, deleted } of group) {
+      await this.#open(source, ref);
+      const { encoding, data } = source.chunks;
+      const chunk = { replica: source.replica, mint, maxt, encoding, data: data.slice() };
+      chunks.push(...source.guard(() => cutChunk(chunk, deleted)));
+    }
+    this.chunksMerged += group.length;
+    for (const chunk of mergeOverlaps(chunks, this.#dedup)) {
+      if (!writer.chunks.hasRoom(chunk.data.length)) await writer.chunks.nextFile();
+      this.#note(chunk.mint, chunk.maxt, writer.chunks.append(chunk));
+      writer.countSamples(chunk.encoding, storedSampleCount(chunk.encoding, chunk.data, 0));
+    }
+    if (writer.chunks.isFull) await writer.chunks.drain();
+  }
+
+  async #open(source: MergeSource, ref: number): Promise<void> {
+    if (!source.chunks.isOpen(ref)) await source.openChunks(ref);
+    this.#read(source, ref);
+  }
+
+  #read(source: MergeSource, ref: number): void {
+    const { chunks } = source;
+    source.guard(() => chunks.open(ref));
+    this.samplesRead += storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart);
+  }
+
+  /** Copies the chunk that `source` has open. */
+  #copy(source: MergeSource, mint: number, maxt: number, writer: BlockWriter): void {
+    const { chunks } = source;
+    this.#note(mint, maxt, writer.chunks.copy(chunks.entry));
+    writer.countSamples(chunks.encoding, storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart));
+    this.chunksCopied++;
+  }
+
+  #note(mint: number, maxt: number, ref: number): void {
+    if (this.#count === this.#mint.length) {
+      this.#mint = grown(this.#mint);
+      this.#maxt = grown(this.#maxt);
+      this.#ref = grown(this.#ref);
+    }
+    this.#mint[this.#count] = mint;
+    this.#maxt[this.#count] = maxt;
+    this.#ref[this.#count++] = ref;
+  }
+}
+
+function grown(column: Float64Array): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(2 * column.length);
+  larger.set(column);
+  return larger;
+}
+
+function byFirstChunk({ cursor: a }: MergeSource, { cursor: b }: MergeSource): number {
+  return a.chunkCount === 0 || b.chunkCount === 0 ? a.chunkCount - b.chunkCount : a.mint[0] - b.mint[0];
+}
+
+/** Whether the chunks of all sources, one after the other, ascend without overlap. */
+function doNotOverlap(sources: readonly MergeSource[]): boolean {
+  let last = Number.NEGATIVE_INFINITY;
+  for (const { cursor } of sources)
+    for (let i = 0; i < cursor.chunkCount; i++) {
+      if (cursor.mint[i] <= last) return false;
+      last = cursor.maxt[i];
+    }
+  return true;
+}
+
+function piecesOf(sources: readonly MergeSource[], deleted: readonly Interval[]): Piece[] {
+  const pieces: Piece[] = [];
+  for (const source of sources) {
+    const { cursor, tombstones } = source;
+    const gone = [...deleted, ...(tombstones.get(cursor.ref) ?? [])];
+    for (let i = 0; i < cursor.chunkCount; i++) {
+      const mint = cursor.mint[i];
+      const maxt = cursor.maxt[i];
+      if (gone.some((gap) => gap.mint <= mint && gap.maxt >= maxt)) continue;
+      const cut = gone.filter((gap) => gap.mint <= maxt && gap.maxt >= mint);
+      pieces.push({ source, mint, maxt, ref: cursor.chunkRef[i], deleted: cut });
+    }
+  }
+  return pieces.sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
+}
