@@ -30,6 +30,18 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'blocks',
   ],
   storeapi: ['platform', 'model', 'encoding', 'proto', 'chunkenc', 'storage'],
+  compactor: [
+    'platform',
+    'model',
+    'encoding',
+    'kernel',
+    'chunkenc',
+    'storage',
+    'objstore',
+    'tsdb',
+    'tenancy',
+    'blocks',
+  ],
   push: [
     'platform',
     'model',

@@ -71,6 +71,10 @@ export interface ThanosSection {
   readonly labels: Readonly<Record<string, string>>;
   /** Without `meta.json`, which is added. */
   readonly files: readonly BlockFile[];
+  /** Who made the block: `receive` when not given. */
+  readonly source?: string;
+  /** 0 (raw) when not given. */
+  readonly resolutionMs?: number;
 }
 
 /**
@@ -86,8 +90,8 @@ export function withThanosSection(local: Uint8Array, where: string, section: Tha
   const thanos = {
     version: META_VERSION,
     labels: section.labels,
-    downsample: { resolution: 0 },
-    source: 'receive',
+    downsample: { resolution: section.resolutionMs ?? 0 },
+    source: section.source ?? 'receive',
     files: [...files, { rel_path: 'meta.json' }],
     index_stats: {},
   };

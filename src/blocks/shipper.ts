@@ -7,6 +7,7 @@ import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Counter, Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
+import { filePieces } from './file-pieces.ts';
 import { blockKey, META_FILE } from './layout.ts';
 import { type LocalBlock, listBlockFiles, scanLocalBlocks } from './local-blocks.ts';
 import { type BlockFile, META_SIZE_BYTES_MAX, parseMeta, withThanosSection } from './meta.ts';
@@ -44,7 +45,6 @@ export interface ShipReport {
 export const TENANT_LABEL = '__org_id__';
 export const SHIP_RULES = { blocksMax: 2, failuresMax: 5 } as const;
 const UPLOADS_AT_ONCE = 4;
-const PIECE_BYTES = 4 * 1024 * 1024;
 const DELAY_MS_FIRST = 500;
 const DELAY_MS_MAX = 30_000;
 
@@ -199,7 +199,7 @@ export class Shipper {
     const sizeBytes = this.#files.get(ulid)?.find(({ relPath }) => relPath === file)?.sizeBytes ?? 0;
     const key = blockKey(this.#options.tenant, ulid, file);
     await this.#gate.run(ctx.signal, `upload ${key}`, () =>
-      this.#deps.bucket.upload(ctx, key, readFile(this.#deps.disk, path, sizeBytes)),
+      this.#deps.bucket.upload(ctx, key, filePieces(this.#deps.disk, path, sizeBytes)),
     );
     this.#counters.bytes.inc(sizeBytes);
   }
@@ -226,25 +226,6 @@ export class Shipper {
   #delayMs(failures: number): number {
     const ceiling = Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** (failures - 1));
     return ceiling * (0.5 + this.#deps.random.next() / 2);
-  }
-}
-
-/** A file in pieces; one that became shorter than it was is an error, since its size is promised to readers. */
-async function* readFile(disk: Disk, path: string, sizeBytes: number): AsyncGenerator<Uint8Array> {
-  const file = await disk.open(path, 'read');
-  try {
-    for (let offset = 0; offset < sizeBytes; ) {
-      const piece = new Uint8Array(Math.min(PIECE_BYTES, sizeBytes - offset));
-      if ((await file.readAt(piece, offset)) < piece.length)
-        throw new VeronaError(
-          'corrupt',
-          `${path}: ends before ${offset + piece.length} of ${sizeBytes} bytes`,
-        );
-      offset += piece.length;
-      yield piece;
-    }
-  } finally {
-    await file.close();
   }
 }
 

@@ -43,6 +43,8 @@ export interface MergeReport {
   readonly series: number;
   /** Samples in the inputs' chunks, before anything was left out. */
   readonly samplesRead: number;
+  /** Samples in chunks that were copied. */
+  readonly samplesCopied: number;
   readonly chunksCopied: number;
   readonly chunksMerged: number;
 }
@@ -109,8 +111,9 @@ class BlockMerge {
       await this.#mergeSeries(writers);
       const outputs: (BlockMeta | undefined)[] = [];
       for (const [shard, writer] of writers.entries()) outputs.push(await this.#finish(writer, shard));
-      const { samplesRead, chunksCopied, chunksMerged } = this.#merger;
-      return { outputs, series: this.#series, samplesRead, chunksCopied, chunksMerged };
+      const { samplesRead, samplesCopied, chunksCopied, chunksMerged } = this.#merger;
+      const series = this.#series;
+      return { outputs, series, samplesRead, samplesCopied, chunksCopied, chunksMerged };
     } catch (error) {
       for (const [i, writer] of writers.entries()) {
         await writer.abort();

@@ -1,6 +1,6 @@
 import type { FloatColumns } from '../../chunkenc/xor.ts';
 
-/** The penalty while the distance of samples is not known yet: Thanos' constant, ms. */
+/** The least penalty while the distance of samples is not known yet: Thanos' constant, ms. */
 const PENALTY_START_MS = 5000;
 
 /**
@@ -26,7 +26,10 @@ export function penaltyMerge(a: FloatColumns, b: FloatColumns): FloatColumns {
     const t = takesA ? a.timestamps[i] : b.timestamps[k];
     values[used] = takesA ? a.values[i] : b.values[k];
     timestamps[used++] = t;
-    const penalty = last === Number.NEGATIVE_INFINITY ? PENALTY_START_MS : 2 * (t - last);
+    const penalty =
+      last === Number.NEGATIVE_INFINITY
+        ? startPenalty(takesA ? a.timestamps : b.timestamps, takesA ? i : k)
+        : 2 * (t - last);
     if (hasA && hasB) {
       penaltyA = takesA ? 0 : penalty;
       penaltyB = takesA ? penalty : 0;
@@ -37,4 +40,10 @@ export function penaltyMerge(a: FloatColumns, b: FloatColumns): FloatColumns {
     last = t;
   }
   return { timestamps: timestamps.subarray(0, used), values: values.subarray(0, used) };
+}
+
+/** From the distance to the next sample of the same replica, so that the result does not depend on where one begins. */
+function startPenalty(timestamps: Float64Array, i: number): number {
+  const next = i + 1 < timestamps.length ? 2 * (timestamps[i + 1] - timestamps[i]) : 0;
+  return Math.max(PENALTY_START_MS, next);
 }

@@ -18,6 +18,7 @@ interface Piece {
 /** Writes one series after the other, each out of the sources that stand on it. Chunks are copied unless they overlap or are cut. */
 export class SeriesMerger {
   samplesRead = 0;
+  samplesCopied = 0;
   chunksCopied = 0;
   chunksMerged = 0;
   readonly #dedup: ReplicaDedup;
@@ -111,7 +112,9 @@ export class SeriesMerger {
   #copy(source: MergeSource, mint: number, maxt: number, writer: BlockWriter): void {
     const { chunks } = source;
     this.#note(mint, maxt, writer.chunks.copy(chunks.entry));
-    writer.countSamples(chunks.encoding, storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart));
+    const samples = storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart);
+    writer.countSamples(chunks.encoding, samples);
+    this.samplesCopied += samples;
     this.chunksCopied++;
   }
 

@@ -1,0 +1,38 @@
+import type { TenantBlocks, UnfinishedBlock } from '../blocks/block-catalog.ts';
+import type { BlockRef } from '../blocks/layout.ts';
+import type { MarkKind } from '../blocks/marks.ts';
+
+export interface CleanupRules {
+  /** From a deletion mark to the deletion, ms. */
+  readonly deletionDelayMs: number;
+  /** An upload without a `meta.json` is left over when its newest file is this old, ms. */
+  readonly partialDelayMs: number;
+}
+
+export type Cleanup =
+  | { readonly kind: 'block' | 'partial'; readonly ref: BlockRef }
+  | { readonly kind: 'mark'; readonly ref: BlockRef; readonly mark: MarkKind };
+
+/**
+ * What of a tenant is to be removed now: blocks whose mark is old enough, leftovers of uploads and deletions that broke
+ * off, marks of blocks that are gone. A `meta.json` that does not decode is not removed: it may be of a version to come.
+ */
+export function planCleanup(view: TenantBlocks, rules: CleanupRules, nowMs: number): Cleanup[] {
+  const due = view.whole.filter(
+    ({ marks }) => marks.deletion && nowMs - marks.deletion.timeMs >= rules.deletionDelayMs,
+  );
+  const left = view.unfinished.filter((block) => isLeftOver(block, rules, nowMs));
+  const orphans = view.orphanMarks.filter(({ modifiedMs }) => nowMs - modifiedMs >= rules.deletionDelayMs);
+  return [
+    ...due.map(({ ref }) => ({ kind: 'block' as const, ref })),
+    ...left.map(({ ref }) => ({ kind: 'partial' as const, ref })),
+    ...orphans.map(({ ref, kind }) => ({ kind: 'mark' as const, ref, mark: kind })),
+  ];
+}
+
+/** A deletion begins with `meta.json`: a marked block without it was being deleted. */
+function isLeftOver(block: UnfinishedBlock, rules: CleanupRules, nowMs: number): boolean {
+  if (block.kind !== 'partial') return false;
+  if (block.marks.deletion) return nowMs - block.marks.deletion.timeMs >= rules.deletionDelayMs;
+  return nowMs - block.newestMs >= rules.partialDelayMs;
+}

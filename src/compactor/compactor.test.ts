@@ -1,0 +1,187 @@
+import { expect, test } from 'vitest';
+import type { Bucket } from '../objstore/bucket.ts';
+import { Metrics } from '../platform/metrics.ts';
+import type { AnySample } from '../tsdb/head/clip-chunk.ts';
+import { CompactorKit, CTX, HOUR, RULES, TENANT } from './testdata/kit.ts';
+
+/** Midnight, days before the kit's clock. */
+const T = 1_700_006_400_000;
+
+/** As it was made at its end. */
+function ulidAt(timeMs: number, i = 0): string {
+  const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+  let time = '';
+  for (let rest = timeMs, k = 0; k < 10; k++, rest = Math.floor(rest / 32)) time = digits[rest % 32] + time;
+  return `${time}${String(i).padStart(16, '0')}`;
+}
+
+function samples(from: number, to: number, value = 1): AnySample[] {
+  const all: AnySample[] = [];
+  for (let t = from; t < to; t += 60_000) all.push({ t, value: value * (t - T) });
+  return all;
+}
+
+/** Two hours from T + `hour` h on. */
+function twoHours(hour: number, i = 0, value = 1) {
+  const minTime = T + hour * HOUR;
+  const maxTime = minTime + 2 * HOUR;
+  const series = { '{"a":"1"}': samples(minTime, maxTime, value), '{"a":"2"}': samples(minTime, maxTime, 2) };
+  return { ulid: ulidAt(maxTime, i), minTime, maxTime, series };
+}
+
+async function dayOfBlocks(kit: CompactorKit): Promise<void> {
+  for (let hour = 0; hour < 24; hour += 2) await kit.put(twoHours(hour));
+}
+
+test('a day of two-hour blocks becomes one block, and later the sources are gone', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  const before = await kit.samples();
+  await kit.compactor().runRound(CTX);
+  const [{ meta, marks }, ...others] = await kit.visible();
+  expect(others).toEqual([]);
+  expect(marks).toEqual({});
+  expect(meta).toMatchObject({ mint: T, maxt: T + 24 * HOUR, level: 2, labels: { __org_id__: TENANT } });
+  expect(await kit.samples()).toEqual(before);
+  kit.clock.time += 13 * HOUR;
+  await kit.compactor().runRound(CTX);
+  expect([...new Set((await kit.keys()).map((key) => key.split('/')[1]))]).toEqual([meta.ulid]);
+  expect(await kit.samples()).toEqual(before);
+});
+
+test('replicas become one series without their label', async () => {
+  const kit = new CompactorKit();
+  for (let hour = 0; hour < 24; hour += 2) {
+    await kit.put(twoHours(hour, 1), { replica: 'a' });
+    const { series, ...other } = twoHours(hour, 2);
+    const later = series['{"a":"1"}'].map(({ t, value }) => ({ t: t + 7000, value }));
+    await kit.put(
+      { ...other, series: { '{"a":"1"}': later.filter(({ t }) => t < other.maxTime) } },
+      { replica: 'b' },
+    );
+  }
+  await kit.compactor().runRound(CTX);
+  const [{ meta }, ...others] = await kit.visible();
+  expect(others).toEqual([]);
+  expect(meta.labels).toEqual({ __org_id__: TENANT });
+  const { series } = await kit.samples();
+  expect(series['{"a":"1"}']).toHaveLength(24 * 60);
+});
+
+test('a damaged block is set aside with the reason, and everything else is compacted', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  const bad = twoHours(10);
+  const key = `${TENANT}/${bad.ulid}/chunks/000001`;
+  const bytes = await kit.bucket.get(CTX, key);
+  bytes[60] ^= 1;
+  await kit.bucket.upload(CTX, key, bytes);
+  const metrics = new Metrics();
+  await kit.compactor({ metrics }).runRound(CTX);
+  const visible = await kit.visible();
+  expect(visible.map(({ meta }) => [(meta.mint - T) / HOUR, (meta.maxt - T) / HOUR])).toEqual([
+    [0, 10],
+    [10, 12],
+    [12, 24],
+  ]);
+  expect(visible[1].marks.quarantine).toMatchObject({ reason: 'damaged', hidden: false });
+  expect(visible[1].marks.quarantine?.details).toMatch(/chunks\/000001: bad chunk checksum at \d+/);
+  expect(await metrics.registry.metrics()).toContain('verona_compactor_blocks_quarantined_total 1');
+});
+
+test('a block that lost its index is hidden, and the next round has nothing to do', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  await kit.bucket.delete(CTX, `${TENANT}/${twoHours(4).ulid}/index`);
+  await kit.compactor().runRound(CTX);
+  expect((await kit.visible()).map(({ meta }) => (meta.mint - T) / HOUR)).toEqual([0, 6]);
+  const before = await kit.keys();
+  expect(await kit.compactor().runRound(CTX)).toEqual({ jobs: 0, failures: 0 });
+  expect(await kit.keys()).toEqual(before);
+});
+
+test('a result too large is split by series, and the shards stand in for their sources together', async () => {
+  const kit = new CompactorKit();
+  const many = Object.fromEntries(
+    Array.from({ length: 64 }, (_, i) => [`{"a":"${i}"}`, samples(T, T + 2 * HOUR)]),
+  );
+  const { ulid, minTime, maxTime } = twoHours(0);
+  await kit.put({ ulid, minTime, maxTime, series: many });
+  await kit.put(twoHours(2));
+  const before = await kit.samples();
+  await kit.compactor({ rules: { ...RULES, seriesMax: 20 } }).runRound(CTX);
+  const shards = (await kit.visible()).map(({ meta }) => meta.labels.__compactor_shard_id__);
+  expect(shards.sort()).toEqual(['1_of_4', '2_of_4', '3_of_4', '4_of_4']);
+  expect(await kit.samples()).toEqual(before);
+});
+
+test('a job that fails is left alone for a while and then done', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  let full = true;
+  const bucket: Bucket = new Proxy(kit.bucket, {
+    get: (target, name) => {
+      if (name === 'upload' && full) return () => Promise.reject(new Error('no room'));
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const compactor = kit.compactor({ bucket });
+  expect(await compactor.runRound(CTX)).toEqual({ jobs: 0, failures: 1 });
+  full = false;
+  expect(await compactor.runRound(CTX)).toEqual({ jobs: 0, failures: 0 });
+  kit.clock.time += 61_000;
+  expect(await compactor.runRound(CTX)).toEqual({ jobs: 1, failures: 0 });
+});
+
+/** A bucket whose process dies at its `n`-th change: that one and all later ones do not happen. */
+function dyingAt(bucket: Bucket, n: number): { bucket: Bucket; changes: () => number } {
+  let changes = 0;
+  const dying = new Proxy(bucket, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      if (name !== 'upload' && name !== 'create' && name !== 'delete') return value.bind(target);
+      return (...args: unknown[]) =>
+        ++changes >= n ? Promise.reject(new Error('killed')) : value.apply(target, args);
+    },
+  });
+  return { bucket: dying, changes: () => changes };
+}
+
+test('killed at any change of the bucket, nothing is lost, doubled or left for ever', async () => {
+  const whole = new CompactorKit();
+  const setUp = async (kit: CompactorKit) => {
+    for (let hour = 0; hour < 6; hour += 2) await kit.put(twoHours(hour));
+    await kit.put(twoHours(4, 9));
+  };
+  await setUp(whole);
+  const expected = await whole.samples();
+  const { bucket, changes } = dyingAt(whole.bucket, Number.POSITIVE_INFINITY);
+  await whole.compactor({ bucket }).runRound(CTX);
+  whole.clock.time += 13 * HOUR;
+  await whole.compactor({ bucket }).runRound(CTX);
+  expect(changes()).toBeGreaterThan(20);
+  for (let n = 1; n <= changes(); n++) {
+    const kit = new CompactorKit();
+    await setUp(kit);
+    const dying = dyingAt(kit.bucket, n);
+    await kit.compactor({ bucket: dying.bucket }).runRound(CTX);
+    const crashed = await kit.samples();
+    expect(crashed.series, `killed at ${n}`).toEqual(expected.series);
+    // Two blocks of the same hours are there from the start; after the compaction is visible none is.
+    expect([0, expected.doubled], `killed at ${n}`).toContain(crashed.doubled);
+    kit.clock.time += 13 * HOUR;
+    await kit.compactor({ bucket: dying.bucket }).runRound(CTX);
+    for (const hours of [0, 13, 49]) {
+      kit.clock.time += hours * HOUR;
+      await kit.compactor().runRound(CTX);
+      expect(await kit.samples(), `killed at ${n}, ${hours} h later`).toEqual({
+        series: expected.series,
+        doubled: 0,
+      });
+    }
+    const blocks = new Set((await kit.keys()).map((key) => key.split('/')[1]));
+    expect(blocks.size, `killed at ${n}: ${[...blocks]}`).toBe(1);
+  }
+});

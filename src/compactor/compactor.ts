@@ -1,0 +1,295 @@
+import type { BlockCatalog, BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
+import type { BlockMarker } from '../blocks/block-marker.ts';
+import { abortError, assertNotAborted, type BucketContext } from '../objstore/bucket.ts';
+import { Gate } from '../objstore/gate.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import { BlockFault } from '../tsdb/compact/merge-source.ts';
+import { Backoff } from './backoff.ts';
+import { type CleanupRules, planCleanup } from './cleanup.ts';
+import { type CompactorMetrics, compactorMetrics } from './compactor-metrics.ts';
+import type { CompactionJob } from './job.ts';
+import type { Ownership } from './ownership.ts';
+import { type CompactionPlan, planCompaction } from './plan.ts';
+import { Progress, type RunningJob } from './progress.ts';
+import type { CompactionRules } from './rules.ts';
+import type { JobProgress, JobReport } from './run-job.ts';
+
+/** Where jobs are done: in this thread, or in others. */
+export interface JobRunner {
+  run(
+    ctx: BucketContext,
+    job: CompactionJob,
+    onProgress: (progress: JobProgress) => void,
+  ): Promise<JobReport>;
+}
+
+export interface CompactorOptions {
+  readonly rules: CompactionRules;
+  readonly cleanup: CleanupRules;
+  /** Jobs at once. */
+  readonly concurrency: number;
+  /** Between the end of a round and the next, ms. */
+  readonly intervalMs: number;
+}
+
+export interface CompactorDeps {
+  readonly catalog: BlockCatalog;
+  readonly marker: BlockMarker;
+  readonly runner: JobRunner;
+  readonly ownership: Ownership;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What a round did. */
+export interface RoundReport {
+  readonly jobs: number;
+  readonly failures: number;
+}
+
+/** A tenant is looked at again at once after its jobs, at most this often in one round. */
+const PASSES_MAX = 50;
+const TENANTS_AT_ONCE = 4;
+/** Characters of a reason in a mark. */
+const DETAILS_MAX = 1000;
+
+/** `damaged`: a block of it was suspected or set aside, so that there is something new to plan. */
+type JobOutcome = 'done' | 'damaged' | 'failed';
+
+/**
+ * Looks after the blocks of all tenants in a bucket, round by round: joins them, marks what others hold as well, removes
+ * what was marked long enough. Nothing stops it: a tenant, a job or a block that fails is noted and left for later while
+ * everything else goes on; a block that is damaged is set aside. It may be killed at any moment.
+ */
+export class Compactor {
+  readonly name = 'compactor';
+  readonly progress = new Progress();
+  readonly #options: CompactorOptions;
+  readonly #deps: CompactorDeps;
+  readonly #metrics: CompactorMetrics;
+  readonly #backoff: Backoff;
+  readonly #gate: Gate;
+  readonly #stopping = new AbortController();
+  /** Blocks found damaged once; the second time they are set aside. */
+  readonly #suspects = new Set<string>();
+  #cancelTimer: (() => void) | undefined;
+  #round: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CompactorOptions, deps: CompactorDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#metrics = compactorMetrics(deps.metrics);
+    this.#backoff = new Backoff(deps.clock);
+    this.#gate = new Gate(options.concurrency);
+  }
+
+  async start(): Promise<void> {
+    this.#begin();
+  }
+
+  /** Ends jobs under way; what they did so far is thrown away. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#cancelTimer?.();
+    await this.#round;
+  }
+
+  /** One round over all tenants. Rejects only when it is cancelled or the bucket cannot be listed. */
+  async runRound(ctx: BucketContext): Promise<RoundReport> {
+    const tenants = await this.#deps.catalog.tenants(ctx);
+    for (const known of this.progress.tenants.keys())
+      if (!tenants.includes(known)) this.progress.tenants.delete(known);
+    const gate = new Gate(TENANTS_AT_ONCE);
+    const report = { jobs: 0, failures: 0 };
+    await Promise.all(
+      tenants.map((tenant) =>
+        gate.run(ctx.signal, `compact ${tenant}`, () => this.#runTenant(ctx, tenant, report)),
+      ),
+    );
+    return report;
+  }
+
+  #begin(): void {
+    this.#round = this.#runAndCount().finally(() => {
+      if (!this.#stopping.signal.aborted)
+        this.#cancelTimer = this.#deps.clock.after(this.#options.intervalMs, () => this.#begin());
+    });
+  }
+
+  async #runAndCount(): Promise<void> {
+    const { log, clock } = this.#deps;
+    try {
+      const { jobs, failures } = await this.runRound({ signal: this.#stopping.signal });
+      this.#metrics.rounds.inc({ outcome: failures === 0 ? 'good' : 'failures' });
+      if (failures === 0) this.#metrics.lastSuccess.set(clock.now() / 1000);
+      if (jobs + failures > 0) log.info('a round of the compactor is over', { jobs, failures });
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      this.#metrics.rounds.inc({ outcome: 'broken_off' });
+      log.warn('a round of the compactor broke off; the next one tries again', { error: text(error) });
+    }
+  }
+
+  async #runTenant(
+    ctx: BucketContext,
+    tenant: string,
+    report: { jobs: number; failures: number },
+  ): Promise<void> {
+    try {
+      for (let pass = 0; pass < PASSES_MAX; pass++) {
+        const outcomes = await this.#runPass(ctx, tenant);
+        report.jobs += outcomes.filter((outcome) => outcome === 'done').length;
+        report.failures += outcomes.filter((outcome) => outcome !== 'done').length;
+        if (outcomes.every((outcome) => outcome === 'failed')) break;
+      }
+      await this.#cleanUp(ctx, tenant);
+    } catch (error) {
+      if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${tenant}`);
+      report.failures++;
+      this.#metrics.tenantFailures.inc();
+      this.progress.tenants.set(tenant, { jobs: [], quarantined: [], problem: text(error) });
+      this.#deps.log.warn('the blocks of a tenant could not be looked after', { tenant, error: text(error) });
+    }
+  }
+
+  /** Looks, marks garbage, and does the jobs of one plan. */
+  async #runPass(ctx: BucketContext, tenant: string): Promise<readonly JobOutcome[]> {
+    assertNotAborted(ctx, `compact ${tenant}`);
+    const { catalog, clock, ownership } = this.#deps;
+    const view = await catalog.refresh(ctx, tenant, { full: true });
+    const plan = planCompaction(tenant, view.whole, this.#options.rules, clock.now());
+    if (ownership.ownsTenant(tenant)) await this.#markGarbage(ctx, plan);
+    this.#note(tenant, view, plan);
+    const mine = plan.jobs.filter(({ id }) => ownership.ownsJob(tenant, id) && !this.#backoff.waits(id));
+    return Promise.all(
+      mine.map((job) => this.#gate.run(ctx.signal, `compact ${tenant}`, () => this.#runJob(ctx, job))),
+    );
+  }
+
+  async #markGarbage(ctx: BucketContext, { garbage }: CompactionPlan): Promise<void> {
+    for (const { block, coveredBy } of garbage) {
+      await this.#deps.marker.mark(ctx, block.ref, 'deletion', {
+        details: `its samples are in ${coveredBy.slice(0, 4).join(', ')}`,
+      });
+      this.#metrics.marked.inc({ reason: 'compacted' });
+    }
+  }
+
+  /** Whatever is wrong with a job stays its own matter. */
+  async #runJob(ctx: BucketContext, job: CompactionJob): Promise<JobOutcome> {
+    const { clock, log, runner } = this.#deps;
+    const running: RunningJob = {
+      job,
+      startedMs: clock.now(),
+      progress: { step: 'download', done: 0 },
+    };
+    this.progress.running.add(running);
+    const begin = clock.monotonic();
+    try {
+      const report = await runner.run(ctx, job, (progress) => {
+        running.progress = progress;
+      });
+      await this.#finishJob(ctx, job, report, clock.monotonic() - begin);
+      return 'done';
+    } catch (error) {
+      if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${job.tenant}`);
+      this.#metrics.jobs.inc({ kind: 'compact', outcome: 'failed' });
+      log.warn('a compaction failed; everything else goes on', { job: job.id, error: text(error) });
+      if (error instanceof BlockFault && (await this.#suspect(ctx, job, error))) return 'damaged';
+      this.#backoff.failed(job.id);
+      return 'failed';
+    } finally {
+      this.progress.running.delete(running);
+    }
+  }
+
+  async #finishJob(ctx: BucketContext, job: CompactionJob, report: JobReport, ms: number): Promise<void> {
+    const { marker, log } = this.#deps;
+    this.#backoff.succeeded(job.id);
+    this.progress.noteSpeed(report.bytesRead, ms);
+    this.#metrics.jobs.inc({ kind: 'compact', outcome: 'done' });
+    this.#metrics.jobSeconds.observe({ kind: 'compact' }, ms / 1000);
+    this.#metrics.bytesRead.inc(report.bytesRead);
+    this.#metrics.samplesRead.inc(report.samplesRead);
+    this.#metrics.samplesWritten.inc(report.samplesWritten);
+    log.info('blocks were compacted', {
+      tenant: job.tenant,
+      blocks: job.blocks.length,
+      into: report.outputs,
+      samples: report.samplesWritten,
+    });
+    // The next look finds sources that a result covers. Where nothing was left to write, nothing covers them.
+    if (report.outputs.length < job.shards)
+      for (const { ref } of job.blocks)
+        await marker.mark(ctx, ref, 'deletion', {
+          details: 'compaction left no samples, or not of every shard',
+        });
+  }
+
+  /**
+   * A block may have been damaged on its way here: only the second time in a row it is the block. False when nothing
+   * changed, so that trying again at once is in vain.
+   */
+  async #suspect(ctx: BucketContext, job: CompactionJob, fault: BlockFault): Promise<boolean> {
+    const block = job.blocks.find(({ ref }) => ref.ulid === fault.ulid);
+    if (!block) return false;
+    if (!this.#suspects.delete(fault.ulid)) {
+      this.#suspects.add(fault.ulid);
+      return true;
+    }
+    try {
+      await this.#deps.marker.quarantine(ctx, block.ref, {
+        reason: 'damaged',
+        details: fault.message.slice(0, DETAILS_MAX),
+        hidden: isUnreadable(fault),
+      });
+      this.#metrics.quarantined.inc();
+      return true;
+    } catch (error) {
+      if (ctx.signal.aborted) throw error;
+      this.#deps.log.warn('a damaged block could not be set aside', { ulid: fault.ulid, error: text(error) });
+      return false;
+    }
+  }
+
+  async #cleanUp(ctx: BucketContext, tenant: string): Promise<void> {
+    const { catalog, clock, marker, ownership, log } = this.#deps;
+    if (!ownership.ownsTenant(tenant)) return;
+    for (const what of planCleanup(catalog.view(tenant), this.#options.cleanup, clock.now()))
+      try {
+        if (what.kind === 'mark') await marker.unmark(ctx, what.ref, what.mark);
+        else await marker.delete(ctx, what.ref);
+        this.#metrics.deleted.inc({ kind: what.kind });
+      } catch (error) {
+        if (ctx.signal.aborted) throw error;
+        log.warn('a block could not be removed', { tenant, ulid: what.ref.ulid, error: text(error) });
+      }
+  }
+
+  #note(tenant: string, view: TenantBlocks, { jobs }: CompactionPlan): void {
+    this.progress.tenants.set(tenant, { jobs, quarantined: quarantinedOf(view.whole) });
+    const kind = 'compact';
+    this.#metrics.todoJobs.set({ kind }, this.progress.todoJobs);
+    this.#metrics.todoBlocks.set({ kind }, this.progress.todoBlocks);
+    this.#metrics.todoBytes.set({ kind }, this.progress.todoBytes);
+    this.#metrics.eta.set(this.progress.etaSeconds(this.#options.concurrency) ?? 0);
+  }
+}
+
+function quarantinedOf(blocks: readonly BucketBlock[]) {
+  return blocks.flatMap(({ meta, marks }) =>
+    marks.quarantine ? [{ ulid: meta.ulid, reason: marks.quarantine.details }] : [],
+  );
+}
+
+/** A bad chunk spoils queries that meet it; without index or chunk file every query of the block's time would fail. */
+function isUnreadable({ message }: BlockFault): boolean {
+  return /\/index: |\/chunks\/\d{6}: missing|\/meta\.json: /.test(message);
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,178 @@
+import { blockRef } from '../blocks/layout.ts';
+import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
+import { VeronaError } from '../model/errors.ts';
+import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Disk } from '../platform/disk.ts';
+import type { Random } from '../platform/random.ts';
+import type { BlockMeta } from '../tsdb/block/meta.ts';
+import { newUlid } from '../tsdb/block/ulid.ts';
+import { type MergeReport, mergeBlocks, type ReplicaDedup } from '../tsdb/compact/merge-blocks.ts';
+import { downloadBlock } from './download.ts';
+import { type CompactionJob, jobBytes } from './job.ts';
+import { uploadBlock } from './upload.ts';
+import { verifyOutput } from './verify-output.ts';
+
+export interface JobDeps {
+  readonly bucket: Bucket;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What a job's outputs are made with, besides its blocks. */
+export interface JobOptions {
+  /** Folder of this machine for downloads and results; a job makes and removes its own below it. */
+  readonly workDir: string;
+  readonly dedup: ReplicaDedup;
+}
+
+/** How far a job is, for whoever looks. */
+export interface JobProgress {
+  readonly step: 'download' | 'merge' | 'verify' | 'upload';
+  /** 0 … 1, of the step. */
+  readonly done: number;
+}
+
+export interface JobReport {
+  /** ULIDs of the blocks that are in the bucket now; none when no sample was left. */
+  readonly outputs: readonly string[];
+  readonly bytesRead: number;
+  readonly samplesRead: number;
+  readonly samplesWritten: number;
+}
+
+/** Free space wanted on the disk, as a multiple of what the job reads. */
+const SPACE_FACTOR = 2;
+
+/**
+ * Does one compaction job: fetches its blocks, merges them, reads the result back, and brings it into the bucket. Whatever
+ * goes wrong, nothing but files without a `meta.json` is left there, and nothing on this disk. Throws `BlockFault` for a
+ * source that is damaged. The sources are not touched.
+ */
+export async function runJob(
+  ctx: BucketContext,
+  job: CompactionJob,
+  options: JobOptions,
+  deps: JobDeps,
+  onProgress: (progress: JobProgress) => void = () => {},
+): Promise<JobReport> {
+  const { disk, clock, random } = deps;
+  const dir = `${options.workDir}/${newUlid(clock, random)}`;
+  try {
+    await disk.makeDir(dir);
+    await checkSpace(disk, dir, job);
+    return await new JobRun(ctx, job, options, deps, dir, onProgress).run();
+  } finally {
+    await disk.remove(dir);
+  }
+}
+
+async function checkSpace(disk: Disk, dir: string, job: CompactionJob): Promise<void> {
+  const wanted = SPACE_FACTOR * jobBytes(job);
+  const free = await disk.freeBytes(dir);
+  if (free < wanted)
+    throw new VeronaError('unavailable', `job needs ${wanted} bytes of disk in ${dir}, ${free} are free`);
+}
+
+class JobRun {
+  readonly #ctx: BucketContext;
+  readonly #job: CompactionJob;
+  readonly #options: JobOptions;
+  readonly #deps: JobDeps;
+  readonly #dir: string;
+  readonly #onProgress: (progress: JobProgress) => void;
+
+  constructor(
+    ctx: BucketContext,
+    job: CompactionJob,
+    options: JobOptions,
+    deps: JobDeps,
+    dir: string,
+    onProgress: (progress: JobProgress) => void,
+  ) {
+    this.#ctx = ctx;
+    this.#job = job;
+    this.#options = options;
+    this.#deps = deps;
+    this.#dir = dir;
+    this.#onProgress = onProgress;
+  }
+
+  async run(): Promise<JobReport> {
+    await this.#download();
+    const report = await this.#merge();
+    const outputs = report.outputs.filter((meta) => meta !== undefined);
+    for (const meta of outputs) await this.#verify(meta);
+    checkCounts(report, outputs);
+    for (const [shard, meta] of report.outputs.entries()) if (meta) await this.#upload(meta, shard);
+    return {
+      outputs: outputs.map(({ ulid }) => ulid),
+      bytesRead: jobBytes(this.#job),
+      samplesRead: report.samplesRead,
+      samplesWritten: sampleCount(outputs),
+    };
+  }
+
+  async #download(): Promise<void> {
+    const { blocks } = this.#job;
+    for (const [i, block] of blocks.entries()) {
+      this.#onProgress({ step: 'download', done: i / blocks.length });
+      const { bucket, disk } = this.#deps;
+      await downloadBlock(this.#ctx, bucket, disk, block, this.#sourceDir(block.ref.ulid));
+    }
+  }
+
+  #merge(): Promise<MergeReport> {
+    const { blocks, shards } = this.#job;
+    const { disk, clock, random } = this.#deps;
+    const replicas = [...new Set(blocks.map(({ replica }) => replica))].sort();
+    return mergeBlocks({
+      disk,
+      inputs: blocks.map(({ ref, replica }) => ({
+        dir: this.#sourceDir(ref.ulid),
+        replica: replicas.indexOf(replica),
+      })),
+      dir: `${this.#dir}/out`,
+      ulids: Array.from({ length: shards }, () => newUlid(clock, random)),
+      dedup: this.#options.dedup,
+      thanosOf: () => undefined,
+      signal: this.#ctx.signal,
+      onProgress: (done) => this.#onProgress({ step: 'merge', done }),
+    });
+  }
+
+  async #verify(meta: BlockMeta): Promise<void> {
+    this.#onProgress({ step: 'verify', done: 0 });
+    await verifyOutput(this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, meta, this.#ctx.signal);
+  }
+
+  async #upload(meta: BlockMeta, shard: number): Promise<void> {
+    this.#onProgress({ step: 'upload', done: shard / this.#job.shards });
+    const { tenant, labels, resolutionMs, shards, blocks } = this.#job;
+    const ref = blockRef(tenant, meta.ulid, blocks[0].ref.layout);
+    await uploadBlock(this.#ctx, this.#deps.bucket, this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, ref, {
+      labels: shards > 1 ? { ...labels, [SHARD_LABEL]: shardText({ index: shard, count: shards }) } : labels,
+      source: 'compactor',
+      resolutionMs,
+    });
+  }
+
+  #sourceDir(ulid: string): string {
+    return `${this.#dir}/in/${ulid}`;
+  }
+}
+
+function sampleCount(metas: readonly BlockMeta[]): number {
+  return metas.reduce((sum, { stats }) => sum + stats.numSamples, 0);
+}
+
+/** Chunks that were copied have all their samples; merging only takes away what is there twice. */
+function checkCounts(report: MergeReport, outputs: readonly BlockMeta[]): void {
+  const written = sampleCount(outputs);
+  if (written > report.samplesRead || written < report.samplesCopied)
+    throw new VeronaError(
+      'internal',
+      `compaction read ${report.samplesRead} samples and wrote ${written}: the result is thrown away`,
+    );
+}
