@@ -55,7 +55,7 @@ async function run(config: Config, reread: () => Config): Promise<number> {
 /** What a person wants to know first: where to send, where to ask, where the data lie. */
 function greet(config: Config, system: System): void {
   if (config.log.format === 'json') return;
-  const url = `http://${system.address()}`;
+  const url = system.url();
   process.stdout.write(`
   Verona ${system.version} is ready.
 

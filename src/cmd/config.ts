@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { configReference } from '../config/reference.ts';
+import { NodeDisk } from '../platform/node-disk.ts';
 import { readConfigFile } from './config-file.ts';
+import { readAccess } from './web-access.ts';
 
 /** `verona config …`: look at a configuration without starting anything. */
 export function addConfigCommand(program: Command): void {
@@ -12,8 +14,9 @@ export function addConfigCommand(program: Command): void {
     .command('check')
     .description('read a configuration file as a start would, and say what is wrong with it')
     .argument('<file>', 'a YAML file')
-    .action((file: string) => {
-      loadConfig({ file, text: readConfigFile(file) }, {}, process.env);
+    .action(async (file: string) => {
+      const config = loadConfig({ file, text: readConfigFile(file) }, {}, process.env);
+      if (config.web.config_file !== '') await readAccess(config.web.config_file, new NodeDisk());
       process.stdout.write(`${file}: good\n`);
     });
   config

@@ -5,6 +5,7 @@ import { settingGroups } from '../config/settings.ts';
 /** Adds a flag for every setting, in groups, and `--config.file`. */
 export function addSettingFlags(command: Command): void {
   command.addOption(new Option('--config.file <path>', 'YAML file with settings; flags win over it'));
+  command.addOption(new Option('--web.config.file <path>', 'the same as --web.config-file').hideHelp());
   for (const group of settingGroups())
     for (const setting of group.settings) {
       const value = setting.kind === 'boolean' ? '[true|false]' : `<${placeholder(setting.kind)}>`;
@@ -22,6 +23,7 @@ export function givenFlags(command: Command): { configFile: string | undefined; 
     const value: unknown = command.getOptionValue(option.attributeName());
     if (value === undefined) continue;
     if (option.long === '--config.file') configFile = String(value);
+    else if (option.long === '--web.config.file') flags['--web.config-file'] = String(value);
     else flags[option.long as string] = value as string | boolean;
   }
   return { configFile, flags };

@@ -28,7 +28,7 @@ import type { QueryJob } from '../query/jobs.ts';
 import { checkQueryLength, jobLimits } from '../query/query-limits.ts';
 import { statusRoutes } from '../query/status.ts';
 import { ThreadPool } from '../query/thread-pool.ts';
-import { HttpServer } from '../server/http-server.ts';
+import { HttpServer, type ListenerAccess, OPEN_ACCESS } from '../server/http-server.ts';
 import { Lifecycle, type Service } from '../server/lifecycle.ts';
 import { removeUnfinishedHeaders, retainHeaders } from '../store-gateway/header-store.ts';
 import { TenantLimits } from '../tenancy/limits.ts';
@@ -42,13 +42,14 @@ import type { QueryThreadData } from './query-thread.ts';
 import { statusSource } from './status-source.ts';
 import { pinTenantView } from './tenant-views.ts';
 import { VERSION } from './version.ts';
+import { WebAccess } from './web-access.ts';
 
 export interface System {
   readonly version: string;
   readonly lifecycle: Lifecycle;
   readonly bucketName: string;
-  /** Host and port in use, once started. */
-  address(): string;
+  /** Where it is reached, once started. */
+  url(): string;
   /** Reads the configuration again and applies what can change. Never throws; says in the log what happened. */
   reload(): boolean;
 }
@@ -80,6 +81,10 @@ export async function buildSystem(
   const dataDir = resolve(config.data.dir);
   const tenantsDir = join(dataDir, 'tsdb');
   const cacheDir = join(dataDir, 'cache');
+  const web =
+    config.web.config_file === ''
+      ? undefined
+      : await WebAccess.open(config.web.config_file, disk, clock, log);
   const limits = new TenantLimits(config.limits, config.overrides);
   const bucketOptions = config.objstore.enabled ? bucketOf(config, dataDir) : undefined;
   const bucket = bucketOptions && (await openBucket(bucketOptions, { disk, clock, random, metrics }));
@@ -164,7 +169,7 @@ export async function buildSystem(
   const system: System = {
     version: VERSION,
     bucketName: bucketOptions ? bucketText(bucketOptions) : 'none: blocks stay on this disk',
-    address: () => `${bound.host}:${bound.port}`,
+    url: () => `${web?.current.tls ? 'https' : 'http'}://${bound.host}:${bound.port}`,
     reload: () => {
       try {
         current = reread();
@@ -222,7 +227,8 @@ export async function buildSystem(
       allowsOrigin: originTest(config.http.cors_origin),
       requestTimeoutMs: config.http.request_timeout,
       connectionsMax: config.http.max_connections,
-      tenantOf: (headers) => tenantOf(headers, config.tenant.default),
+      access: web?.current ?? OPEN_ACCESS,
+      tenantOf: (headers, fallback) => tenantOf(headers, fallback ?? config.tenant.default),
       isReady: () => lifecycle.ready,
       tracer: config.tracing.enabled ? await openTelemetryTracer() : noTracer,
     },
@@ -230,14 +236,16 @@ export async function buildSystem(
     log,
     metrics,
   );
+  web?.onChange((access) => server.replaceAccess(access));
   metrics.gauge('verona_build_info', 'The version that runs.', ['version']).set({ version: VERSION }, 1);
   const lifecycle: Lifecycle = new Lifecycle(
     [
       new DataLock(disk, dataDir),
+      ...(web ? [web] : []),
       {
         name: 'listener',
         start: async () => {
-          warnIfOpen(host, log);
+          if (!isGuarded(web?.current ?? OPEN_ACCESS)) warnIfOpen(host, log);
           bound = await server.listen();
         },
         stop: async () => {},
@@ -327,6 +335,10 @@ function originTest(expression: string): ((origin: string) => boolean) | undefin
   if (expression === '') return undefined;
   const regex = compileLabelRegex(expression);
   return (origin) => regex.matches(origin);
+}
+
+function isGuarded({ tls, rules }: ListenerAccess): boolean {
+  return tls !== undefined || rules.users.length > 0 || rules.tokens.length > 0;
 }
 
 function warnIfOpen(host: string, log: Logger): void {

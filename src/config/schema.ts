@@ -5,7 +5,7 @@ import { limitShape, overrideShape } from './limits.ts';
 const http = section('The HTTP listener: writes, queries, health and metrics.', {
   listen_address: text(
     '127.0.0.1:9009',
-    'Host and port to listen on. Beyond loopback everybody who can connect can read and write every tenant.',
+    'Host and port to listen on. Beyond loopback everybody who can connect can read and write every tenant, unless `web.config_file` says who may.',
   ),
   cors_origin: text(
     '',
@@ -39,6 +39,13 @@ const grpc = section("The gRPC listener: Thanos' StoreAPI and its siblings.", {
     'Labels that everything served from here gets, as `name=value`, so that a querier can tell it from other sources.',
   ),
   tenant_label: text('tenant_id', 'Label that names the tenant of every series; empty for none.'),
+});
+
+const web = section('TLS and credentials of the HTTP listener.', {
+  config_file: text(
+    '',
+    'A file in the form of Prometheus’ `--web.config.file` (which is also the name of this flag): certificates, users, tokens. See operating.md.',
+  ),
 });
 
 const tsdb = section('The storage engine: write-ahead log, head and local blocks of each tenant.', {
@@ -131,6 +138,7 @@ export const configSchema = z.strictObject({
   }),
   http,
   grpc,
+  web,
   log: section('What is said on standard error.', {
     level: choice(['debug', 'info', 'warn', 'error'], 'info', 'Lines below this level are not written.'),
     format: choice(['text', 'json'], 'text', 'Lines for people or for programs.'),

@@ -7,7 +7,7 @@ import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { noTracer } from '../platform/trace.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
-import { HttpServer } from './http-server.ts';
+import { HttpServer, OPEN_ACCESS } from './http-server.ts';
 
 const BODY_MAX = 100_000;
 
@@ -37,6 +37,7 @@ beforeEach(async () => {
       allowsOrigin: (origin) => origin === 'http://ours',
       requestTimeoutMs: 10_000,
       connectionsMax: 10,
+      access: OPEN_ACCESS,
       tenantOf: (headers) => tenantOf(headers, 'anonymous'),
       tracer: noTracer,
       isReady: () => ready,

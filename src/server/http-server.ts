@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server } from 'node:https';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip, zstdCompress } from 'node:zlib';
@@ -7,11 +8,28 @@ import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
-import type { Histogram, Metrics } from '../platform/metrics.ts';
+import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
 import { releaseBytes } from '../platform/release-bytes.ts';
 import type { Tracer } from '../platform/trace.ts';
+import { Access, type AccessRules, type Principal } from './access.ts';
 import { answerDirectly, DirectRequest, hangUpController, readBody, TEXT } from './direct-route.ts';
 import { errorResponse } from './error-response.ts';
+import { guardClients, replaceContext, serverOptions, type TlsSettings } from './tls.ts';
+
+/** How the listener is reached and by whom. */
+export interface ListenerAccess {
+  readonly tls: TlsSettings | undefined;
+  readonly rules: AccessRules;
+  /** Sent with every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** No TLS, no credentials. */
+export const OPEN_ACCESS: ListenerAccess = {
+  tls: undefined,
+  rules: { users: [], tokens: [], openPaths: [] },
+  headers: {},
+};
 
 export interface HttpServerOptions {
   readonly clock: Clock;
@@ -21,8 +39,12 @@ export interface HttpServerOptions {
   readonly allowsOrigin: ((origin: string) => boolean) | undefined;
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
-  /** Names the tenant of a request or throws `bad_data`. */
-  readonly tenantOf: (headers: Readonly<Record<string, string | undefined>>) => string;
+  /** Names the tenant of a request, `fallback` when its headers name none, or throws `bad_data`. */
+  readonly tenantOf: (
+    headers: Readonly<Record<string, string | undefined>>,
+    fallback: string | undefined,
+  ) => string;
+  readonly access: ListenerAccess;
   readonly tracer: Tracer;
   /** Until then every route answers 503, but for `/-/healthy`, `/-/ready` and `/metrics`. */
   readonly isReady: () => boolean;
@@ -53,17 +75,27 @@ export class HttpServer {
   readonly #seconds: Histogram<'method' | 'route' | 'status_code'>;
   /** By method and path, `POST /api/v1/push`. */
   readonly #direct = new Map<string, Route>();
+  /** Who asks, when not everybody may. */
+  readonly #principals = new WeakMap<IncomingMessage, Principal>();
+  readonly #unauthorized: Counter;
+  #access: Access;
+  #headers: ListenerAccess['headers'];
   #closing = false;
 
   constructor(options: HttpServerOptions, routes: readonly Route[], log: Logger, metrics: Metrics) {
     this.#options = options;
     this.#log = log;
-    const timeouts = { requestTimeout: options.requestTimeoutMs, keepAliveTimeout: KEEP_ALIVE_MS };
+    this.#access = new Access(options.access.rules);
+    this.#headers = options.access.headers;
+    this.#unauthorized = metrics.counter(
+      'verona_http_unauthorized_total',
+      'Requests refused for missing or wrong credentials.',
+    );
     this.#app = fastify({
       logger: false,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
       forceCloseConnections: false,
-      serverFactory: (routed) => createServer(timeouts, (...exchange) => this.#serve(exchange, routed)),
+      serverFactory: (routed) => this.#createServer((...exchange) => this.#serve(exchange, routed)),
     });
     this.#app.server.maxConnections = options.connectionsMax;
     this.#app.removeAllContentTypeParsers();
@@ -87,6 +119,23 @@ export class HttpServer {
     );
     for (const route of [...healthRoutes(options.isReady), ...routes]) this.#mount(route);
     this.#app.options('/*', async (_request, reply) => reply.code(204).send());
+  }
+
+  #createServer(serve: (...exchange: Exchange) => void) {
+    const { requestTimeoutMs: requestTimeout, access } = this.#options;
+    const timeouts = { requestTimeout, keepAliveTimeout: KEEP_ALIVE_MS };
+    if (access.tls === undefined) return createServer(timeouts, serve);
+    const server = createSecureServer({ ...timeouts, ...serverOptions(access.tls) }, serve);
+    guardClients(server, access.tls.clientAuth);
+    // It differs in what is below HTTP only.
+    return server as unknown as ReturnType<typeof createServer>;
+  }
+
+  /** Puts other credentials, headers and certificates in force. */
+  replaceAccess({ tls, rules, headers }: ListenerAccess): void {
+    this.#access = new Access(rules);
+    this.#headers = headers;
+    if (tls) replaceContext(this.#app.server as unknown as Server, tls);
   }
 
   /** Direct routes are mounted too: that is how they are found with a query or a slash at the end. */
@@ -140,13 +189,48 @@ export class HttpServer {
       params: incoming.params as Record<string, string>,
       query: searchParams,
       headers,
-      tenant: this.#options.tenantOf(headers),
+      tenant: this.#tenantOf(incoming.raw),
       body: (incoming.body as Uint8Array | undefined) ?? new Uint8Array(0),
       signal: hangUp.signal,
     };
   }
 
-  #serve([incoming, outgoing]: Exchange, routed: (...exchange: Exchange) => void): void {
+  /** The tenant that a request speaks for; credentials for one tenant name it as well as a header does. */
+  #tenantOf(incoming: IncomingMessage): string {
+    const allowed = this.#principals.get(incoming)?.tenants;
+    const headers = incoming.headers as HttpRequest['headers'];
+    const tenant = this.#options.tenantOf(headers, allowed?.length === 1 ? allowed[0] : undefined);
+    if (allowed === undefined || allowed.includes(tenant)) return tenant;
+    throw new VeronaError('forbidden', `these credentials are not for tenant ${tenant}`);
+  }
+
+  #serve(exchange: Exchange, routed: (...exchange: Exchange) => void): void {
+    const [{ method }] = exchange;
+    // A browser asks what it may do before it shows credentials.
+    if (!this.#access.needsCredentials || method === 'OPTIONS') this.#dispatch(exchange, routed);
+    else this.#serveKnown(exchange, routed);
+  }
+
+  /** Lets in who has credentials; the body of others is not read. */
+  async #serveKnown(exchange: Exchange, routed: (...exchange: Exchange) => void): Promise<void> {
+    const [incoming, outgoing] = exchange;
+    const { challenge } = this.#access;
+    const path = (incoming.url ?? '').split('?')[0];
+    const principal = await this.#access
+      .admit(path, incoming.headers.authorization)
+      .catch((error: unknown) => this.#log.error('credentials were not checked', { error: String(error) }));
+    if (principal) {
+      this.#principals.set(incoming, principal);
+      this.#dispatch(exchange, routed);
+      return;
+    }
+    this.#unauthorized.inc();
+    const common = this.#commonHeaders(incoming.headers.origin);
+    const headers = { ...common, 'www-authenticate': challenge, connection: 'close' };
+    answerDirectly(outgoing, { status: 401, headers, body: 'Unauthorized\n' });
+  }
+
+  #dispatch([incoming, outgoing]: Exchange, routed: (...exchange: Exchange) => void): void {
     const route = this.#direct.get(`${incoming.method} ${incoming.url}`);
     if (route === undefined) {
       routed(incoming, outgoing);
@@ -164,8 +248,7 @@ export class HttpServer {
     const begin = this.#options.clock.monotonic();
     const response = await this.#answer(route, incoming, async () => {
       if (parts instanceof VeronaError) throw parts;
-      const tenant = this.#options.tenantOf(incoming.headers as HttpRequest['headers']);
-      return new DirectRequest(incoming, outgoing, parts, tenant);
+      return new DirectRequest(incoming, outgoing, parts, this.#tenantOf(incoming));
     });
     const common = this.#commonHeaders(incoming.headers.origin);
     // The rest of a body that was not read would be taken for the next request.
@@ -186,7 +269,8 @@ export class HttpServer {
 
   /** Headers of every answer. */
   #commonHeaders(origin: string | undefined): Record<string, string> {
-    const close: Record<string, string> = this.#closing ? { connection: 'close' } : {};
+    const close: Record<string, string> = { ...this.#headers };
+    if (this.#closing) close['connection'] = 'close';
     if (origin === undefined || !this.#options.allowsOrigin?.(origin)) return close;
     return { ...close, ...CORS_HEADERS, 'access-control-allow-origin': origin };
   }

@@ -3,6 +3,7 @@ import { type ErrorCode, VeronaError } from '../model/errors.ts';
 
 const CODES: Readonly<Record<ErrorCode, status>> = {
   bad_data: status.INVALID_ARGUMENT,
+  forbidden: status.PERMISSION_DENIED,
   not_found: status.NOT_FOUND,
   conflict: status.FAILED_PRECONDITION,
   too_large: status.RESOURCE_EXHAUSTED,
