@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Labels } from '../model/labels.ts';
-import { decodeLabels, encodeLabels } from './label-bytes.ts';
+import { decodeLabels, encodeLabels, isAsciiLabels } from './label-bytes.ts';
 
 const text = fc.oneof(
   fc.string({ minLength: 1, unit: 'grapheme' }),
@@ -14,6 +14,16 @@ test('a label set decodes to itself', () => {
     fc.property(fc.dictionary(text, text), (pairs) => {
       const labels = Labels.from(pairs);
       expect(decodeLabels(encodeLabels(labels)).flat).toEqual(labels.flat);
+    }),
+  );
+});
+
+test('label bytes are ASCII when every name and value is, however long', () => {
+  fc.assert(
+    fc.property(fc.dictionary(text, fc.oneof(text, fc.constant('y'.repeat(20_000)))), (pairs) => {
+      const labels = Labels.from(pairs);
+      const isAscii = labels.flat.every((part) => Buffer.byteLength(part) === part.length);
+      expect(isAsciiLabels(encodeLabels(labels))).toBe(isAscii);
     }),
   );
 });

@@ -99,23 +99,50 @@ export function visitLabels(
   let at = start;
   while (at < end) {
     // Over the pair's tag and length, and the name's tag.
-    at = varintEnd(bytes, at + 1) + 1;
-    const nameStart = varintEnd(bytes, at);
-    const nameEnd = nameStart + varintAt(bytes, at);
+    at = afterVarint(bytes, at + 1) + 1;
+    const nameStart = afterVarint(bytes, at);
+    const nameEnd = textEnd(bytes, at);
     at = nameEnd + 1;
-    const valueStart = varintEnd(bytes, at);
-    at = valueStart + varintAt(bytes, at);
+    const valueStart = afterVarint(bytes, at);
+    at = textEnd(bytes, at);
     visit(nameStart, nameEnd, valueStart, at);
   }
+}
+
+/** Whether all names and values are ASCII. */
+export function isAsciiLabels(bytes: Uint8Array): boolean {
+  let union = 0;
+  for (let at = 0; at < bytes.length; ) {
+    // Over the pair's tag and length, and the name's tag.
+    at = afterVarint(bytes, at + 1) + 1;
+    for (let text = 0; text < 2; text++) {
+      const end = textEnd(bytes, at);
+      for (at = afterVarint(bytes, at); at < end; at++) union |= bytes[at];
+      // Over the value's tag.
+      if (text === 0) at++;
+    }
+  }
+  return union < 128;
+}
+
+/** The place after the varint at `at`. */
+export function afterVarint(bytes: Uint8Array, at: number): number {
+  while (bytes[at] >= 128) at++;
+  return at + 1;
+}
+
+/** The end of the text whose length, a varint, stands at `at`. */
+export function textEnd(bytes: Uint8Array, at: number): number {
+  return afterVarint(bytes, at) + varintAt(bytes, at);
+}
+
+/** The end of the label whose tag stands at `at`. */
+export function labelEnd(bytes: Uint8Array, at: number): number {
+  return textEnd(bytes, at + 1);
 }
 
 function varintAt(bytes: Uint8Array, at: number): number {
   let value = bytes[at] & 127;
   for (let shift = 7; bytes[at] >= 128; shift += 7) value |= (bytes[++at] & 127) << shift;
   return value;
-}
-
-function varintEnd(bytes: Uint8Array, at: number): number {
-  while (bytes[at] >= 128) at++;
-  return at + 1;
 }

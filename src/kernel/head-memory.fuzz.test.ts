@@ -168,9 +168,12 @@ class Pair {
     if (decision < 0.1) return void this.#both((memory) => memory.adopt(0));
     if (event.labelsCanonical) {
       const walRef = this.#walRef++;
-      const slot = this.#both((memory) => memory.create(memory.event.labels, walRef)) as number;
+      const inOne = this.#chance(0.5);
+      const slot = this.#both((memory) =>
+        inOne ? memory.adoptNew(walRef) : memory.create(memory.event.labels, walRef),
+      ) as number;
       this.#slots.add(slot);
-      this.#both((memory) => memory.adopt(slot));
+      if (!inOne) this.#both((memory) => memory.adopt(slot));
     } else {
       const slot = this.#slot();
       this.#both((memory) => memory.adopt(slot));

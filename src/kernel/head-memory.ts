@@ -76,6 +76,11 @@ export interface HeadMemory {
    * the TimeSeries; a rare slot makes a `rareSeries` of it.
    */
   adopt(slot: number): void;
+  /**
+   * After `newSeries` with canonical labels: makes the series, as `create` does, and adopts it; its slot. The labels of
+   * the event are not copied on the way. Throws `limit` beyond `LABEL_BYTES_MAX`.
+   */
+  adoptNew(walRef: number): number;
   /** The decoded request; `event.seriesStart … seriesEnd` are offsets into it. For 2.0 the symbols are in here too. */
   decoded(): Uint8Array;
   /** Samples of this request accepted, and how many of these were known already (same time and value). */

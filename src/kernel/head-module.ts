@@ -50,6 +50,7 @@ export interface HeadExports {
   begin(length: number, decodedMax: number, isV2: number): number;
   resume(): number;
   adopt(slot: number): number;
+  adoptNew(walRef: number): number;
   takeLog(): number;
   mapWalRef(walRef: number, slot: number): number;
   endReplay(): void;

@@ -341,6 +341,13 @@ export class PlainHeadMemory implements HeadMemory {
     current.slot = slot;
   }
 
+  adoptNew(walRef: number): number {
+    assert(this.event.labelsCanonical, 'adoptNew answers newSeries with canonical labels');
+    const slot = this.create(this.event.labels, walRef);
+    this.adopt(slot);
+    return slot;
+  }
+
   /** Appends what is left of the TimeSeries under way. */
   #finishCurrent(request: Request): IngestEvent | undefined {
     const { current, body } = request;

@@ -25,6 +25,7 @@ const MEMORY_MAX = 2 ** 32 - PAGE;
 /** Not in the contract: what the kernel answers when its memory is full. */
 const NO_ROOM = 7;
 const EVENT_FULL = 6;
+const KNOWN = 0xffffffff;
 
 /**
  * The memory of a head in a WebAssembly instance of its own, from about 0.5 MiB up to 4 GiB. One call does a whole
@@ -87,12 +88,11 @@ export class WasmHeadMemory implements HeadMemory {
   }
 
   create(labelBytes: Uint8Array, walRef: number): number {
-    if (labelBytes.length > LABEL_BYTES_MAX)
-      throw new VeronaError('limit', `label set of ${labelBytes.length} bytes, ${LABEL_BYTES_MAX} allowed`);
+    checkLabelBytes(labelBytes);
     assert(Number.isSafeInteger(walRef) && walRef >= 1, `walRef ${walRef}`);
     this.#put(labelBytes);
-    assert(this.#wasm.find(labelBytes.length) === 0, 'a series is created once');
     const slot = this.#wasm.create(labelBytes.length, walRef) >>> 0;
+    assert(slot !== KNOWN, 'a series is created once');
     if (slot === 0) throw memoryFull();
     return slot;
   }
@@ -207,6 +207,16 @@ export class WasmHeadMemory implements HeadMemory {
   adopt(slot: number): void {
     if (slot !== 0) this.#check(slot);
     assert(this.#wasm.adopt(slot) !== 0, 'adopt answers newSeries');
+  }
+
+  adoptNew(walRef: number): number {
+    const { labels, labelsCanonical } = this.event;
+    checkLabelBytes(labels);
+    assert(labelsCanonical && Number.isSafeInteger(walRef) && walRef >= 1, `adopt a new series as ${walRef}`);
+    const slot = this.#wasm.adoptNew(walRef);
+    assert(slot !== -1, 'adoptNew answers newSeries');
+    if (slot === 0) throw memoryFull();
+    return slot >>> 0;
   }
 
   decoded(): Uint8Array {
@@ -341,6 +351,11 @@ export class WasmHeadMemory implements HeadMemory {
     }
     return this.#bytes;
   }
+}
+
+function checkLabelBytes({ length }: Uint8Array): void {
+  if (length > LABEL_BYTES_MAX)
+    throw new VeronaError('limit', `label set of ${length} bytes, ${LABEL_BYTES_MAX} allowed`);
 }
 
 function bytesOf(slots: Uint32Array): Uint8Array {

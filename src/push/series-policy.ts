@@ -1,3 +1,4 @@
+import { visitLabels } from '../encoding/label-bytes.ts';
 import { type Labels, METRIC_NAME } from '../model/labels.ts';
 import type { Limits } from '../tenancy/limits.ts';
 import type { SeriesPolicy, SeriesRefusal } from './tenant-db.ts';
@@ -29,6 +30,11 @@ export class LimitPolicy implements SeriesPolicy {
     const refusal = this.#judge(labels, seriesCount);
     if (refusal) this.lastReason = refusal.reason;
     return refusal;
+  }
+
+  admitsBytes(labelBytes: Uint8Array, seriesCount: number): boolean {
+    const { maxSeries } = this.#limits;
+    return (maxSeries === 0 || seriesCount < maxSeries) && haveNoProblem(labelBytes, this.#limits);
   }
 
   #judge(labels: Labels, seriesCount: number): SeriesRefusal | undefined {
@@ -69,6 +75,29 @@ function labelsProblem(labels: Labels, limits: Limits): [LabelDiscardReason, str
       ];
   }
   return undefined;
+}
+
+/** Whether `labelsProblem` finds none; for canonical label bytes, which have a limited length each. */
+function haveNoProblem(labelBytes: Uint8Array, limits: Limits): boolean {
+  const nameMax = limits.maxLabelNameLength || Number.POSITIVE_INFINITY;
+  const valueMax = limits.maxLabelValueLength || Number.POSITIVE_INFINITY;
+  let count = 0;
+  let hasName = false;
+  let areShort = true;
+  visitLabels(labelBytes, 0, labelBytes.length, (nameStart, nameEnd, valueStart, valueEnd) => {
+    count++;
+    const length = nameEnd - nameStart;
+    if (length === 0 || length > nameMax || valueEnd - valueStart > valueMax) areShort = false;
+    else if (length === METRIC_NAME.length) hasName ||= isMetricName(labelBytes, nameStart);
+  });
+  const { maxLabelNamesPerSeries } = limits;
+  return hasName && areShort && (maxLabelNamesPerSeries === 0 || count <= maxLabelNamesPerSeries);
+}
+
+function isMetricName(bytes: Uint8Array, start: number): boolean {
+  for (let i = 0; i < METRIC_NAME.length; i++)
+    if (bytes[start + i] !== METRIC_NAME.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Whether a text has more bytes than `max`; 0 is no limit. A UTF-16 unit is 3 bytes at most, so short texts need no count. */

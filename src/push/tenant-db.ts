@@ -12,6 +12,8 @@ export interface SeriesRefusal {
 /** Asked once per label set that is new to the head; `seriesCount` is how many it holds already. */
 export interface SeriesPolicy {
   admit(labels: Labels, seriesCount: number): SeriesRefusal | undefined;
+  /** The same question about canonical label bytes in ASCII: true only if `admit` refuses nothing. */
+  admitsBytes(labelBytes: Uint8Array, seriesCount: number): boolean;
 }
 
 /** What became of a write. What was not refused is stored and in the log. */

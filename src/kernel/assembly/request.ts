@@ -9,7 +9,8 @@ import {
 } from './event';
 import { ENTRY_HEADER, LABEL_BYTES_MAX, entryLength } from './label-arena';
 import { canonicalForm } from './labels';
-import { RARE, entryOf, firstRecord, flagsOf, setSuccessor, slotOf, successorOf } from './record';
+import { RARE, entryOf, firstRecord, flagsOf, recordOf, setSuccessor, slotOf, successorOf } from './record';
+import { createSeries } from './series';
 import { lookup } from './table';
 import {
   LABELS_TOO_LONG, ODD_REFERENCES, SYMBOL_OUT_OF_RANGE, TOO_MANY_LABEL_BYTES, TYPE_BYTES, TYPE_FIXED64, TYPE_VARINT, failed, fieldNumber,
@@ -94,6 +95,13 @@ export function adopt(rec: u32): void {
   undecided = false;
   current = rec;
   if (rec != 0) follow(rec);
+}
+
+/** Makes the series just reported, whose labels are canonical, and adopts it; its slot, 0 when memory is full. */
+export function createUndecided(walRef: u64): u32 {
+  let slot = createSeries(labels, labelsLength, walRef);
+  if (slot != 0) adopt(recordOf(slot));
+  return slot;
 }
 
 export function resume(): u32 {

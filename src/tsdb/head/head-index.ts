@@ -1,6 +1,7 @@
 import { asciiText } from '../../encoding/ascii-text.ts';
-import { visitLabels } from '../../encoding/label-bytes.ts';
+import { afterVarint, labelEnd, textEnd, visitLabels } from '../../encoding/label-bytes.ts';
 import { compareStrings } from '../../model/labels.ts';
+import { LastLabels } from './last-labels.ts';
 import { PostingsLists } from './postings-lists.ts';
 import { SLICE_WORK, type Sliced } from './slices.ts';
 import type { SlotSet } from './slot-set.ts';
@@ -33,6 +34,7 @@ export class HeadIndex {
   readonly #lists = new PostingsLists();
   readonly #source: LabelSource;
   readonly #onNewValue: OnNewValue;
+  readonly #last = new LastLabels();
   #all = new Uint32Array(1024);
   #seriesCount = 0;
   #slotMax = 0;
@@ -53,9 +55,34 @@ export class HeadIndex {
 
   /** `labelBytes` are canonical and may be reused afterwards. */
   add(slot: number, labelBytes: Uint8Array): void {
-    visitLabels(labelBytes, 0, labelBytes.length, (nameStart, nameEnd, valueStart, valueEnd) =>
-      this.#addPair(utf8(labelBytes, nameStart, nameEnd), utf8(labelBytes, valueStart, valueEnd), slot),
-    );
+    const last = this.#last;
+    let i = 0;
+    for (let at = 0; at < labelBytes.length; i++) {
+      const end = labelEnd(labelBytes, at);
+      const pair = last.pairs[i];
+      if (!last.has(i, labelBytes, at, end)) this.#addOther(i, labelBytes, at, end, slot);
+      else if (pair.list > 0) this.#lists.append(pair.list, slot);
+      else pair.list = this.#addTo(pair.values, pair.name, pair.value, slot);
+      last.note(i, end);
+      at = end;
+    }
+    last.keep(labelBytes, i);
+    this.#addToAll(slot);
+  }
+
+  /** A label that the series before did not have in this place. */
+  #addOther(i: number, bytes: Uint8Array, start: number, end: number, slot: number): void {
+    const nameAt = afterVarint(bytes, start + 1) + 1;
+    const nameEnd = textEnd(bytes, nameAt);
+    const name = utf8(bytes, afterVarint(bytes, nameAt), nameEnd);
+    const value = utf8(bytes, afterVarint(bytes, nameEnd + 1), end);
+    let values = this.#names.get(name);
+    if (values === undefined) this.#names.set(name, (values = new Map()));
+    const list = this.#addTo(values, name, value, slot);
+    this.#last.pairs[i] = { name, value, values, list };
+  }
+
+  #addToAll(slot: number): void {
     if (this.#seriesCount === this.#all.length) {
       const all = new Uint32Array(this.#seriesCount + (this.#seriesCount >> 2));
       all.set(this.#all);
@@ -112,6 +139,7 @@ export class HeadIndex {
 
   /** Takes series out of every list; `lists` cover them. One piece: no slot may be half removed when it is used again. */
   remove(gone: SlotSet, lists: ListsOfSeries): void {
+    this.#last.clear();
     for (const [name, values] of lists) for (const value of values) this.#removeFrom(name, value, gone);
     this.#removeFromAll(gone);
   }
@@ -121,15 +149,18 @@ export class HeadIndex {
     return this.#lists.sizeBytes + this.#all.byteLength;
   }
 
-  #addPair(name: string, value: string, slot: number): void {
-    let values = this.#names.get(name);
-    if (values === undefined) this.#names.set(name, (values = new Map()));
+  /** The id of the list the slot is in then; 0 when it is the only one with this value. */
+  #addTo(values: ValuePostings, name: string, value: string, slot: number): number {
     const known = values.get(value);
     if (known === undefined) {
       values.set(value, slot);
       this.#onNewValue(name, value);
-    } else if (known > 0) values.set(value, -this.#lists.create(known, slot));
-    else this.#lists.append(-known, slot);
+      return 0;
+    }
+    const list = known > 0 ? this.#lists.create(known, slot) : -known;
+    if (known > 0) values.set(value, -list);
+    else this.#lists.append(list, slot);
+    return list;
   }
 
   #noteLists(slot: number, touched: ListsOfSeries): void {

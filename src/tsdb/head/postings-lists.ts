@@ -3,6 +3,8 @@ import { assert } from '../../platform/assert.ts';
 /** Words of one page of the arena; lists that outgrow half of it get an array of their own. */
 const PAGE_WORDS = 1 << 16;
 const LARGE_WORDS = PAGE_WORDS / 2;
+/** The size class of a list with an array of its own. */
+const LARGE = 255;
 
 /**
  * Many growing lists of slots in few arrays: a JavaScript typed array costs some 200 bytes before its first
@@ -36,12 +38,13 @@ export class PostingsLists {
 
   append(id: number, slot: number): void {
     const length = this.#lengths[id];
-    const large = this.#large.get(id);
-    if (large !== undefined) {
+    const sizeClass = this.#sizeClasses[id];
+    if (sizeClass === LARGE) {
+      const large = this.#large.get(id) as Uint32Array;
       const room = length < large.length ? large : this.#growLarge(id, large);
       room[length] = slot;
     } else {
-      if (length === 1 << this.#sizeClasses[id]) {
+      if (length === 1 << sizeClass) {
         this.#moveUp(id, slot);
         return;
       }
@@ -132,6 +135,7 @@ export class PostingsLists {
       const large = new Uint32Array(Math.ceil(old.length * 1.25));
       large.set(old);
       this.#large.set(id, large);
+      this.#sizeClasses[id] = LARGE;
     } else {
       const to = this.#takeBlock(sizeClass + 1);
       this.#pages[Math.floor(to / PAGE_WORDS)].set(old, to % PAGE_WORDS);

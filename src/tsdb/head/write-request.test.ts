@@ -171,6 +171,7 @@ test('what the policy does not admit is refused with its reason, and the rest of
   const db = await openDb(new MemoryDisk(), new TestClock(T0));
   const policy: SeriesPolicy = {
     admit: (_, count) => (count >= 1 ? { outcome: 'series_limit', reason: 'at most 1 series' } : undefined),
+    admitsBytes: (_, count) => count < 1,
   };
   const result = await db.write(
     requestBody([

@@ -89,15 +89,9 @@ class RequestUnderWay {
     const { table, memory } = this.#store;
     const { event } = memory;
     const { metadataEnd } = event;
-    const found = table.resolveSent(event.labels, event.labelsCanonical, this.#policy);
-    if (typeof found === 'number') {
-      memory.adopt(found);
-      if (metadataEnd > 0) this.#noteMetadata(found, this.#read());
-      return;
-    }
-    const sent = this.#read();
-    memory.adopt(0);
-    this.#refuseAll(found, sent);
+    const found = table.adoptNew(this.#policy);
+    if (typeof found !== 'number') this.#refuseAll(found, this.#read());
+    else if (metadataEnd > 0) this.#noteMetadata(found, this.#read());
   }
 
   #applyRare(): void {

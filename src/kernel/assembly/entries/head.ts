@@ -11,7 +11,9 @@ import { entryLabels, entryLength, entryWalRef, labelSlabs } from '../label-aren
 import { blockSlabs, nodeSlabs } from '../pools';
 import { HAS_LAST, RARE, entryOf, flagsOf, initRecords, lastTime, recordOf, recordSlabs, setFlags, slotOf } from '../record';
 import { forgetRefs, mapRef, mappedRefs, replay as replayRecord } from '../replay';
-import { adopt as adoptRecord, begin as beginRequest, currentRecord, endRequest, isUndecided, resume as resumeRequest } from '../request';
+import {
+  adopt as adoptRecord, begin as beginRequest, createUndecided, currentRecord, endRequest, isUndecided, resume as resumeRequest,
+} from '../request';
 import { takeLog as forgetLog } from '../samples-log';
 import { addClosed, closeOpen, createSeries, freeSeries, truncate as truncateAll } from '../series';
 import { limitPages } from '../slabs';
@@ -25,6 +27,7 @@ export {
 } from '../gather';
 
 const BAD_SLOT: i32 = -2;
+const KNOWN: u32 = 0xffffffff;
 
 /** Once, before anything else; false when there is no memory. */
 export function init(chunkRange: u32, hashSeed: u32, pagesMax: u32): bool {
@@ -78,7 +81,9 @@ export function find(length: u32): u32 {
   let rec = lookup(bufferAt(IN), length);
   return rec == 0 ? 0 : slotOf(rec);
 }
+/** 0 when memory is full, KNOWN when the series is there already. */
 export function create(length: u32, walRef: f64): u32 {
+  if (lookup(bufferAt(IN), length) != 0) return KNOWN;
   return createSeries(bufferAt(IN), length, walRef as u64);
 }
 export function isSlot(slot: u32): bool {
@@ -141,6 +146,10 @@ export function adopt(slot: u32): bool {
   if (!isUndecided()) return false;
   adoptRecord(slot == 0 ? 0 : recordOf(slot));
   return true;
+}
+/** The slot, 0 when memory is full; -1 when nothing was asked. */
+export function adoptNew(walRef: f64): i32 {
+  return isUndecided() ? (createUndecided(walRef as u64) as i32) : -1;
 }
 
 export function takeLog(): u32 {

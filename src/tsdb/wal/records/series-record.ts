@@ -1,4 +1,4 @@
-import { encodeLabels, visitLabels } from '../../../encoding/label-bytes.ts';
+import { afterVarint, encodeLabels, labelEnd, textEnd } from '../../../encoding/label-bytes.ts';
 import { VeronaError } from '../../../model/errors.ts';
 import { Labels } from '../../../model/labels.ts';
 import { ByteReader } from '../../format/byte-reader.ts';
@@ -26,24 +26,31 @@ export class SeriesRecordWriter {
 
   /** `labelBytes` are canonical (`encoding/label-bytes.ts`). */
   add(ref: number, labelBytes: Uint8Array): void {
-    let count = 0;
-    visitLabels(labelBytes, 0, labelBytes.length, () => count++);
     this.#out.be64(ref);
-    this.#out.uvarint(count);
+    this.#out.uvarint(countLabels(labelBytes));
     // Both forms have lengths as minimal varints: name and value are copied with theirs.
-    visitLabels(labelBytes, 0, labelBytes.length, (nameStart, nameEnd, _valueStart, valueEnd) => {
-      this.#out.range(labelBytes, nameStart - sizeOf(nameEnd - nameStart), nameEnd);
-      this.#out.range(labelBytes, nameEnd + 1, valueEnd);
-    });
+    for (let at = 0; at < labelBytes.length; ) {
+      const nameAt = afterVarint(labelBytes, at + 1) + 1;
+      const nameEnd = textEnd(labelBytes, nameAt);
+      at = textEnd(labelBytes, nameEnd + 1);
+      this.#out.range(labelBytes, nameAt, nameEnd);
+      this.#out.range(labelBytes, nameEnd + 1, at);
+    }
   }
 
-  /** The record, a copy; the writer is empty afterwards. */
+  /** The record, a view that is valid until the next `add`; the writer is empty afterwards. */
   take(): Uint8Array {
-    const record = this.#out.copy();
+    const record = this.#out.view();
     this.#out.clear();
     this.#out.byte(RecordType.series);
     return record;
   }
+}
+
+function countLabels(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length; at = labelEnd(bytes, at)) count++;
+  return count;
 }
 
 /**
