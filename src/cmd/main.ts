@@ -3,6 +3,7 @@ import { VeronaError } from '../model/errors.ts';
 import { addAllCommand } from './all.ts';
 import { addConfigCommand } from './config.ts';
 import { EXIT } from './exit.ts';
+import { addPromqlCommand } from './promql.ts';
 import { addTsdbCommand } from './tsdb.ts';
 import { VERSION } from './version.ts';
 
@@ -27,6 +28,7 @@ and ask at http://127.0.0.1:9009/api/v1/query?query=up, or add that address to G
 
 addAllCommand(program);
 addTsdbCommand(program);
+addPromqlCommand(program);
 addConfigCommand(program);
 
 try {

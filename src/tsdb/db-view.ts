@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { mergeQueriers } from '../storage/merge.ts';
+import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier } from '../storage/querier.ts';
 import type { LocalBlock } from './db-blocks.ts';
 import type { Head } from './head/head.ts';
@@ -50,9 +51,10 @@ export class DbViews {
 /** One querier over all of a view; it releases the view when it is closed. */
 export async function viewQuerier(view: DbView, mint: number, maxt: number): Promise<Querier> {
   const sources: Querier[] = [];
-  for (const { block } of view.blocks) sources.push(await block.querier(mint, maxt));
+  for (const { block } of view.blocks)
+    sources.push(namedQuerier(`block ${block.meta.ulid}`, await block.querier(mint, maxt)));
   // The head comes last: where it has a sample that a block has too, its own wins.
-  if (view.usesHead || sources.length === 0) sources.push(view.head);
+  if (view.usesHead || sources.length === 0) sources.push(namedQuerier('head', view.head));
   return new ViewQuerier(mergeQueriers(sources), view);
 }
 
