@@ -1,10 +1,12 @@
 import type { QueryKernel, SampleView } from '../kernel/query-kernel.ts';
 import { VeronaError, wrapError } from '../model/errors.ts';
 import type { AnyHistogram } from '../model/histogram.ts';
+import { isStaleAt } from '../model/sample.ts';
 import { assert } from '../platform/assert.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
 import { decodeChunk } from './chunk.ts';
-import { ChunkEncoding } from './encoding.ts';
+import { ChunkEncoding, isFloatEncoding } from './encoding.ts';
+import type { FloatColumns } from './xor.ts';
 
 /** What a series of a batch holds, by the encodings of its chunks. */
 export type SeriesKind = 'empty' | 'floats' | 'histograms' | 'mixed';
@@ -40,7 +42,7 @@ export class BatchDecoder {
     let floats = false;
     let histograms = false;
     for (let chunk = chunkStarts[series]; chunk < chunkStarts[series + 1]; chunk++)
-      if (chunkEncoding[chunk] === ChunkEncoding.xor) floats = true;
+      if (isFloatEncoding(chunkEncoding[chunk])) floats = true;
       else histograms = true;
     if (floats && histograms) return 'mixed';
     return floats ? 'floats' : histograms ? 'histograms' : 'empty';
@@ -61,7 +63,7 @@ export class BatchDecoder {
     const { chunkStarts } = this.#opened();
     const from = chunkStarts[series];
     const to = chunkStarts[series + 1];
-    if (this.kind(series) === 'floats') return this.#decodeRun(series, from, to, mint, maxt, keepStale);
+    if (this.#isXorOnly(from, to)) return this.#decodeRun(series, from, to, mint, maxt, keepStale);
     return this.#decodeMixed(series, mint, maxt, keepStale);
   }
 
@@ -71,7 +73,7 @@ export class BatchDecoder {
     let sorted = true;
     let newest = Number.NEGATIVE_INFINITY;
     this.#visitChunks(series, mint, maxt, (chunk, encoding) => {
-      if (encoding === ChunkEncoding.xor) return;
+      if (isFloatEncoding(encoding)) return;
       const decoded = this.#decodePlain(series, chunk);
       if (decoded.kind !== 'histogram') return;
       for (const [i, histogram] of decoded.histograms.entries()) {
@@ -137,15 +139,22 @@ export class BatchDecoder {
     }
   }
 
-  /** Not all chunks are of floats: rare, so each float chunk is taken on its own and merged here. */
+  #isXorOnly(from: number, to: number): boolean {
+    const { chunkEncoding } = this.#opened();
+    for (let chunk = from; chunk < to; chunk++) if (chunkEncoding[chunk] !== ChunkEncoding.xor) return false;
+    return true;
+  }
+
+  /** Not all chunks are such as the kernel reads: each float chunk is taken on its own and merged here. */
   #decodeMixed(series: number, mint: number, maxt: number, keepStale: boolean): number {
     const byTime = new Map<number, [low: number, high: number]>();
     this.#visitChunks(series, mint, maxt, (chunk, encoding) => {
-      if (encoding !== ChunkEncoding.xor) return;
-      this.#decodeRun(series, chunk, chunk + 1, mint, maxt, keepStale);
-      const { count, timestamps, values } = this.#kernel.samples();
-      const words = new Uint32Array(values.buffer, values.byteOffset, 2 * count);
-      for (let i = 0; i < count; i++) byTime.set(timestamps[i], [words[2 * i], words[2 * i + 1]]);
+      if (!isFloatEncoding(encoding)) return;
+      const { timestamps, values } = this.#decodePlain(series, chunk) as FloatColumns;
+      const words = new Uint32Array(values.buffer, values.byteOffset, 2 * values.length);
+      for (const [i, t] of timestamps.entries())
+        if (t >= mint && t <= maxt && (keepStale || !isStaleAt(words, i)))
+          byTime.set(t, [words[2 * i], words[2 * i + 1]]);
     });
     const timestamps = Float64Array.from(byTime.keys()).sort();
     const values = new Float64Array(timestamps.length);

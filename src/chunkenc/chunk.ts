@@ -1,7 +1,8 @@
 import { VeronaError } from '../model/errors.ts';
 import { ChunkEncoding } from './encoding.ts';
-import { decodeHistogramChunk, type HistogramColumns } from './histogram-chunk.ts';
+import { decodeHistogramChunk, HISTOGRAM_ST_SAMPLES_MAX, type HistogramColumns } from './histogram-chunk.ts';
 import { decodeXor, type FloatColumns } from './xor.ts';
+import { decodeXor2 } from './xor2.ts';
 
 /** A chunk being written; `append` differs by kind (`XorAppender`, `HistogramAppender`). */
 export interface ChunkAppender {
@@ -28,24 +29,29 @@ export function decodeChunk(
   switch (encoding) {
     case ChunkEncoding.xor:
       return { kind: 'float', ...decodeXor(bytes, start, length) };
+    case ChunkEncoding.xor2:
+      return { kind: 'float', ...decodeXor2(bytes, start, length) };
     case ChunkEncoding.histogram:
     case ChunkEncoding.floatHistogram:
+    case ChunkEncoding.histogramST:
+    case ChunkEncoding.floatHistogramST:
       return { kind: 'histogram', ...decodeHistogramChunk(encoding, bytes, start, length) };
     default:
       throw new VeronaError('corrupt', `unknown chunk encoding ${encoding}`);
   }
 }
 
-/** How many samples a chunk says it has, without decoding it. */
-export function chunkSampleCount(bytes: Uint8Array, start: number): number {
-  return (bytes[start] << 8) | bytes[start + 1];
-}
-
-/** As `chunkSampleCount`, for any encoding: an aggregate chunk has as many as its first part, the counts. */
+/** How many samples a chunk says it has, without decoding it; an aggregate chunk as many as its first part, the counts. */
 export function storedSampleCount(encoding: number, bytes: Uint8Array, start: number): number {
-  if (encoding !== ChunkEncoding.aggregate) return chunkSampleCount(bytes, start);
+  if (encoding !== ChunkEncoding.aggregate) return sampleCount(encoding, bytes, start);
   if (bytes[start] === 0) return 0;
   let at = start;
   while (bytes[at] >= 128) at++;
-  return chunkSampleCount(bytes, at + 2);
+  return sampleCount(bytes[at + 1], bytes, at + 2);
+}
+
+function sampleCount(encoding: number, bytes: Uint8Array, start: number): number {
+  const count = (bytes[start] << 8) | bytes[start + 1];
+  const sharesByte = encoding === ChunkEncoding.histogramST || encoding === ChunkEncoding.floatHistogramST;
+  return sharesByte ? count & HISTOGRAM_ST_SAMPLES_MAX : count;
 }

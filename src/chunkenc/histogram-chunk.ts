@@ -5,7 +5,7 @@ import { EXPONENTIAL_SCHEMA_MAX } from '../model/histogram-validate.ts';
 import { assert } from '../platform/assert.ts';
 import { BitReader, BitWriter } from './bits.ts';
 import type { ChunkAppender } from './chunk.ts';
-import { ChunkEncoding } from './encoding.ts';
+import { ChunkEncoding, holdsStartTimes } from './encoding.ts';
 import { FloatFields } from './float-histogram.ts';
 import { IntegerFields } from './histogram.ts';
 import {
@@ -17,6 +17,7 @@ import {
 import { readLayout, writeLayout } from './histogram-layout.ts';
 import { type Fit, fitHistogram, layOut } from './layout-change.ts';
 import { ResetHeader } from './reset-header.ts';
+import { StartTimeReader, StartTimeWriter } from './start-times.ts';
 import { CHUNK_SAMPLES_MAX, checkedEnd, checkTimes } from './xor.ts';
 
 /**
@@ -28,7 +29,14 @@ import { CHUNK_SAMPLES_MAX, checkedEnd, checkTimes } from './xor.ts';
  *                    top two bits: how the chunk relates to the one before (`ResetHeader`)
  *
  * Layout: `histogram-layout.ts`; samples: `histogram.ts` (integer), `float-histogram.ts` (float).
+ *
+ * With start timestamps (`start-times.ts`, behind each sample) the header shares the first byte with the count:
+ *
+ *   ┌───────────────────────────┬────────────────┬────────┬──────────┬─────┬──────────┬─────
+ *   │ header 2 bits, count 14 BE│ start times 1B │ layout │ sample 0 │ st₀ │ sample 1 │ …
+ *   └───────────────────────────┴────────────────┴────────┴──────────┴─────┴──────────┴─────
  */
+export const HISTOGRAM_ST_SAMPLES_MAX = 0x3fff;
 const HEADER_SIZE = 3;
 
 /** Prometheus cuts a histogram chunk at this size once it has this many samples. */
@@ -42,39 +50,45 @@ export type HistogramAppendResult = 'appended' | 'recoded' | 'new_chunk';
 export class HistogramAppender<H extends AnyHistogram> implements ChunkAppender {
   readonly encoding: ChunkEncoding;
   readonly kind: H['kind'];
+  readonly #withStartTimes: boolean;
   /** The appender of the chunk before, until the first sample has been compared with it. */
   #previous: HistogramAppender<H> | undefined;
   #out!: BitWriter;
   #fields!: HistogramFields<H>;
+  #startTimes!: StartTimeWriter;
   #count = 0;
   #header: ResetHeader = ResetHeader.unknown;
   /** The newest sample in the layout of the chunk, and its time. */
   #last: H | undefined;
   #lastTime = 0;
 
-  private constructor(kind: H['kind'], previous?: HistogramAppender<H>) {
+  private constructor(kind: H['kind'], withStartTimes: boolean, previous?: HistogramAppender<H>) {
     this.kind = kind;
-    this.encoding = kind === 'integer' ? ChunkEncoding.histogram : ChunkEncoding.floatHistogram;
+    this.#withStartTimes = withStartTimes;
+    this.encoding = encodingOf(kind, withStartTimes);
     this.#previous = previous;
     this.#restart();
   }
 
-  static integer(): HistogramAppender<Histogram> {
-    return new HistogramAppender<Histogram>('integer');
+  static integer(withStartTimes = false): HistogramAppender<Histogram> {
+    return new HistogramAppender<Histogram>('integer', withStartTimes);
   }
 
-  static float(): HistogramAppender<FloatHistogram> {
-    return new HistogramAppender<FloatHistogram>('float');
+  static float(withStartTimes = false): HistogramAppender<FloatHistogram> {
+    return new HistogramAppender<FloatHistogram>('float', withStartTimes);
   }
 
   /** Continues a chunk. Throws `corrupt`. */
   static resume(encoding: ChunkEncoding, chunk: Uint8Array): HistogramAppender<AnyHistogram> {
-    const decoded = decodeHistogramChunk(encoding, chunk, 0, chunk.length);
-    const kind = encoding === ChunkEncoding.histogram ? 'integer' : 'float';
-    const appender = new HistogramAppender<AnyHistogram>(kind);
+    return HistogramAppender.encode(encoding, decodeHistogramChunk(encoding, chunk, 0, chunk.length));
+  }
+
+  /** The samples of one chunk as a chunk of another encoding of their kind. */
+  static encode(encoding: ChunkEncoding, decoded: HistogramColumns): HistogramAppender<AnyHistogram> {
+    const appender = new HistogramAppender<AnyHistogram>(kindOf(encoding), holdsStartTimes(encoding));
     appender.#header = decoded.header;
     for (const [i, histogram] of decoded.histograms.entries())
-      appender.#write(decoded.timestamps[i], histogram);
+      appender.#write(decoded.timestamps[i], histogram, decoded.startTimes?.[i] ?? 0);
     return appender;
   }
 
@@ -100,25 +114,29 @@ export class HistogramAppender<H extends AnyHistogram> implements ChunkAppender 
 
   /** The empty chunk after this one: its header says whether a counter was reset in between. */
   successor(): HistogramAppender<H> {
-    return new HistogramAppender<H>(this.kind, this);
+    return new HistogramAppender<H>(this.kind, this.#withStartTimes, this);
   }
 
-  /** `t` is later than `lastTime`; the histogram is valid and of the chunk's kind; at most `CHUNK_SAMPLES_MAX` samples. */
-  append(t: number, histogram: H): HistogramAppendResult {
+  /**
+   * `t` is later than `lastTime`; the histogram is valid and of the chunk's kind; at most `CHUNK_SAMPLES_MAX` samples, or
+   * `HISTOGRAM_ST_SAMPLES_MAX`. `startT` (0 when unknown) is kept by chunks with start timestamps.
+   */
+  append(t: number, histogram: H, startT = 0): HistogramAppendResult {
     assert(histogram.kind === this.kind, 'a chunk holds one kind of histograms');
-    assert(this.#count < CHUNK_SAMPLES_MAX, 'a chunk takes no more samples');
+    const samplesMax = this.#withStartTimes ? HISTOGRAM_ST_SAMPLES_MAX : CHUNK_SAMPLES_MAX;
+    assert(this.#count < samplesMax, 'a chunk takes no more samples');
     assert(this.#count === 0 || t > this.#lastTime, 'samples of a chunk ascend in time');
     if (this.#last === undefined) {
       this.#header = this.#firstHeader(histogram);
       this.#previous = undefined;
-      this.#write(t, histogram);
+      this.#write(t, histogram, startT);
       return 'appended';
     }
     const fit = this.#fit(histogram);
     if (!fit.fits) return 'new_chunk';
     const spread = layOut(histogram, fit.positiveSpans, fit.negativeSpans);
     if (fit.chunkGrows) this.#recode(spread);
-    this.#write(t, spread);
+    this.#write(t, spread, startT);
     return fit.chunkGrows ? 'recoded' : 'appended';
   }
 
@@ -127,7 +145,8 @@ export class HistogramAppender<H extends AnyHistogram> implements ChunkAppender 
     const bytes = this.#out.bytes();
     bytes[0] = this.#count >>> 8;
     bytes[1] = this.#count;
-    bytes[2] = this.#header;
+    if (this.#withStartTimes) bytes[0] |= this.#header;
+    bytes[2] = this.#withStartTimes ? this.#startTimes.header : this.#header;
     return bytes;
   }
 
@@ -144,25 +163,29 @@ export class HistogramAppender<H extends AnyHistogram> implements ChunkAppender 
   }
 
   #recode(wide: H): void {
-    const { timestamps, histograms } = decodeHistogramChunk(this.encoding, this.bytes(), 0, this.byteLength);
+    const old = decodeHistogramChunk(this.encoding, this.bytes(), 0, this.byteLength);
     this.#restart();
-    for (const [i, old] of histograms.entries())
-      this.#write(timestamps[i], layOut(old as H, wide.positiveSpans, wide.negativeSpans));
+    for (const [i, histogram] of old.histograms.entries()) {
+      const spread = layOut(histogram as H, wide.positiveSpans, wide.negativeSpans);
+      this.#write(old.timestamps[i], spread, old.startTimes?.[i] ?? 0);
+    }
   }
 
   #restart(): void {
     this.#out = new BitWriter(256);
     this.#out.write(0, 8 * HEADER_SIZE);
     this.#fields = fieldsOf(this.kind) as unknown as HistogramFields<H>;
+    this.#startTimes = new StartTimeWriter();
     this.#count = 0;
   }
 
-  #write(t: number, histogram: H): void {
+  #write(t: number, histogram: H, startT: number): void {
     const sample = isStaleHistogram(histogram) ? (staleHistogram(this.kind) as H) : histogram;
     if (this.#count === 0) {
       writeLayout(this.#out, sample);
       this.#fields.writeFirst(this.#out, t, sample);
     } else this.#fields.writeNext(this.#out, t, sample);
+    if (this.#withStartTimes) this.#startTimes.write(this.#out, this.#count, t, this.#lastTime, startT);
     this.#last = sample;
     this.#lastTime = t;
     this.#count++;
@@ -190,8 +213,10 @@ export function decodeHistogramChunk(
   length: number,
 ): HistogramColumns {
   const end = checkedEnd(bytes, start, length, HEADER_SIZE);
-  const count = (bytes[start] << 8) | bytes[start + 1];
-  const header = (bytes[start + 2] & 0xc0) as ResetHeader;
+  const withStartTimes = holdsStartTimes(encoding);
+  const words = (bytes[start] << 8) | bytes[start + 1];
+  const count = withStartTimes ? words & HISTOGRAM_ST_SAMPLES_MAX : words;
+  const header = (bytes[withStartTimes ? start : start + 2] & 0xc0) as ResetHeader;
   // Every sample but the first takes four bits at least.
   if (count > 2 * length)
     throw new VeronaError('corrupt', `${count} histograms in a chunk of ${length} bytes`);
@@ -201,15 +226,28 @@ export function decodeHistogramChunk(
 
   const from = new BitReader(bytes, start + HEADER_SIZE, end);
   const layout = readLayout(from);
-  const fields = fieldsOf(encoding === ChunkEncoding.histogram ? 'integer' : 'float');
+  const fields = fieldsOf(kindOf(encoding));
+  const startHeader = withStartTimes ? bytes[start + 2] : 0;
+  const startReader = new StartTimeReader(startHeader);
+  const startTimes = startHeader === 0 ? undefined : new Float64Array(count);
   for (let i = 0; i < count; i++) {
     const sample: HistogramSample<AnyHistogram> =
       i === 0 ? fields.readFirst(from, layout) : fields.readNext(from, layout);
     timestamps[i] = sample.t;
     histograms.push(withHint(readable(sample.histogram), header, i));
+    if (startTimes) startTimes[i] = startReader.read(from, i, sample.t, i === 0 ? 0 : timestamps[i - 1]);
   }
   checkTimes(timestamps);
-  return { timestamps, histograms, header };
+  return { timestamps, histograms, header, ...(startTimes && { startTimes }) };
+}
+
+function encodingOf(kind: AnyHistogram['kind'], withStartTimes: boolean): ChunkEncoding {
+  if (kind === 'integer') return withStartTimes ? ChunkEncoding.histogramST : ChunkEncoding.histogram;
+  return withStartTimes ? ChunkEncoding.floatHistogramST : ChunkEncoding.floatHistogram;
+}
+
+function kindOf(encoding: ChunkEncoding): AnyHistogram['kind'] {
+  return encoding === ChunkEncoding.histogram || encoding === ChunkEncoding.histogramST ? 'integer' : 'float';
 }
 
 function fieldsOf(kind: AnyHistogram['kind']): IntegerFields | FloatFields {

@@ -1,6 +1,14 @@
 import { VeronaError } from '../model/errors.ts';
 import { type BitReader, type BitWriter, joinFloat, splitFloat } from './bits.ts';
 
+/** The low `length` bits of `bits`: what tells a reader what comes next. */
+export interface BitCode {
+  readonly bits: number;
+  readonly length: number;
+}
+
+const REUSED_WINDOW: BitCode = { bits: 0b10, length: 2 };
+const NEW_WINDOW: BitCode = { bits: 0b11, length: 2 };
 /** Leading zeros of a window that was never written. */
 const NO_WINDOW = 255;
 
@@ -39,24 +47,26 @@ export class XorValue {
   }
 
   writeNextBits(out: BitWriter, high: number, low: number): void {
+    if (high === this.high && low === this.low) out.write(0, 1);
+    else this.writeChange(out, high, low, REUSED_WINDOW, NEW_WINDOW);
+  }
+
+  /** Writes bits that differ from the last ones, behind the code of a window that is used again or of a new one. */
+  writeChange(out: BitWriter, high: number, low: number, reused: BitCode, fresh: BitCode): void {
     const xorHigh = (high ^ this.high) >>> 0;
     const xorLow = (low ^ this.low) >>> 0;
     this.high = high;
     this.low = low;
-    if ((xorHigh | xorLow) === 0) {
-      out.write(0, 1);
-      return;
-    }
-
     // Leading zeros have five bits on disk: more than 31 count as 31.
     const leading = Math.min(31, Math.clz32(xorHigh));
     const trailing = xorLow === 0 ? 32 + trailingZeros(xorHigh) : trailingZeros(xorLow);
     if (this.#leading !== NO_WINDOW && leading >= this.#leading && trailing >= this.#trailing)
-      out.write(2, 2);
+      out.write(reused.bits, reused.length);
     else {
       this.#leading = leading;
       this.#trailing = trailing;
-      out.write((3 << 11) | (leading << 6) | ((64 - leading - trailing) & 63), 13);
+      out.write(fresh.bits, fresh.length);
+      out.write((leading << 6) | ((64 - leading - trailing) & 63), 11);
     }
     this.#writeSignificant(out, xorHigh, xorLow);
   }
@@ -75,16 +85,27 @@ export class XorValue {
   /** Leaves the bits in `high` and `low`. Throws `corrupt` for a window that reaches beyond the word. */
   readNextBits(from: BitReader): void {
     if (from.bit() === 0) return;
-    if (from.bit() === 1) {
-      this.#leading = from.read(5);
-      const significant = from.read(6) || 64;
-      this.#trailing = 64 - this.#leading - significant;
-      if (this.#trailing < 0)
-        throw new VeronaError(
-          'corrupt',
-          `XOR window of ${this.#leading} + ${significant} bits at byte ${from.offset}`,
-        );
-    } else if (this.#leading === NO_WINDOW) this.#leading = 0; // An appender that was resumed starts with all 64 bits.
+    if (from.bit() === 1) this.readNewWindow(from);
+    else this.readInWindow(from);
+  }
+
+  /** After the code of a new window. */
+  readNewWindow(from: BitReader): void {
+    this.#leading = from.read(5);
+    const significant = from.read(6) || 64;
+    this.#trailing = 64 - this.#leading - significant;
+    if (this.#trailing < 0)
+      throw new VeronaError(
+        'corrupt',
+        `XOR window of ${this.#leading} + ${significant} bits at byte ${from.offset}`,
+      );
+    this.#readSignificant(from);
+  }
+
+  /** After the code of a window that is used again. */
+  readInWindow(from: BitReader): void {
+    // An appender that was resumed starts with all 64 bits.
+    if (this.#leading === NO_WINDOW) this.#leading = 0;
     this.#readSignificant(from);
   }
 

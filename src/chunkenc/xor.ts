@@ -67,10 +67,10 @@ export class XorAppender implements ChunkAppender {
     assert(this.#count === 0 || t > this.#t, 'samples of a chunk ascend in time');
     const delta = t - this.#t;
     if (this.#count === 0) {
-      this.#writeUvarint(t >= 0 ? 2 * t : -2 * t - 1);
+      writeVarint(this.#out, t);
       this.#value.writeFirst(this.#out, v);
     } else if (this.#count === 1) {
-      this.#writeUvarint(delta);
+      writeUvarint(this.#out, delta);
       this.#value.writeNext(this.#out, v);
     } else {
       this.#writeDod(delta - this.#delta);
@@ -87,14 +87,6 @@ export class XorAppender implements ChunkAppender {
     bytes[0] = this.#count >>> 8;
     bytes[1] = this.#count;
     return bytes;
-  }
-
-  #writeUvarint(value: number): void {
-    while (value >= 128) {
-      this.#out.write((value % 128) | 128, 8);
-      value = Math.floor(value / 128);
-    }
-    this.#out.write(value, 8);
   }
 
   #writeDod(dod: number): void {
@@ -124,8 +116,7 @@ export function decodeXor(bytes: Uint8Array, start: number, length: number): Flo
   let delta = 0;
   for (let i = 0; i < count; i++) {
     if (i === 0) {
-      const zigzag = readUvarint(from);
-      t = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+      t = readVarint(from);
       value.readFirst(from);
     } else {
       delta = i === 1 ? readUvarint(from) : delta + readDod(from);
@@ -156,7 +147,26 @@ export function checkTimes(timestamps: Float64Array): void {
   }
 }
 
-function readUvarint(from: BitReader): number {
+export function writeUvarint(out: BitWriter, value: number): void {
+  while (value >= 128) {
+    out.write((value % 128) | 128, 8);
+    value = Math.floor(value / 128);
+  }
+  out.write(value, 8);
+}
+
+/** As `writeUvarint`, the sign in the lowest bit. */
+export function writeVarint(out: BitWriter, value: number): void {
+  writeUvarint(out, value >= 0 ? 2 * value : -2 * value - 1);
+}
+
+export function readVarint(from: BitReader): number {
+  const zigzag = readUvarint(from);
+  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+}
+
+/** Go's uvarint in whole bytes, wherever they begin. */
+export function readUvarint(from: BitReader): number {
   let value = 0;
   for (let scale = 1; ; scale *= 128) {
     const byte = from.read(8);

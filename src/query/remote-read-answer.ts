@@ -1,4 +1,5 @@
 import type { BatchDecoder } from '../chunkenc/batch-decoder.ts';
+import { classicChunk } from '../chunkenc/classic-chunk.ts';
 import { decodeLabels } from '../encoding/label-bytes.ts';
 import { snappyCompress, snappyDecompress } from '../encoding/snappy.ts';
 import { VeronaError } from '../model/errors.ts';
@@ -76,11 +77,14 @@ function chunkedSeries(batch: SeriesBatch, i: number): ChunkedSeries {
     chunks.push({
       mint: batch.chunkMint[c],
       maxt: batch.chunkMaxt[c],
-      encoding: batch.chunkEncoding[c],
-      data: batch.chunkData.subarray(
-        batch.chunkDataOffset[c],
-        batch.chunkDataOffset[c] + batch.chunkDataLength[c],
-      ),
+      // A client of before start timestamps could not read the others.
+      ...classicChunk({
+        encoding: batch.chunkEncoding[c],
+        data: batch.chunkData.subarray(
+          batch.chunkDataOffset[c],
+          batch.chunkDataOffset[c] + batch.chunkDataLength[c],
+        ),
+      }),
     });
   return { labels: flat, chunks };
 }

@@ -1,3 +1,4 @@
+import { classicChunk } from '../chunkenc/classic-chunk.ts';
 import { ChunkEncoding } from '../chunkenc/encoding.ts';
 import { VeronaError } from '../model/errors.ts';
 import { SeriesFrameWriter, type StoreAggrChunk } from '../proto/store-series.ts';
@@ -52,12 +53,14 @@ function storeChunk(batch: SeriesBatch, c: number): StoreAggrChunk {
   const encoding = batch.chunkEncoding[c];
   const offset = batch.chunkDataOffset[c];
   const data = batch.chunkData.subarray(offset, offset + batch.chunkDataLength[c]);
-  if (encoding < ChunkEncoding.xor || encoding > ChunkEncoding.floatHistogram)
+  // The StoreAPI knows no start timestamps.
+  const sent = classicChunk({ encoding, data });
+  if (sent.encoding < ChunkEncoding.xor || sent.encoding > ChunkEncoding.floatHistogram)
     throw new VeronaError('execution', `chunk encoding ${encoding} cannot be sent over the StoreAPI`);
   return {
     mint: batch.chunkMint[c],
     maxt: batch.chunkMaxt[c],
-    raw: { type: encoding - 1, data },
+    raw: { type: sent.encoding - 1, data: sent.data },
     aggregates: [],
   };
 }

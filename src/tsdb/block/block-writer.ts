@@ -1,5 +1,5 @@
-import { chunkSampleCount } from '../../chunkenc/chunk.ts';
-import { ChunkEncoding } from '../../chunkenc/encoding.ts';
+import { storedSampleCount } from '../../chunkenc/chunk.ts';
+import { isHistogramEncoding } from '../../chunkenc/encoding.ts';
 import { assert } from '../../platform/assert.ts';
 import type { Disk } from '../../platform/disk.ts';
 import { ChunkFiles } from '../chunks/chunk-files.ts';
@@ -82,7 +82,7 @@ export class BlockWriter {
     for (const chunk of chunks) {
       if (!this.chunks.hasRoom(chunk.data.length)) await this.chunks.nextFile();
       refs.push(this.chunks.append(chunk));
-      this.countSamples(chunk.encoding, chunkSampleCount(chunk.data, 0));
+      this.countSamples(chunk.encoding, storedSampleCount(chunk.encoding, chunk.data, 0));
       if (this.chunks.isFull) await this.chunks.drain();
     }
     this.#index.add(
@@ -117,8 +117,7 @@ export class BlockWriter {
 
   /** Counts samples of a chunk for `meta.json`. */
   countSamples(encoding: number, samples: number): void {
-    if (encoding === ChunkEncoding.histogram || encoding === ChunkEncoding.floatHistogram)
-      this.#histogramSamples += samples;
+    if (isHistogramEncoding(encoding)) this.#histogramSamples += samples;
     else this.#floatSamples += samples;
   }
 

@@ -1,4 +1,4 @@
-import { chunkSampleCount } from '../../chunkenc/chunk.ts';
+import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { SeriesEntry } from '../index/index-format.ts';
 import { compareLabelBytes } from '../index/index-writer.ts';
@@ -86,8 +86,8 @@ class Verification {
     }
     this.#chunks += chunkRefs.length;
     try {
-      await chunks.readAll(chunkRefs, (_, { data }) => {
-        this.#samples += chunkSampleCount(data, 0);
+      await chunks.readAll(chunkRefs, (_, { encoding, data }) => {
+        this.#samples += storedSampleCount(encoding, data, 0);
       });
     } catch (error) {
       this.#wrong((error as Error).message);

@@ -26,30 +26,38 @@ export function clipChunk(
 export interface AnySample {
   readonly t: number;
   readonly value: RareValue;
+  /** ms; 0 or absent when unknown. */
+  readonly startT?: number;
 }
 
 export function decodeSamples(chunk: ChunkPiece): AnySample[] {
   const decoded = decodeChunk(chunk.encoding, chunk.bytes, 0, chunk.bytes.length);
   const values: ArrayLike<number | AnyHistogram> =
     decoded.kind === 'float' ? decoded.values : decoded.histograms;
-  return Array.from(decoded.timestamps, (t, i) => ({ t, value: values[i] }));
+  const { startTimes } = decoded;
+  return Array.from(decoded.timestamps, (t, i) =>
+    startTimes ? { t, value: values[i], startT: startTimes[i] } : { t, value: values[i] },
+  );
 }
 
 /** Chunks of samples that ascend in time. */
 export function encodeSamples(samples: readonly AnySample[]): ChunkPiece[] {
   const chunks: ChunkPiece[] = [];
-  const series = new RareSeries(Number.MAX_SAFE_INTEGER, Number.NEGATIVE_INFINITY, (chunk) =>
-    chunks.push(chunk),
+  const hasStartTimes = samples.some(({ startT = 0 }) => startT !== 0);
+  const series = new RareSeries(
+    Number.MAX_SAFE_INTEGER,
+    Number.NEGATIVE_INFINITY,
+    (chunk) => chunks.push(chunk),
+    hasStartTimes,
   );
-  for (const { t, value } of samples) series.append(t, value);
+  for (const { t, value, startT } of samples) series.append(t, value, startT);
   series.close();
   return chunks;
 }
 
 /** Overlapping chunks as chunks that do not overlap; for equal times the later chunk of `chunks` wins. */
 export function mergeChunks(chunks: readonly ChunkPiece[]): ChunkPiece[] {
-  const byTime = new Map<number, RareValue>();
-  for (const chunk of chunks) for (const { t, value } of decodeSamples(chunk)) byTime.set(t, value);
-  const samples = [...byTime].sort((a, b) => a[0] - b[0]).map(([t, value]) => ({ t, value }));
-  return encodeSamples(samples);
+  const byTime = new Map<number, AnySample>();
+  for (const chunk of chunks) for (const sample of decodeSamples(chunk)) byTime.set(sample.t, sample);
+  return encodeSamples([...byTime.values()].sort((a, b) => a.t - b.t));
 }

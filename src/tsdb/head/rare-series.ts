@@ -1,10 +1,10 @@
-import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import {
   HISTOGRAM_CHUNK_SAMPLES_MIN,
   HISTOGRAM_CHUNK_TARGET_BYTES,
   HistogramAppender,
 } from '../../chunkenc/histogram-chunk.ts';
 import { XorAppender } from '../../chunkenc/xor.ts';
+import { Xor2Appender } from '../../chunkenc/xor2.ts';
 import { SampleOutcome } from '../../kernel/head-memory.ts';
 import type { AnyHistogram } from '../../model/histogram.ts';
 import { equalSpans } from '../../model/histogram-spans.ts';
@@ -23,7 +23,7 @@ export interface ChunkPiece {
 /** What is appended to a rare series: a float or a native histogram. */
 export type RareValue = number | AnyHistogram;
 
-type OpenChunk = XorAppender | HistogramAppender<AnyHistogram>;
+type OpenChunk = XorAppender | Xor2Appender | HistogramAppender<AnyHistogram>;
 
 /**
  * The open chunk of a series with native histograms, or with floats and histograms in turn. Its closed chunks are
@@ -34,6 +34,7 @@ type OpenChunk = XorAppender | HistogramAppender<AnyHistogram>;
  */
 export class RareSeries {
   readonly #chunkRangeMs: number;
+  readonly #withStartTimes: boolean;
   readonly #onClosed: (chunk: ChunkPiece) => void;
   #chunk: OpenChunk | undefined;
   #mint = 0;
@@ -41,8 +42,14 @@ export class RareSeries {
   #last: RareValue | undefined;
 
   /** `lastTime`: of the newest sample the series has already, -Infinity when there is none. */
-  constructor(chunkRangeMs: number, lastTime: number, onClosed: (chunk: ChunkPiece) => void) {
+  constructor(
+    chunkRangeMs: number,
+    lastTime: number,
+    onClosed: (chunk: ChunkPiece) => void,
+    withStartTimes = false,
+  ) {
     this.#chunkRangeMs = chunkRangeMs;
+    this.#withStartTimes = withStartTimes;
     this.#lastTime = lastTime;
     this.#onClosed = onClosed;
   }
@@ -72,11 +79,12 @@ export class RareSeries {
       : SampleOutcome.duplicateValue;
   }
 
-  append(t: number, value: RareValue): SampleOutcome {
+  /** `startT` (0 when unknown) is kept by a series with start timestamps. */
+  append(t: number, value: RareValue, startT = 0): SampleOutcome {
     const outcome = this.check(t, value);
     if (outcome !== SampleOutcome.ok) return outcome;
     if (this.#chunk !== undefined && (this.#isFull(t) || !isKind(this.#chunk, value))) this.close();
-    this.#write(t, value);
+    this.#write(t, value, startT);
     this.#lastTime = t;
     this.#last = value;
     return SampleOutcome.ok;
@@ -104,23 +112,25 @@ export class RareSeries {
   #isFull(t: number): boolean {
     const chunk = this.#chunk as OpenChunk;
     if (Math.floor(t / this.#chunkRangeMs) !== Math.floor(this.#mint / this.#chunkRangeMs)) return true;
-    if (chunk instanceof XorAppender) return chunk.count >= FLOAT_CHUNK_SAMPLES;
+    if (!(chunk instanceof HistogramAppender)) return chunk.count >= FLOAT_CHUNK_SAMPLES;
     return chunk.byteLength >= HISTOGRAM_CHUNK_TARGET_BYTES && chunk.count >= HISTOGRAM_CHUNK_SAMPLES_MIN;
   }
 
-  #write(t: number, value: RareValue): void {
+  #write(t: number, value: RareValue, startT: number): void {
     if (typeof value === 'number') {
-      if (this.#chunk === undefined) this.#begin(new XorAppender(), t);
-      (this.#chunk as XorAppender).append(t, value);
+      if (this.#chunk === undefined)
+        this.#begin(this.#withStartTimes ? new Xor2Appender() : new XorAppender(), t);
+      if (this.#chunk instanceof Xor2Appender) this.#chunk.append(t, value, startT);
+      else (this.#chunk as XorAppender).append(t, value);
       return;
     }
-    if (this.#chunk === undefined) this.#begin(appenderFor(value), t);
+    if (this.#chunk === undefined) this.#begin(appenderFor(value, this.#withStartTimes), t);
     const chunk = this.#chunk as HistogramAppender<AnyHistogram>;
-    if (chunk.append(t, value) !== 'new_chunk') return;
+    if (chunk.append(t, value, startT) !== 'new_chunk') return;
     const successor = chunk.successor();
     this.close();
     this.#begin(successor, t);
-    successor.append(t, value);
+    successor.append(t, value, startT);
   }
 
   #begin(chunk: OpenChunk, t: number): void {
@@ -129,16 +139,17 @@ export class RareSeries {
   }
 }
 
-function appenderFor(value: AnyHistogram): HistogramAppender<AnyHistogram> {
-  const appender = value.kind === 'integer' ? HistogramAppender.integer() : HistogramAppender.float();
+function appenderFor(value: AnyHistogram, withStartTimes: boolean): HistogramAppender<AnyHistogram> {
+  const appender =
+    value.kind === 'integer'
+      ? HistogramAppender.integer(withStartTimes)
+      : HistogramAppender.float(withStartTimes);
   return appender as unknown as HistogramAppender<AnyHistogram>;
 }
 
 function isKind(chunk: OpenChunk, value: RareValue): boolean {
-  if (typeof value === 'number') return chunk.encoding === ChunkEncoding.xor;
-  return (
-    chunk.encoding === (value.kind === 'integer' ? ChunkEncoding.histogram : ChunkEncoding.floatHistogram)
-  );
+  if (!(chunk instanceof HistogramAppender)) return typeof value === 'number';
+  return typeof value !== 'number' && chunk.kind === value.kind;
 }
 
 function equalValues(a: RareValue, b: RareValue): boolean {
