@@ -188,12 +188,12 @@ export async function buildSystem(
       return lifecycle;
     },
   };
-  const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number) => {
+  const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number, accepts?: string) => {
     const view = async () => pinTenantView(tenant, tenants, tenantsDir, bucketSync);
     const own = limits.of(tenant);
     checkQueryLength(job, own);
     const timeout = timeoutMs || own.queryTimeout || undefined;
-    return pool.run(tenant, job, jobLimits(own, clock.now()), view, signal, timeout);
+    return pool.run(tenant, job, jobLimits(own, clock.now()), view, signal, timeout, accepts);
   };
   const routes: Route[] = [
     ...pushRoutes(new RemoteWriteHandler(push), new OtlpHandler(push, otlpOptions(config))),

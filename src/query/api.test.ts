@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
 import { Labels } from '../model/labels.ts';
 import { SystemClock } from '../platform/clock.ts';
@@ -46,9 +47,14 @@ async function serve(options: { timeoutMs?: number; queuedMax?: number } = {}) {
   const routes = queryRoutes({
     clock,
     parse: {},
-    run: (tenant, job, signal, timeoutMs) => pool.run(tenant, job, NO_LIMITS, view, signal, timeoutMs),
+    run: (tenant, job, signal, timeoutMs, accepts) =>
+      pool.run(tenant, job, NO_LIMITS, view, signal, timeoutMs, accepts),
   });
-  const get = async (url: string, signal = new AbortController().signal): Promise<HttpResponse> => {
+  const get = async (
+    url: string,
+    headers: HttpRequest['headers'] = {},
+    signal = new AbortController().signal,
+  ): Promise<HttpResponse> => {
     const { pathname, searchParams } = new URL(url, 'http://x');
     for (const route of routes) {
       const pattern = new RegExp(`^${route.path.replace(':name', '([^/]+)')}$`);
@@ -59,7 +65,7 @@ async function serve(options: { timeoutMs?: number; queuedMax?: number } = {}) {
         path: pathname,
         params: { name: decodeURIComponent(match[1] ?? '') },
         query: searchParams,
-        headers: {},
+        headers,
         tenant: 'anonymous',
         body: new Uint8Array(),
         signal,
@@ -175,7 +181,7 @@ test.each([
 test('a client that hangs up cancels its query', async () => {
   const { get } = await serve();
   const client = new AbortController();
-  const answer = get('/api/v1/query?query=requests_total&time=300', client.signal);
+  const answer = get('/api/v1/query?query=requests_total&time=300', {}, client.signal);
   client.abort();
   await expect(answer).rejects.toMatchObject({ code: 'canceled' });
 });
@@ -214,4 +220,16 @@ test.each([
 ])('%s is refused', async (url, message) => {
   const { get } = await serve();
   await expect((async () => get(url))()).rejects.toThrow(message);
+});
+
+test('answers of any size are compressed for those who take it', async () => {
+  const { get } = await serve();
+  for (const step of [1, 0.05]) {
+    const url = `/api/v1/query_range?query=requests_total&start=0&end=300&step=${step}`;
+    const plain = (await get(url)).body as Uint8Array;
+    const { headers, body } = await get(url, { 'accept-encoding': 'gzip, deflate' });
+    expect(headers?.['content-encoding']).toBe('gzip');
+    expect((body as Uint8Array).length).toBeLessThan(plain.length / 2);
+    expect(gunzipSync(body as Uint8Array).equals(plain)).toBe(true);
+  }
 });

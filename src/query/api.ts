@@ -18,12 +18,13 @@ const STEPS_MAX = 11_000;
 export interface QueryApiOptions {
   readonly clock: Clock;
   readonly parse: ParseOptions;
-  /** Answers a job for a tenant; `timeoutMs` undefined is the server's. */
+  /** Answers a job for a tenant; `timeoutMs` undefined is the server's, `accepts` the encodings of the answer. */
   readonly run: (
     tenant: string,
     job: QueryJob,
     signal: AbortSignal,
     timeoutMs: number | undefined,
+    accepts: string | undefined,
   ) => Promise<HttpResponse>;
 }
 
@@ -33,7 +34,8 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
   const job = (make: (request: HttpRequest, params: Params) => QueryJob) => (request: HttpRequest) => {
     const params = new Params(request);
     const timeoutMs = params.text('timeout') === undefined ? undefined : params.duration('timeout');
-    return run(request.tenant, make(request, params), request.signal, timeoutMs);
+    const accepts = request.headers['accept-encoding'];
+    return run(request.tenant, make(request, params), request.signal, timeoutMs, accepts);
   };
   const both = ['GET', 'POST'] as const;
   const api: Route[] = [
@@ -94,7 +96,7 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
       methods: ['POST'],
       bodyMax: READ_BYTES_MAX,
       handle: (request) =>
-        run(request.tenant, { kind: 'remoteRead', body: request.body }, request.signal, undefined),
+        run(request.tenant, { kind: 'remoteRead', body: request.body }, request.signal, undefined, undefined),
     },
     {
       path: '/federate',

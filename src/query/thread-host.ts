@@ -1,5 +1,6 @@
 import { type ErrorCode, VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
+import { compressBody } from '../platform/compress-body.ts';
 import type { Port } from '../platform/threads.ts';
 import { limitQueryable } from '../storage/limited-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
@@ -76,7 +77,10 @@ export class ThreadHost {
       const result = await answer(run.job, run.limits, limited, signal, run.waitedMs);
       const { stream, ...whole } = result;
       if (stream) await this.#stream(run.id, whole, stream, signal);
-      else this.#post({ type: 'answer', id: run.id, answer: whole }, movable(whole));
+      else {
+        const packed = await compressAnswer(whole, run.accepts);
+        this.#post({ type: 'answer', id: run.id, answer: packed }, movable(packed));
+      }
     } finally {
       this.#windows.delete(run.id);
       this.#signals.delete(run.id);
@@ -145,6 +149,29 @@ class SendWindow {
       });
     }
   }
+}
+
+/** Done here, so that the thread that takes writes moves a small answer on. */
+async function compressAnswer(answer: Answer, accepts: string | undefined): Promise<Answer> {
+  const body = answer.parts.length === 1 ? answer.parts[0] : concatBytes(answer.parts);
+  const packed = answer.headers['content-encoding'] ? undefined : await compressBody(body, accepts);
+  if (packed === undefined) return { ...answer, parts: [body] };
+  // The compressor's memory cannot be moved.
+  return {
+    ...answer,
+    headers: { ...answer.headers, ...packed.headers },
+    parts: [new Uint8Array(packed.bytes)],
+  };
+}
+
+function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function movable(answer: Pick<Answer, 'parts'>): ArrayBuffer[] {

@@ -36,6 +36,7 @@ interface Task {
   readonly view: () => Promise<PinnedView>;
   readonly enqueuedAt: number;
   readonly timeoutMs: number;
+  readonly accepts: string | undefined;
   readonly cancel: CancelFlag;
   readonly resolve: (response: HttpResponse) => void;
   readonly reject: (error: Error) => void;
@@ -88,6 +89,7 @@ export class ThreadPool {
     view: () => Promise<PinnedView>,
     signal: AbortSignal,
     timeoutMs = this.#options.timeoutMs,
+    accepts?: string,
   ): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
       const task: Task = {
@@ -98,6 +100,7 @@ export class ThreadPool {
         view,
         enqueuedAt: this.#clock.monotonic(),
         timeoutMs: Math.min(timeoutMs, this.#options.timeoutMs),
+        accepts,
         cancel: makeCancelFlag(),
         resolve,
         reject,
@@ -162,6 +165,7 @@ export class ThreadPool {
       view: task.pinned.description,
       timeoutMs: task.timeoutMs - waited,
       waitedMs: waited,
+      accepts: task.accepts,
       cancel: task.cancel,
     });
   }

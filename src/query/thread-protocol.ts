@@ -13,6 +13,8 @@ export type ToThread =
       readonly timeoutMs: number;
       /** How long it waited for its turn. */
       readonly waitedMs: number;
+      /** The client's `accept-encoding`. */
+      readonly accepts: string | undefined;
       readonly cancel: CancelFlag;
     }
   | { readonly type: 'cancel'; readonly id: number }

@@ -1,11 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server } from 'node:https';
 import { Readable } from 'node:stream';
-import { promisify } from 'node:util';
-import { gzip, zstdCompress } from 'node:zlib';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
+import { compressBody } from '../platform/compress-body.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
@@ -62,9 +61,6 @@ const CORS_HEADERS = {
 };
 
 const KEEP_ALIVE_MS = 75_000;
-const COMPRESS_FROM_BYTES = 1024;
-const compressGzip = promisify(gzip);
-const compressZstd = promisify(zstdCompress);
 const DURATION_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** The HTTP listener: routes, tenant at the edge, cancellation, compression, cross-origin headers, errors to status codes. */
@@ -326,28 +322,15 @@ async function send(reply: FastifyReply, response: HttpResponse): Promise<Fastif
 }
 
 async function compressed(response: HttpResponse, accepted: string | undefined): Promise<HttpResponse> {
-  const { body } = response;
-  if (!accepted || body === undefined || response.headers?.['content-encoding']) return response;
-  if (!(typeof body === 'string' || body instanceof Uint8Array) || body.length < COMPRESS_FROM_BYTES)
-    return response;
-  const encoding = chooseEncoding(accepted);
-  if (!encoding) return response;
-  const bytes = encoding === 'zstd' ? await compressZstd(body) : await compressGzip(body, { level: 1 });
-  const type = response.headers?.['content-type'] ?? TEXT;
+  const { body, headers } = response;
+  if (body === undefined || headers?.['content-encoding']) return response;
+  if (!(typeof body === 'string' || body instanceof Uint8Array)) return response;
+  const packed = await compressBody(body, accepted);
+  if (packed === undefined) return response;
+  const type = headers?.['content-type'] ?? 'text/plain; charset=utf-8';
   return {
     ...response,
-    headers: {
-      ...response.headers,
-      'content-type': type,
-      'content-encoding': encoding,
-      vary: 'Accept-Encoding',
-    },
-    body: bytes,
+    headers: { ...headers, 'content-type': type, ...packed.headers },
+    body: packed.bytes,
   };
-}
-
-function chooseEncoding(accepted: string): 'gzip' | 'zstd' | undefined {
-  const offers = accepted.split(',').map((offer) => offer.trim().split(/\s*;\s*/));
-  const takes = (name: string) => offers.some(([token, q]) => token === name && q !== 'q=0');
-  return takes('zstd') ? 'zstd' : takes('gzip') ? 'gzip' : undefined;
 }
