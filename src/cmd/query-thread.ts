@@ -7,6 +7,7 @@ import { type LogLevel, PinoLog } from '../platform/pino-log.ts';
 import { SystemRandom } from '../platform/random.ts';
 import { threadParent } from '../platform/threads.ts';
 import type { Features } from '../promql/engine.ts';
+import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import { Answerer } from '../query/answer.ts';
 import { ThreadHost } from '../query/thread-host.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
@@ -44,13 +45,13 @@ const disk = new NodeDisk();
 const log = PinoLog.open(options.logLevel, options.logFormat);
 const sources = new ViewSources(disk, options.pageCacheBytes);
 const gateway = options.bucket && (await openGateway(options.bucket));
-const answerer = new Answerer(
-  { maxSamples: options.maxSamples, timeoutMs: options.timeoutMs, features: options.features, clock },
-  options.lookbackDeltaMs,
-);
+const kernels = new KernelPool();
+const { maxSamples, timeoutMs, features } = options;
+const answerer = new Answerer({ maxSamples, timeoutMs, features, clock, kernels }, options.lookbackDeltaMs);
 
 new ThreadHost(port, {
   clock,
+  kernels,
   answer: (...request) => answerer.answer(...request),
   open: (_tenant, view, ask) => {
     const { local, bucketBlocks, deletions, warnings } = view as TenantView;

@@ -55,11 +55,21 @@ export class GroupRows {
 
   /** Adds the kernel's current row to a group. */
   add(group: number): void {
+    this.#memory.wasm.groupAdd(this.#kind, this.#memory.rowAt(), this.#steps, this.#blockOf(group));
+  }
+
+  /** The state of a group, made when it is new, to be changed in place. A view, valid until the next call. */
+  reach(group: number): Float64Array {
+    return this.#memory.view(this.#blockOf(group), BLOCK_ROWS * this.#steps);
+  }
+
+  #blockOf(group: number): number {
+    const known = this.#blocks[group];
+    if (known > 0) return known;
     assert(group >= 0, 'groups are numbered from 0');
     while (this.#blocks.length <= group) this.#blocks.push(0);
-    if (this.#blocks[group] === 0)
-      this.#blocks[group] = this.#memory.allocate(8 * BLOCK_ROWS * this.#steps + 8);
-    this.#memory.wasm.groupAdd(this.#kind, this.#memory.rowAt(), this.#steps, this.#blocks[group]);
+    this.#blocks[group] = this.#memory.allocate(8 * BLOCK_ROWS * this.#steps + 8);
+    return this.#blocks[group];
   }
 
   /**

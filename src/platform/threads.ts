@@ -1,10 +1,39 @@
 import { availableParallelism } from 'node:os';
-import { type MessagePort as NodePort, parentPort, Worker, workerData } from 'node:worker_threads';
+import {
+  MessageChannel,
+  type MessagePort,
+  type MessagePort as NodePort,
+  parentPort,
+  Worker,
+  workerData,
+} from 'node:worker_threads';
 
 /** One end of a channel between two threads. Messages arrive in order; `transfer` moves memory instead of copying it. */
 export interface Port {
-  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  post(message: unknown, transfer?: readonly Movable[]): void;
   onMessage(handle: (message: unknown) => void): void;
+}
+
+/** What a message moves instead of copying it. */
+export type Movable = ArrayBuffer | MovablePort;
+
+/** An end of a channel on its way to the thread that will open it. Opaque. */
+export type MovablePort = MessagePort;
+
+/** A channel between two other threads: each end goes into a message and its list of what moves, to be opened there. */
+export function newChannel(): [MovablePort, MovablePort] {
+  const { port1, port2 } = new MessageChannel();
+  return [port1, port2];
+}
+
+/** `onClose` is called when the other end is gone. */
+export function openPort(port: MovablePort, onClose: () => void): Port {
+  port.on('close', onClose);
+  port.start();
+  return {
+    post: (message, transfer) => port.postMessage(message, transfer ? [...transfer] : undefined),
+    onMessage: (handle) => port.on('message', handle),
+  };
 }
 
 /** Another thread of this process, seen from the one that started it. */

@@ -14,6 +14,7 @@ import { dropMarkedNames, mergeRows } from './exec/merge-rows.ts';
 import { collect, collectScalar } from './exec/operator.ts';
 import { QueryContext } from './exec/query-context.ts';
 import { type RawSeries, readRawSeries } from './exec/raw-series.ts';
+import type { SeriesTeam } from './exec/series-team.ts';
 import { StepCounts } from './exec/step-counts.ts';
 import type { Expr } from './parser/ast.ts';
 import type { Features as SyntaxFeatures } from './parser/options.ts';
@@ -22,6 +23,7 @@ import { buildPlan, type PlanContext } from './plan/build-plan.ts';
 import { type PlanNode, planChildren, planType } from './plan/node.ts';
 import { makePlan } from './plan/plan.ts';
 import { describeNode, printPlan } from './plan/print-plan.ts';
+import { splitBySeries } from './plan/split-by-series.ts';
 import { timeRangeOf } from './plan/time-range.ts';
 
 export type Features = SyntaxFeatures & {
@@ -51,6 +53,8 @@ export interface EngineOptions {
 }
 
 export interface QueryOptions {
+  /** Other threads that take some of the series. */
+  readonly team?: SeriesTeam;
   /** How far an instant selector looks back; undefined or 0: the engine's. */
   readonly lookbackDeltaMs?: number;
   /** Watch every operator: `analysis` of the result. */
@@ -206,7 +210,8 @@ export class Engine {
   }
 
   #plan(query: string, times: Times, grid: Grid, options: QueryOptions): PlanNode {
-    return makePlan(this.parse(query), this.#planContext(times), grid, this.#lookback(options));
+    const plan = makePlan(this.parse(query), this.#planContext(times), grid, this.#lookback(options));
+    return options.team === undefined ? plan : splitBySeries(plan);
   }
 
   #lookback(options: QueryOptions): number {
@@ -237,12 +242,13 @@ export class Engine {
     const begun = clock?.monotonic() ?? 0;
     const bounds = timeRangeOf(run.plan) ?? { mint: run.grid.start, maxt: run.grid.start };
     const querier = await source.querier(bounds.mint, bounds.maxt);
+    const context = this.#context(ctx, querier, run);
     try {
-      const context = this.#context(ctx, querier, run);
       const value = await evaluate(context);
       context.finish();
       return resultOf(value, context, run, (clock?.monotonic() ?? 0) - begun);
     } finally {
+      context.close();
       await querier.close();
     }
   }
@@ -266,6 +272,7 @@ export class Engine {
       analysis: options.analyze ? new Analysis(() => clock?.monotonic() ?? 0) : undefined,
       stepCounts: options.countSteps ? new StepCounts() : undefined,
       kernels,
+      team: options.team,
     });
   }
 }

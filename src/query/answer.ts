@@ -3,6 +3,7 @@ import { QueryKernel } from '../kernel/query-kernel.ts';
 import { assertNever } from '../platform/assert.ts';
 import { Engine, type EngineOptions } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
+import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { answerEvaluation } from './evaluation-answer.ts';
 import { answerExemplars } from './exemplar-answer.ts';
@@ -22,7 +23,7 @@ export class Answerer {
   readonly #kernel = new QueryKernel();
 
   constructor(options: EngineOptions, lookbackDeltaMs: number) {
-    this.#options = { ...options, kernels: new KernelPool() };
+    this.#options = { ...options, kernels: options.kernels ?? new KernelPool() };
     this.#engine = new Engine({ ...this.#options, lookbackDeltaMs });
     this.#lookbackDeltaMs = lookbackDeltaMs;
   }
@@ -34,12 +35,14 @@ export class Answerer {
     queryable: Queryable,
     signal: AbortSignal,
     waitedMs = 0,
+    team?: SeriesTeam,
   ): Promise<ThreadAnswer> {
     switch (job.kind) {
       case 'instant':
       case 'range':
         return answerEvaluation(job, queryable, this.#engineFor(limits), this.#kernel, signal, {
           waitedMs,
+          team,
           perStep: this.#options.features?.['promql-per-step-stats'] === true,
         });
       case 'explain':

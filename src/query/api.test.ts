@@ -6,6 +6,7 @@ import type { HttpRequest, HttpResponse } from '../platform/http.ts';
 import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { localChannel, type Thread } from '../platform/threads.ts';
+import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import { MemoryStorage } from '../storage/memory-storage.ts';
 import { Answerer } from './answer.ts';
 import { queryRoutes } from './api.ts';
@@ -33,7 +34,8 @@ async function serve(options: { timeoutMs?: number; queuedMax?: number } = {}) {
   const start = (): Thread => {
     const [near, far] = localChannel();
     const answerer = new Answerer({ clock }, 300_000);
-    new ThreadHost(far, { open: () => storage, answer: (...args) => answerer.answer(...args), clock });
+    const answer: Answerer['answer'] = (...args) => answerer.answer(...args);
+    new ThreadHost(far, { open: () => storage, answer, clock, kernels: new KernelPool() });
     return { ...near, onExit() {}, stop: async () => {} };
   };
   const limits = { threads: 2, concurrencyMax: 2, queuedMax: 10, timeoutMs: 10_000, ...options };

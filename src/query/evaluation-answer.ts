@@ -6,6 +6,7 @@ import { apiBuckets } from '../model/histogram-text.ts';
 import type { Labels } from '../model/labels.ts';
 import { STALE_NAN_HIGH, STALE_NAN_LOW } from '../model/sample.ts';
 import type { Columns, Engine, QueryResult, QueryValue } from '../promql/engine.ts';
+import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { analysisJson } from './analysis-json.ts';
 import { ByteSink } from './byte-sink.ts';
@@ -29,9 +30,9 @@ export async function answerEvaluation(
   engine: Engine,
   kernel: QueryKernel,
   signal: AbortSignal,
-  { waitedMs, perStep }: { readonly waitedMs: number; readonly perStep: boolean },
+  { waitedMs, perStep, team }: { waitedMs: number; perStep: boolean; team: SeriesTeam | undefined },
 ): Promise<Answer> {
-  const result = await evaluate(job, queryable, engine, signal);
+  const result = await evaluate(job, queryable, engine, signal, team);
   const sink = new ByteSink();
   const truncated = new ResultWriter(kernel, sink, job.limit).write(result.value);
   if (job.stats !== 'none') {
@@ -51,12 +52,13 @@ async function evaluate(
   queryable: Queryable,
   engine: Engine,
   signal: AbortSignal,
+  team: SeriesTeam | undefined,
 ): Promise<QueryResult> {
   try {
     const countSteps = job.stats !== 'none';
     return job.kind === 'instant'
-      ? await engine.instant({ signal }, queryable, job.query, { ...job, countSteps })
-      : await engine.range({ signal }, queryable, job.query, { ...job, countSteps });
+      ? await engine.instant({ signal }, queryable, job.query, { ...job, countSteps, team })
+      : await engine.range({ signal }, queryable, job.query, { ...job, countSteps, team });
   } catch (error) {
     if (error instanceof VeronaError && error.code === 'bad_data') throw invalid('query', error.message);
     throw error;

@@ -1,3 +1,4 @@
+import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 
 /** A word of memory that both threads see; not zero means cancelled. */
@@ -9,6 +10,14 @@ export function makeCancelFlag(): CancelFlag {
 
 export function raiseCancelFlag(flag: CancelFlag): void {
   Atomics.store(flag, 0, 1);
+}
+
+/** The signal of a query, as both its own thread and those that help see it. `deadline`: monotonic ms. */
+export function querySignal(flag: CancelFlag, clock: Clock, deadline: number): SharedSignal {
+  return new SharedSignal(flag, clock, deadline, {
+    canceled: () => new VeronaError('canceled', 'query was canceled in expression evaluation'),
+    timeout: () => new VeronaError('timeout', 'query timed out in expression evaluation'),
+  });
 }
 
 /**

@@ -1,12 +1,16 @@
-import { type ErrorCode, VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { compressBody } from '../platform/compress-body.ts';
 import type { Port } from '../platform/threads.ts';
+import type { KernelPool } from '../promql/exec/kernel-pool.ts';
+import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import { limitQueryable } from '../storage/limited-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
-import { SharedSignal } from './shared-signal.ts';
-import type { Answer, FromThread, PlainError, ThreadAnswer, ToThread } from './thread-protocol.ts';
+import { fromPlainError, toPlainError } from './plain-error.ts';
+import { querySignal, type SharedSignal } from './shared-signal.ts';
+import { TeamHost } from './team-host.ts';
+import type { Answer, FromThread, ThreadAnswer, ToThread } from './thread-protocol.ts';
+import { type ThreadLoad, ThreadTeam } from './thread-team.ts';
 
 /** Asks the main thread something about the view of a running query. */
 export type Ask = (request: unknown) => Promise<unknown>;
@@ -20,8 +24,11 @@ export interface ThreadHostOptions {
     queryable: Queryable,
     signal: AbortSignal,
     waitedMs: number,
+    team: SeriesTeam,
   ) => Promise<ThreadAnswer>;
   readonly clock: Clock;
+  /** For parts of queries of other threads. */
+  readonly kernels: KernelPool;
 }
 
 /** The inside of a query thread: runs jobs as they come, several interleaved where they wait for data. */
@@ -31,11 +38,14 @@ export class ThreadHost {
   readonly #signals = new Map<number, SharedSignal>();
   readonly #windows = new Map<number, SendWindow>();
   readonly #calls = new Map<number, { resolve: (reply: unknown) => void; reject: (error: Error) => void }>();
+  readonly #team: ThreadTeam;
+  #load: ThreadLoad | undefined;
   #nextCall = 1;
 
   constructor(port: Port, options: ThreadHostOptions) {
     this.#port = port;
     this.#options = options;
+    this.#team = new ThreadTeam(options.clock, () => this.#post({ type: 'wantHelp' }));
     port.onMessage((message) => this.#receive(message as ToThread));
   }
 
@@ -46,6 +56,14 @@ export class ThreadHost {
           this.#post({ type: 'failure', id: message.id, error: toPlainError(error) }),
         );
         break;
+      case 'seat':
+        this.#load = message.load;
+        break;
+      case 'peer': {
+        const port = this.#team.meet(message.port, message.load);
+        new TeamHost(port, this.#options.clock, this.#options.kernels);
+        break;
+      }
       case 'cancel':
         this.#signals.get(message.id)?.notify();
         break;
@@ -55,8 +73,7 @@ export class ThreadHost {
       case 'reply': {
         const call = this.#calls.get(message.call);
         this.#calls.delete(message.call);
-        if (message.error)
-          call?.reject(new VeronaError(message.error.code as ErrorCode, message.error.message));
+        if (message.error) call?.reject(fromPlainError(message.error));
         else call?.resolve(message.reply);
       }
     }
@@ -65,16 +82,15 @@ export class ThreadHost {
   async #run(run: Extract<ToThread, { type: 'run' }>): Promise<void> {
     const { clock, open, answer } = this.#options;
     const deadline = clock.monotonic() + run.timeoutMs;
-    const signal = new SharedSignal(run.cancel, clock, deadline, {
-      canceled: () => new VeronaError('canceled', 'query was canceled in expression evaluation'),
-      timeout: () => new VeronaError('timeout', 'query timed out in expression evaluation'),
-    });
+    const signal = querySignal(run.cancel, clock, deadline);
     const stopTimer = clock.after(run.timeoutMs + 1, () => signal.notify());
     this.#signals.set(run.id, signal);
+    if (this.#load) Atomics.add(this.#load, 0, 1);
     try {
       const queryable = open(run.tenant, run.view, (request) => this.#ask(run.id, request));
       const limited = limitQueryable(queryable, run.limits);
-      const result = await answer(run.job, run.limits, limited, signal, run.waitedMs);
+      const team = this.#team.forQuery(run.cancel, deadline);
+      const result = await answer(run.job, run.limits, limited, signal, run.waitedMs, team);
       const { stream, ...whole } = result;
       if (stream) await this.#stream(run.id, whole, stream, signal);
       else {
@@ -83,6 +99,7 @@ export class ThreadHost {
       }
     } finally {
       this.#windows.delete(run.id);
+      if (this.#load) Atomics.sub(this.#load, 0, 1);
       this.#signals.delete(run.id);
       stopTimer();
     }
@@ -177,12 +194,4 @@ function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 function movable(answer: Pick<Answer, 'parts'>): ArrayBuffer[] {
   const buffers = answer.parts.map((part) => part.buffer).filter((buffer) => buffer instanceof ArrayBuffer);
   return [...new Set(buffers)];
-}
-
-function toPlainError(error: unknown): PlainError {
-  if (error instanceof VeronaError) return { code: error.code, message: error.message };
-  return {
-    code: 'internal',
-    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  };
 }

@@ -3,12 +3,13 @@ import type { Clock } from '../platform/clock.ts';
 import type { HttpResponse } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Counter, Gauge, Metrics } from '../platform/metrics.ts';
-import type { Thread } from '../platform/threads.ts';
+import { type Movable, newChannel, type Thread } from '../platform/threads.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { PartStream } from './part-stream.ts';
 import { type CancelFlag, makeCancelFlag, raiseCancelFlag } from './shared-signal.ts';
 import type { Answer, FromThread, ToThread } from './thread-protocol.ts';
+import { makeThreadLoad, type ThreadLoad } from './thread-team.ts';
 
 /** One consistent view of a tenant's data, pinned while a query reads it. */
 export interface PinnedView {
@@ -48,6 +49,8 @@ interface Task {
 
 interface Seat {
   thread: Thread;
+  /** How many queries its thread runs, as that tells all others. */
+  load: ThreadLoad;
   readonly running: Map<number, Task>;
 }
 
@@ -171,12 +174,20 @@ export class ThreadPool {
   }
 
   #seat(): Seat {
-    const seat: Seat = { thread: this.#start(), running: new Map() };
+    const seat: Seat = { thread: this.#start(), load: makeThreadLoad(), running: new Map() };
     this.#listen(seat);
     return seat;
   }
 
+  /** A new thread gets a channel to every other one, for parts of queries. */
   #listen(seat: Seat): void {
+    this.#post(seat, { type: 'seat', load: seat.load });
+    for (const other of this.#seats) {
+      if (other === seat) continue;
+      const [here, there] = newChannel();
+      this.#post(seat, { type: 'peer', port: here, load: other.load }, [here]);
+      this.#post(other, { type: 'peer', port: there, load: seat.load }, [there]);
+    }
     seat.thread.onMessage((message) => this.#receive(seat, message as FromThread));
     seat.thread.onExit((error) => this.#replace(seat, error));
   }
@@ -193,11 +204,16 @@ export class ThreadPool {
       `the query's thread ended: ${error?.message ?? 'unknown reason'}`,
     );
     seat.thread = this.#start();
+    seat.load = makeThreadLoad();
     this.#listen(seat);
     for (const task of [...seat.running.values()]) this.#finish(seat, task, undefined, reason);
   }
 
   #receive(seat: Seat, message: FromThread): void {
+    if (message.type === 'wantHelp') {
+      if (this.#seats.length < this.#options.threads && !this.#closed) this.#seats.push(this.#seat());
+      return;
+    }
     const task = seat.running.get(message.id);
     if (message.type === 'ask') {
       this.#serve(seat, task, message.call, message.request);
@@ -257,7 +273,7 @@ export class ThreadPool {
       .then(({ reply, transfer }) => this.#post(seat, { type: 'reply', call, reply }, transfer), fail);
   }
 
-  #post(seat: Seat, message: ToThread, transfer?: readonly ArrayBuffer[]): void {
+  #post(seat: Seat, message: ToThread, transfer?: readonly Movable[]): void {
     seat.thread.post(message, transfer);
   }
 

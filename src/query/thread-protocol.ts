@@ -1,5 +1,7 @@
+import type { MovablePort } from '../platform/threads.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import type { CancelFlag } from './shared-signal.ts';
+import type { ThreadLoad } from './thread-team.ts';
 
 /** What the main thread sends to a query thread. `view` and `reply` are plain data that the wiring understands. */
 export type ToThread =
@@ -17,6 +19,10 @@ export type ToThread =
       readonly accepts: string | undefined;
       readonly cancel: CancelFlag;
     }
+  /** Where the thread tells how many queries it runs; comes first. */
+  | { readonly type: 'seat'; readonly load: ThreadLoad }
+  /** Another query thread, and where that one tells it. */
+  | { readonly type: 'peer'; readonly port: MovablePort; readonly load: ThreadLoad }
   | { readonly type: 'cancel'; readonly id: number }
   /** Of the streamed body of an answer so many bytes were taken: so many more may be sent. */
   | { readonly type: 'taken'; readonly id: number; readonly bytes: number }
@@ -24,6 +30,8 @@ export type ToThread =
 
 /** What a query thread sends back. */
 export type FromThread =
+  /** A query would be faster with one more thread. */
+  | { readonly type: 'wantHelp' }
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answer }
   | { readonly type: 'failure'; readonly id: number; readonly error: PlainError }
   /** The next part of a streamed body, moved. */

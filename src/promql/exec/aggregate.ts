@@ -1,5 +1,6 @@
 import { type GroupKind, type GroupRows, isGroupKind } from '../../kernel/group-rows.ts';
-import type { Labels } from '../../model/labels.ts';
+import { Labels } from '../../model/labels.ts';
+import { assert } from '../../platform/assert.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { type Accumulator, accumulatorFor, type GroupState } from './accumulators.ts';
 import type { Batch } from './batch.ts';
@@ -9,6 +10,7 @@ import { GroupTable } from './group-table.ts';
 import { putKernelRow } from './kernel-row.ts';
 import { LabelColumn } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
+import { isMergeable, type MergeableKind, mergeGroupStates } from './merge-groups.ts';
 import {
   collectScalar,
   type KernelRowSource,
@@ -17,6 +19,8 @@ import {
   rowsPerBatch,
 } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
+import type { PartResult } from './series-team.ts';
+import type { TeamPart } from './team-part.ts';
 
 /** Numbers the groups of rows in the order in which they are met. */
 export class GroupIds {
@@ -56,12 +60,21 @@ export class Aggregate implements Operator {
   readonly #plan: AggregatePlan;
   readonly #child: Operator;
   readonly #param: Operator | undefined;
+  /** Where other threads add up some of the rows. */
+  readonly #part: TeamPart | undefined;
   #done = false;
   /** Groups whose cells count as held. */
   #held = 0;
 
-  constructor(context: QueryContext, plan: AggregatePlan, child: Operator, param: Operator | undefined) {
+  constructor(
+    context: QueryContext,
+    plan: AggregatePlan,
+    child: Operator,
+    param: Operator | undefined,
+    part?: TeamPart,
+  ) {
     this.grid = child.grid;
+    this.#part = part;
     this.#context = context;
     this.#plan = plan;
     this.#child = child;
@@ -85,8 +98,10 @@ export class Aggregate implements Operator {
   /** Gives the groups of the kernel when everything is in there. */
   async #accumulate(groups: GroupIds, accumulator: Accumulator): Promise<GroupRows | undefined> {
     const kind = kernelKind(this.#plan.op);
-    const rows = kind && this.#child.kernelRows?.();
-    if (rows) {
+    const isShared = this.#part !== undefined;
+    const rows = kind && (!isShared || isMergeable(kind)) ? this.#child.kernelRows?.() : undefined;
+    if (kind && rows) {
+      if (this.#part !== undefined) this.#part.aggregate = this.#plan;
       const whole = await this.#accumulateInKernel(rows, kind, groups, accumulator);
       if (whole !== undefined) return whole;
     }
@@ -136,11 +151,44 @@ export class Aggregate implements Operator {
       if (done < rows.count) break;
       rows = await source.next();
     }
+    for (const { groups: others } of (await this.#part?.finish()) ?? [])
+      if (others !== undefined && isMergeable(kind)) this.#join(others, kind, groups, inKernel);
     if (rows === undefined) return inKernel;
     for (let group = 0; group < inKernel.groupCount; group++)
       accumulator.adopt(group, stateOf(inKernel.state(group), this.grid.count));
     this.#addRest(rows, done, groups, accumulator);
     return undefined;
+  }
+
+  #join(
+    others: NonNullable<PartResult['groups']>,
+    kind: MergeableKind,
+    groups: GroupIds,
+    inKernel: GroupRows,
+  ): void {
+    const { count: steps } = this.grid;
+    const labels = LabelColumn.from(others.labels.map((flat) => Labels.fromSorted(flat)));
+    for (let i = 0; i < labels.count; i++) {
+      const group = this.#groupOf({ labels, nameDropped: undefined }, i, groups);
+      const states = others.states.subarray(3 * steps * i, 3 * steps * (i + 1));
+      mergeGroupStates(kind, steps, inKernel.reach(group), states);
+    }
+  }
+
+  /** All rows, added up in the kernel but not finished: for another thread to go on with. */
+  async groupStates(): Promise<PartResult['groups']> {
+    const kind = kernelKind(this.#plan.op);
+    const rows = this.#child.kernelRows?.();
+    assert(kind !== undefined && rows !== undefined, 'the kernel adds up these rows');
+    const groups = new GroupIds(this.#plan.grouping, this.#plan.without);
+    const accumulator = accumulatorFor(this.#plan, this.grid.count, this.#context, undefined);
+    const inKernel = await this.#accumulateInKernel(rows, kind, groups, accumulator);
+    assert(inKernel !== undefined, 'floats alone are given to other threads');
+    const size = 3 * this.grid.count;
+    const states = new Float64Array(size * groups.labels.length);
+    for (let group = 0; group < groups.labels.length; group++)
+      states.set(inKernel.state(group), size * group);
+    return { labels: groups.labels.map(({ flat }) => flat), states };
   }
 
   /** How many rows were added before one that the kernel cannot compute. */

@@ -8,6 +8,7 @@ import {
   type CallPlan,
   type PlanNode,
   planType,
+  type SplitPlan,
   type SubqueryPlan,
   type WindowsPlan,
 } from '../plan/node.ts';
@@ -26,8 +27,10 @@ import { ranking } from './ranking.ts';
 import { floatOperation, keepsName } from './scalar-binary.ts';
 import { absentRow, Repeat, SharedResult, scalarOf, scalarRow } from './scalars.ts';
 import { SetOperation } from './set-operation.ts';
+import { SplitRows } from './split-rows.ts';
 import { CountedSelect, CountedWindows } from './step-counts.ts';
 import { SubqueryWindows } from './subquery-windows.ts';
+import { TeamPart } from './team-part.ts';
 import { vectorWithScalar } from './vector-binary.ts';
 import { SelectorWindows, WindowCall, type WindowSource } from './window-call.ts';
 
@@ -35,6 +38,9 @@ import { SelectorWindows, WindowCall, type WindowSource } from './window-call.ts
 export class OperatorBuilder {
   readonly context: QueryContext;
   readonly #shared = new Map<string, { readonly grid: Grid; readonly result: SharedResult }>();
+
+  /** What is built now, when other threads may make some of its rows. */
+  #part: TeamPart | undefined;
 
   constructor(context: QueryContext) {
     this.context = context;
@@ -50,13 +56,15 @@ export class OperatorBuilder {
       case 'number':
         return scalarRow(grid, () => node.value);
       case 'select':
-        return this.#counted(new InstantSelect(this.context, node, grid));
+        return this.#counted(new InstantSelect(this.context, node, grid, this.#part));
       case 'negate':
         return this.#buildNegate(node.child, grid);
       case 'step-invariant':
         return this.#buildOnce(node.child, grid);
       case 'shared':
         return this.#buildShared(node.id, node.child, grid);
+      case 'split':
+        return this.#buildSplit(node, grid).rows;
       case 'aggregate':
         return this.#buildAggregate(node, grid);
       case 'binary':
@@ -105,14 +113,30 @@ export class OperatorBuilder {
     return shared.result.reader();
   }
 
+  #buildSplit({ child }: SplitPlan, grid: Grid): { rows: Operator; part: TeamPart | undefined } {
+    const { context } = this;
+    const { team } = context;
+    const isWatched = context.analysis !== undefined || context.stepCounts !== undefined;
+    if (team === undefined || isWatched || context.delayedNameRemoval)
+      return { rows: this.build(child, grid), part: undefined };
+    const part = new TeamPart(context, team, child, grid);
+    this.#part = part;
+    const own = this.build(child, grid);
+    this.#part = undefined;
+    return { rows: new SplitRows(own, part), part };
+  }
+
   #buildAggregate(node: AggregatePlan, grid: Grid): Operator {
-    const child = this.build(node.child, grid);
+    const { rows: child, part } =
+      node.child.kind === 'split'
+        ? this.#buildSplit(node.child, grid)
+        : { rows: this.build(node.child, grid), part: undefined };
     if (node.op === 'count_values') return new CountValues(this.context, node, child, stringOf(node.param!));
     const param = node.param && this.build(node.param, grid);
     const ranks = ['topk', 'bottomk', 'limitk', 'limit_ratio'].includes(node.op);
     return ranks
       ? ranking(this.context, node, child, param!)
-      : new Aggregate(this.context, node, child, param);
+      : new Aggregate(this.context, node, child, param, part);
   }
 
   #buildBinary(node: BinaryPlan, grid: Grid): Operator {
@@ -166,7 +190,7 @@ export class OperatorBuilder {
   }
 
   #windows(node: WindowsPlan | SubqueryPlan, grid: Grid): WindowSource {
-    if (node.kind === 'windows') return new SelectorWindows(this.context, node);
+    if (node.kind === 'windows') return new SelectorWindows(this.context, node, this.#part);
     const outer = node.at === undefined ? grid : instantGrid(node.at);
     const inner = subqueryGrid(outer, node.range, node.step, node.offset);
     return new SubqueryWindows(this.context, node, this.build(node.child, inner));

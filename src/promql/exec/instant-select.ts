@@ -11,6 +11,7 @@ import { putKernelRow } from './kernel-row.ts';
 import { type KernelRowSource, type KernelRows, type Operator, rowsPerBatch } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 import { type SeriesBlock, SeriesSource } from './series-source.ts';
+import type { TeamPart } from './team-part.ts';
 
 /** The newest sample of each series in `(t - lookback, t]` at each step. Series without any are left out. */
 export class InstantSelect implements Operator {
@@ -23,11 +24,11 @@ export class InstantSelect implements Operator {
   #block: SeriesBlock | undefined;
   #row = 0;
 
-  constructor(context: QueryContext, plan: SelectPlan, grid: Grid) {
+  constructor(context: QueryContext, plan: SelectPlan, grid: Grid, part?: TeamPart) {
     this.#context = context;
     this.#plan = plan;
     this.grid = grid;
-    this.#series = new SeriesSource(context, plan.source);
+    this.#series = new SeriesSource(context, plan.source, part);
     const { at, offset, mode } = plan.source;
     const inKernel = mode !== 'smoothed' && plan.value !== 'start_timestamp';
     if (inKernel && (at === undefined || grid.count === 1))

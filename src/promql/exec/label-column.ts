@@ -39,6 +39,36 @@ export class LabelColumn {
     return new LabelColumn(count, bytes, offsets, offsets.subarray(1), new Array(count), false);
   }
 
+  /** As `toRanges` gives them. */
+  static fromRanges(
+    bytes: Uint8Array,
+    starts: Uint32Array,
+    ends: Uint32Array,
+    metadataHidden: boolean,
+  ): LabelColumn {
+    return new LabelColumn(starts.length, bytes, starts, ends, new Array(starts.length), metadataHidden);
+  }
+
+  /** The canonical label bytes of all rows in memory of their own. */
+  toRanges(): {
+    labelBytes: Uint8Array;
+    labelStarts: Uint32Array;
+    labelEnds: Uint32Array;
+    metadataHidden: boolean;
+  } {
+    const row: ByteRange = { bytes: new Uint8Array(), start: 0, end: 0 };
+    const labelStarts = new Uint32Array(this.count);
+    const labelEnds = new Uint32Array(this.count);
+    const bytes = new GrowingBytes();
+    for (let i = 0; i < this.count; i++) {
+      this.bytesOf(i, row);
+      labelStarts[i] = bytes.length;
+      bytes.append(row.bytes, row.start, row.end);
+      labelEnds[i] = bytes.length;
+    }
+    return { labelBytes: bytes.bytes, labelStarts, labelEnds, metadataHidden: this.metadataHidden };
+  }
+
   static from(labels: readonly Labels[]): LabelColumn {
     return new LabelColumn(labels.length, undefined, undefined, undefined, [...labels], false);
   }
@@ -137,6 +167,11 @@ class GrowingBytes {
       const larger = new Uint8Array(2 * size);
       larger.set(this.bytes.subarray(0, this.length));
       this.bytes = larger;
+    }
+    if (end - start > 64) {
+      this.bytes.set(from.subarray(start, end), this.length);
+      this.length = size;
+      return;
     }
     for (let i = start; i < end; i++) this.bytes[this.length++] = from[i];
   }

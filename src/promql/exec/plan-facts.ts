@@ -1,6 +1,7 @@
 import { Labels, METRIC_NAME } from '../../model/labels.ts';
 import { assert } from '../../platform/assert.ts';
-import type { PlanNode, SelectorSource } from '../plan/node.ts';
+import { type PlanNode, planType, type SelectorSource } from '../plan/node.ts';
+import { isRowByRow, isVectorWithScalar, vectorSide } from '../plan/row-by-row.ts';
 
 export function stringOf(node: PlanNode): string {
   assert(node.kind === 'string', 'a string argument is a literal');
@@ -17,7 +18,12 @@ export function namesStayDistinct(node: PlanNode): boolean {
     case 'negate':
     case 'step-invariant':
     case 'shared':
+    case 'split':
       return namesStayDistinct(node.child);
+    case 'call':
+      return isRowByRow(node.name) && namesStayDistinct(node.args.find((arg) => planType(arg) !== 'scalar')!);
+    case 'binary':
+      return isVectorWithScalar(node) && namesStayDistinct(vectorSide(node));
     case 'aggregate':
       return (
         (!node.grouping.includes(METRIC_NAME) || node.without) &&
@@ -50,5 +56,6 @@ export function absentLabels(node: PlanNode): Labels {
 
 function sourceBelow(node: PlanNode): SelectorSource | undefined {
   if (node.kind === 'select' || node.kind === 'windows') return node.source;
-  return node.kind === 'step-invariant' || node.kind === 'shared' ? sourceBelow(node.child) : undefined;
+  const wraps = node.kind === 'step-invariant' || node.kind === 'shared' || node.kind === 'split';
+  return wraps ? sourceBelow(node.child) : undefined;
 }

@@ -7,6 +7,7 @@ import type { Annotation } from '../annotations.ts';
 import type { Span } from '../parser/ast.ts';
 import type { Analysis } from './analysis.ts';
 import type { KernelPool } from './kernel-pool.ts';
+import type { PartResult, SeriesTeam } from './series-team.ts';
 import type { StepCounts } from './step-counts.ts';
 
 /** What a query may use; every limit is named in the error that reaching it throws. */
@@ -40,7 +41,10 @@ export class QueryContext {
   readonly analysis: Analysis | undefined;
   /** Counts samples by step when the query wants statistics. */
   readonly stepCounts: StepCounts | undefined;
-  readonly #limits: QueryLimits;
+  /** Other threads that help; undefined where there are none. */
+  readonly team: SeriesTeam | undefined;
+  readonly limits: QueryLimits;
+  readonly #onDone: (() => void)[] = [];
   readonly #kernels: KernelPool;
   #kernel: QueryKernel | undefined;
   readonly #clock: Clock | undefined;
@@ -68,6 +72,7 @@ export class QueryContext {
     analysis: Analysis | undefined;
     stepCounts: StepCounts | undefined;
     kernels: KernelPool;
+    team: SeriesTeam | undefined;
   }) {
     this.read = options.read;
     this.querier = options.querier;
@@ -79,7 +84,8 @@ export class QueryContext {
     this.batchCells = options.batchCells;
     this.analysis = options.analysis;
     this.stepCounts = options.stepCounts;
-    this.#limits = options.limits;
+    this.team = options.team;
+    this.limits = options.limits;
     this.#clock = options.clock;
     this.#kernels = options.kernels;
     const now = options.clock?.monotonic() ?? 0;
@@ -97,6 +103,21 @@ export class QueryContext {
   finish(): void {
     if (this.#kernel !== undefined) this.#kernels.give(this.#kernel);
     this.#kernel = undefined;
+  }
+
+  /** Runs `task` when the query is over, however it ends. */
+  whenDone(task: () => void): void {
+    this.#onDone.push(task);
+  }
+
+  close(): void {
+    for (const task of this.#onDone.splice(0)) task();
+  }
+
+  /** Takes over what another thread noticed about its part of the query. */
+  adopt({ annotations, samplesRead }: PartResult): void {
+    for (const { level, message, span } of annotations) this.#annotate(level, message, span);
+    this.#samplesRead += samplesRead;
   }
 
   get annotations(): readonly Annotation[] {
@@ -138,7 +159,7 @@ export class QueryContext {
     this.#held += samples;
     this.analysis?.hold(samples);
     if (this.#held > this.#peak) this.#peak = this.#held;
-    const { maxSamples, maxBytes } = this.#limits;
+    const { maxSamples, maxBytes } = this.limits;
     if (this.#held > maxSamples)
       throw new VeronaError(
         'execution',

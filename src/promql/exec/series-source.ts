@@ -10,6 +10,7 @@ import type { SelectorSource } from '../plan/node.ts';
 import type { ReadRecord } from './analysis.ts';
 import { LabelColumn } from './label-column.ts';
 import type { QueryContext } from './query-context.ts';
+import type { TeamPart } from './team-part.ts';
 
 /** The series of one selector, batch by batch, their samples decoded one series at a time. */
 export class SeriesSource {
@@ -17,9 +18,12 @@ export class SeriesSource {
   readonly #source: SelectorSource;
   readonly #decoder: BatchDecoder;
   readonly #reads: ReadRecord | undefined;
+  readonly #part: TeamPart | undefined;
   #batches: AsyncIterator<SeriesBatch> | undefined;
 
-  constructor(context: QueryContext, source: SelectorSource) {
+  /** A part that other threads share takes some of the batches. */
+  constructor(context: QueryContext, source: SelectorSource, part?: TeamPart) {
+    this.#part = part;
     this.#context = context;
     this.#source = source;
     this.#decoder = new BatchDecoder(context.kernel);
@@ -28,12 +32,16 @@ export class SeriesSource {
 
   /** The next series; the ones before can no longer be read. */
   async next(): Promise<SeriesBlock | undefined> {
-    await this.#context.breathe();
-    this.#batches ??= this.#open();
-    const asked = this.#reads?.now() ?? 0;
-    const { value, done } = await this.#batches.next();
-    this.#reads?.received(asked, done ? undefined : value);
-    return done ? undefined : new SeriesBlock(this.#context, this.#source, this.#decoder, value);
+    for (;;) {
+      await this.#context.breathe();
+      this.#batches ??= this.#open();
+      const asked = this.#reads?.now() ?? 0;
+      const { value, done } = await this.#batches.next();
+      this.#reads?.received(asked, done ? undefined : value);
+      if (done) return undefined;
+      if (this.#part?.divert(value)) continue;
+      return new SeriesBlock(this.#context, this.#source, this.#decoder, value);
+    }
   }
 
   #open(): AsyncIterator<SeriesBatch> {

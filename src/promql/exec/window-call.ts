@@ -13,6 +13,7 @@ import { type KernelRowSource, type KernelRows, type Operator, rowsPerBatch } fr
 import type { QueryContext } from './query-context.ts';
 import { type CallSpans, remarksOf, type SeriesRemarks } from './remarks.ts';
 import { SeriesSource } from './series-source.ts';
+import type { TeamPart } from './team-part.ts';
 
 /** Range vectors: series whose samples can be looked at through windows. */
 export interface WindowSource {
@@ -43,12 +44,12 @@ export class SelectorWindows implements WindowSource {
   readonly mode: SelectorSource['mode'];
   readonly #series: SeriesSource;
 
-  constructor(context: QueryContext, plan: WindowsPlan) {
+  constructor(context: QueryContext, plan: WindowsPlan, part?: TeamPart) {
     this.range = plan.range;
     this.at = plan.source.at;
     this.offset = plan.source.offset;
     this.mode = plan.source.mode;
-    this.#series = new SeriesSource(context, plan.source);
+    this.#series = new SeriesSource(context, plan.source, part);
   }
 
   async next(): Promise<WindowBlock | undefined> {

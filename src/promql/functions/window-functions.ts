@@ -43,6 +43,11 @@ const SMOOTHED: Readonly<Record<string, WindowFunction>> = {
   rate: extendedRate(RATES.rate, true),
 };
 
+/** Whether a function of a range vector has this name. */
+export function isWindowFunctionName(name: string): boolean {
+  return Object.hasOwn(PLAIN, name);
+}
+
 /** The function of a range vector in a range mode. Throws `execution` when it has none in that mode. */
 export function windowFunction(name: string, mode: 'plain' | 'anchored' | 'smoothed'): WindowFunction {
   const table = mode === 'plain' ? PLAIN : mode === 'anchored' ? ANCHORED : SMOOTHED;

@@ -13,7 +13,8 @@ export type PlanNode =
   | BinaryPlan
   | NegatePlan
   | StepInvariantPlan
-  | SharedPlan;
+  | SharedPlan
+  | SplitPlan;
 
 interface Node {
   /** The part of the query text this came from, for remarks and errors. */
@@ -115,6 +116,12 @@ export interface SharedPlan extends Node {
   readonly child: PlanNode;
 }
 
+/** Rows that come of one series each, so that several threads may make some of them each. Set by the rewrite `split-by-series`. */
+export interface SplitPlan extends Node {
+  readonly kind: 'split';
+  readonly child: PlanNode;
+}
+
 export function planType(node: PlanNode): ValueType {
   switch (node.kind) {
     case 'number':
@@ -132,6 +139,7 @@ export function planType(node: PlanNode): ValueType {
     case 'negate':
     case 'step-invariant':
     case 'shared':
+    case 'split':
       return planType(node.child);
     case 'binary':
       return planType(node.left) === 'scalar' && planType(node.right) === 'scalar' ? 'scalar' : 'vector';

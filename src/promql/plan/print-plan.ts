@@ -36,6 +36,8 @@ export function describeNode(node: PlanNode): string {
       return 'once';
     case 'shared':
       return `shared #${node.id}`;
+    case 'split':
+      return 'split by series';
   }
 }
 

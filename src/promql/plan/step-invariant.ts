@@ -58,6 +58,7 @@ function isInvariant(node: PlanNode): boolean {
       return isInvariant(node.child);
     case 'step-invariant':
     case 'shared':
+    case 'split':
       return true;
   }
 }

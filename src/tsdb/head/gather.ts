@@ -8,8 +8,9 @@ import type { HeadStore } from './head-store.ts';
 import type { Sliced } from './slices.ts';
 import { sortSlots } from './sort-slots.ts';
 
-/** One slice holds at most so many series, and about so many bytes. */
-export const SLICE_SERIES_MAX = 2_000;
+/** One slice holds at most so many series, and about so many bytes; the first ones less, so that a query soon has something to do. */
+export const SLICE_SERIES_MAX = 1_000;
+const SLICE_SERIES_FIRST = 250;
 export const SLICE_BYTES_MAX = 4 * 1024 * 1024;
 const SLICE_SERIES_MIN = 16;
 
@@ -55,7 +56,7 @@ export class Gatherer {
     try {
       let slots = yield* turning(this.#store.table.select(request.matchers));
       if (request.sorted) slots = yield* turning(this.#sort(slots, collected));
-      let length = SLICE_SERIES_MAX;
+      let length = SLICE_SERIES_FIRST;
       for (let at = 0; at < slots.length; ) {
         const slice = this.#slice(live(slots.subarray(at, at + length), collected), request);
         at += length;
