@@ -1,6 +1,6 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BlockCatalog } from '../src/blocks/block-catalog.ts';
@@ -25,6 +25,7 @@ let client: S3Client;
 let buckets = 0;
 
 beforeAll(async () => {
+  writeFileSync(keyFile, Buffer.alloc(32, 7));
   server = await startRadosgw();
   client = new S3Client({
     endpoint: server.endpoint,
@@ -34,7 +35,10 @@ beforeAll(async () => {
   });
 }, START_TIMEOUT_MS);
 
+const keyFile = join(mkdtempSync(join(tmpdir(), 'verona-key-')), 'key');
+
 afterAll(async () => {
+  rmSync(dirname(keyFile), { recursive: true, force: true });
   client?.destroy();
   await server?.stop();
 });
@@ -62,8 +66,30 @@ acceptBucket("S3Bucket below a prefix on Ceph's gateway", async () =>
   open(await newBucketName(), {}, 'a/prefix'),
 );
 
-test('a listing goes on beyond one page', async () => {
-  const bucket = await open(await newBucketName());
+acceptBucket(
+  "S3Bucket on Ceph's gateway, encrypted with a key of its own, whole uploads with MD5, old listings",
+  async () =>
+    open(await newBucketName(), {
+      sse_config: { type: 'SSE-C', encryption_key: keyFile },
+      disable_multipart: true,
+      send_content_md5: true,
+      list_objects_version: 'v1',
+    }),
+);
+
+test('an object under a key of its own is in parts too, and unreadable without the key', async () => {
+  const name = await newBucketName();
+  const bucket = await open(name, { sse_config: { type: 'SSE-C', encryption_key: keyFile } });
+  const data = new Uint8Array(11 * 1024 * 1024).map((_, i) => i >> 7);
+  await bucket.upload(CALM, 'large', data);
+  expect(Buffer.compare(await bucket.get(CALM, 'large'), data)).toBe(0);
+  const keyless = await open(name);
+  await expect(keyless.get(CALM, 'large')).rejects.toMatchObject({ code: 'internal' });
+  await Promise.all([bucket.close(), keyless.close()]);
+});
+
+test.each(['v1', 'v2'] as const)('a listing (%s) goes on beyond one page', async (list_objects_version) => {
+  const bucket = await open(await newBucketName(), { list_objects_version });
   const keys = Array.from({ length: 1205 }, (_, i) => `t/${String(i).padStart(5, '0')}`);
   await Promise.all(keys.map((key) => bucket.upload(CALM, key, new Uint8Array(1))));
   expect((await collect(bucket.list(CALM, 't/', { recursive: true }))).map(({ key }) => key)).toEqual(keys);

@@ -142,5 +142,6 @@ osd class default list = *
 rgw data = ${dir}/rgw
 rgw frontends = beast endpoint=127.0.0.1:${http}
 rgw enable apis = s3
+rgw crypt require ssl = false
 `;
 }

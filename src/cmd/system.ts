@@ -320,8 +320,18 @@ function bucketOf({ objstore }: Config, dataDir: string): BucketOptions {
 
 /** Names a bucket for people; holds no secret. */
 function bucketText(options: BucketOptions): string {
-  if (options.type === 'FILESYSTEM') return options.config.directory;
-  return options.type === 'S3' ? `s3 ${options.config.bucket} at ${options.config.endpoint}` : 'in memory';
+  switch (options.type) {
+    case 'FILESYSTEM':
+      return options.config.directory;
+    case 'S3':
+      return `s3 ${options.config.bucket} at ${options.config.endpoint}`;
+    case 'GCS':
+      return `gcs ${options.config.bucket}`;
+    case 'AZURE':
+      return `azure ${options.config.container} of ${options.config.storage_account}`;
+    default:
+      return 'in memory';
+  }
 }
 
 function splitAddress(address: string): [string, number] {

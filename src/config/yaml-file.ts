@@ -22,6 +22,7 @@ export interface ParsedYaml {
 export function parseYaml(
   source: ConfigSource,
   environment: Readonly<Record<string, string | undefined>>,
+  { inParentheses = false } = {},
 ): ParsedYaml {
   const lines = new LineCounter();
   const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false });
@@ -30,7 +31,10 @@ export function parseYaml(
     return `${source.file}:${line}:${col}`;
   };
   const problems = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
-  expandEnvironment(document, environment, (offset, message) => problems.push(`${at(offset)}: ${message}`));
+  const pattern = inParentheses ? NAME_IN_ANY : NAME_IN_BRACES;
+  expandEnvironment(document, environment, pattern, (offset, message) =>
+    problems.push(`${at(offset)}: ${message}`),
+  );
   if (problems.length > 0) throw new VeronaError('bad_data', problems.join('\n'));
   const values: unknown = document.toJS() ?? {};
   if (typeof values !== 'object' || Array.isArray(values))
@@ -38,19 +42,25 @@ export function parseYaml(
   return { values: values as Record<string, unknown>, positionOf: (issue) => at(offsetOf(document, issue)) };
 }
 
+const NAME_IN_BRACES = /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
+/** Thanos writes names in parentheses. */
+const NAME_IN_ANY = /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g;
+
 function expandEnvironment(
   document: Document,
   environment: Readonly<Record<string, string | undefined>>,
+  pattern: RegExp,
   complain: (offset: number, message: string) => void,
 ): void {
   visit(document, {
     Scalar(_, node) {
       if (typeof node.value !== 'string') return;
       node.value = node.value.replace(
-        /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
-        (whole, name?: string, fallback?: string) => {
+        pattern,
+        (whole, braced?: string, fallback?: string, plain?: unknown) => {
           if (whole === '$$') return '$';
-          const value = environment[name as string] ?? fallback;
+          const name = braced ?? String(plain);
+          const value = environment[name] ?? fallback;
           if (value === undefined)
             complain(
               node.range?.[0] ?? 0,

@@ -3,8 +3,12 @@ import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
+import { AzureBucket } from './azure-bucket.ts';
+import type { AzureOptions } from './azure-options.ts';
 import type { Bucket } from './bucket.ts';
 import { FilesystemBucket } from './filesystem-bucket.ts';
+import { GcsBucket } from './gcs-bucket.ts';
+import type { GcsOptions } from './gcs-options.ts';
 import { MemoryBucket } from './memory-bucket.ts';
 import { MeteredBucket } from './metered-bucket.ts';
 import { PrefixedBucket } from './prefixed-bucket.ts';
@@ -16,6 +20,8 @@ export type BucketOptions = { readonly prefix?: string } & (
   | { readonly type: 'FILESYSTEM'; readonly config: { readonly directory: string } }
   | { readonly type: 'MEMORY'; readonly config?: object }
   | { readonly type: 'S3'; readonly config: S3Options }
+  | { readonly type: 'GCS'; readonly config: GcsOptions }
+  | { readonly type: 'AZURE'; readonly config: AzureOptions }
 );
 
 export interface BucketDeps {
@@ -42,6 +48,10 @@ async function openStore(options: BucketOptions, deps: BucketDeps): Promise<Buck
       return new MemoryBucket(deps.clock);
     case 'S3':
       return S3Bucket.open(options.config, deps);
+    case 'GCS':
+      return GcsBucket.open(options.config, deps);
+    case 'AZURE':
+      return AzureBucket.open(options.config, deps);
     default:
       return assertNever(options);
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { VeronaError } from '../model/errors.ts';
 import { compareStrings } from '../model/labels.ts';
@@ -19,14 +20,18 @@ import {
   tooLarge,
   type UploadBody,
 } from './bucket.ts';
+import { isOwnCreation } from './creation.ts';
 import { Gate } from './gate.ts';
+import { slices, uploadParts } from './multipart.ts';
+import type { RetryPolicy } from './retry.ts';
 import { type OpenS3, openS3Client } from './s3-client.ts';
 import { s3Error } from './s3-error.ts';
-import { uploadParts } from './s3-multipart.ts';
 import type { S3Options } from './s3-options.ts';
-import { isRetryable, type S3Retry, statusOf } from './s3-retry.ts';
+import { isRetryable, statusOf } from './s3-retry.ts';
 
 const LIST_PAGE_SIZE = 1000;
+/** Of an upload that may not go in parts. */
+const WHOLE_UPLOAD_BYTES_MAX = 2 * 1024 ** 3;
 
 export interface S3Deps {
   readonly disk: Disk;
@@ -44,7 +49,8 @@ export class S3Bucket implements Bucket {
   readonly #sdk: OpenS3['sdk'];
   readonly #settings: OpenS3['settings'];
   readonly #putParams: OpenS3['putParams'];
-  readonly #retry: S3Retry;
+  readonly #customerKey: OpenS3['customerKey'];
+  readonly #retry: RetryPolicy;
   readonly #clock: Clock;
   readonly #gate: Gate;
 
@@ -53,6 +59,7 @@ export class S3Bucket implements Bucket {
     this.#sdk = opened.sdk;
     this.#settings = opened.settings;
     this.#putParams = opened.putParams;
+    this.#customerKey = opened.customerKey;
     this.#retry = opened.retry;
     this.#clock = clock;
     this.#gate = new Gate(opened.settings.concurrencyMax);
@@ -83,10 +90,13 @@ export class S3Bucket implements Bucket {
 
   async upload(ctx: BucketContext, key: string, body: UploadBody): Promise<void> {
     assertKey(key);
-    const { partSizeBytes } = this.#settings;
-    if (body instanceof Uint8Array && body.length <= partSizeBytes)
-      return this.#put(ctx, `upload ${key}`, key, body);
-    const stored = await uploadParts(ctx, body instanceof Uint8Array ? slices(body, partSizeBytes) : body, {
+    const { partSizeBytes, multipart } = this.#settings;
+    const what = `upload ${key}`;
+    if (body instanceof Uint8Array && (body.length <= partSizeBytes || !multipart))
+      return this.#put(ctx, what, key, body);
+    if (!(body instanceof Uint8Array) && !multipart)
+      return this.#put(ctx, what, key, await gather(ctx, what, body));
+    return uploadParts(ctx, body instanceof Uint8Array ? slices(body, partSizeBytes) : body, {
       partSizeBytes,
       put: (whole) => this.#put(ctx, `upload ${key}`, key, whole),
       begin: () => this.#beginParts(ctx, key),
@@ -94,12 +104,16 @@ export class S3Bucket implements Bucket {
       complete: (uploadId, etags) => this.#completeParts(ctx, key, uploadId, etags),
       abort: (uploadId) => this.#abortParts(key, uploadId),
     });
-    return stored;
   }
 
   async create(ctx: BucketContext, key: string, body: Uint8Array): Promise<void> {
     assertKey(key);
-    return this.#put(ctx, `create ${key}`, key, body, '*');
+    try {
+      await this.#put(ctx, `create ${key}`, key, body, '*');
+    } catch (error) {
+      const { $metadata } = ((error as Error).cause ?? {}) as { $metadata?: { attempts?: number } };
+      if (!(await isOwnCreation(this, ctx, key, body, error, $metadata?.attempts ?? 1))) throw error;
+    }
   }
 
   async exists(ctx: BucketContext, key: string): Promise<boolean> {
@@ -116,7 +130,7 @@ export class S3Bucket implements Bucket {
     assertKey(key);
     const { HeadObjectCommand } = this.#sdk;
     return this.#send(ctx, `look at ${key}`, async (abortSignal) => {
-      const head = await this.#client.send(new HeadObjectCommand(this.#target(key)), { abortSignal });
+      const head = await this.#client.send(new HeadObjectCommand(this.#object(key)), { abortSignal });
       return { sizeBytes: head.ContentLength ?? 0, modifiedMs: head.LastModified?.getTime() ?? 0 };
     });
   }
@@ -159,35 +173,62 @@ export class S3Bucket implements Bucket {
     options: ListOptions,
     token: string | undefined,
   ): Promise<{ entries: ListEntry[]; next: string | undefined }> {
+    const { listVersion } = this.#settings;
+    const page = await this.#send(ctx, `list ${prefix}`, (signal) =>
+      listVersion === 1
+        ? this.#pageOfOld(signal, prefix, options, token)
+        : this.#pageOf(signal, prefix, options, token),
+    );
+    const folders = (page.CommonPrefixes ?? []).map(
+      (folder): ListEntry => ({ kind: 'folder', key: folder.Prefix ?? '' }),
+    );
+    const objects = (page.Contents ?? []).map(
+      (object): ListEntry => ({
+        kind: 'object',
+        key: object.Key ?? '',
+        sizeBytes: object.Size ?? 0,
+        modifiedMs: object.LastModified?.getTime() ?? 0,
+      }),
+    );
+    const entries = [...folders, ...objects].sort((a, b) => compareStrings(a.key, b.key));
+    const next = listVersion === 1 ? (page.next ?? entries.at(-1)?.key) : page.next;
+    // Consoles make objects whose key ends in `/` to show a folder; they hold nothing.
+    const isShown = ({ kind, key }: ListEntry) => kind === 'folder' || !key.endsWith('/');
+    return { entries: entries.filter(isShown), next: page.IsTruncated ? next : undefined };
+  }
+
+  async #pageOf(abortSignal: AbortSignal, prefix: string, options: ListOptions, token: string | undefined) {
     const { ListObjectsV2Command } = this.#sdk;
-    const command = {
-      Bucket: this.#settings.bucket,
-      Prefix: prefix === '' ? undefined : prefix,
-      Delimiter: options.recursive ? undefined : '/',
+    const command = new ListObjectsV2Command({
+      ...this.#listing(prefix, options),
       StartAfter: options.startAfter,
       ContinuationToken: token,
+    });
+    const page = await this.#client.send(command, { abortSignal });
+    return { ...page, next: page.NextContinuationToken };
+  }
+
+  /** The first version of the listing goes on after a key, which the store names only when there are folders. */
+  async #pageOfOld(
+    abortSignal: AbortSignal,
+    prefix: string,
+    options: ListOptions,
+    token: string | undefined,
+  ) {
+    const { ListObjectsCommand } = this.#sdk;
+    const Marker = token ?? options.startAfter;
+    const command = new ListObjectsCommand({ ...this.#listing(prefix, options), Marker });
+    const page = await this.#client.send(command, { abortSignal });
+    return { ...page, next: page.NextMarker };
+  }
+
+  #listing(prefix: string, { recursive }: ListOptions) {
+    return {
+      Bucket: this.#settings.bucket,
+      Prefix: prefix === '' ? undefined : prefix,
+      Delimiter: recursive ? undefined : '/',
       MaxKeys: LIST_PAGE_SIZE,
     };
-    return this.#send(ctx, `list ${prefix}`, async (abortSignal) => {
-      const page = await this.#client.send(new ListObjectsV2Command(command), { abortSignal });
-      const folders = (page.CommonPrefixes ?? []).map(
-        (folder): ListEntry => ({ kind: 'folder', key: folder.Prefix ?? '' }),
-      );
-      const objects = (page.Contents ?? []).map(
-        (object): ListEntry => ({
-          kind: 'object',
-          key: object.Key ?? '',
-          sizeBytes: object.Size ?? 0,
-          modifiedMs: object.LastModified?.getTime() ?? 0,
-        }),
-      );
-      // Consoles make objects whose key ends in `/` to show a folder; they hold nothing.
-      const entries = [...folders, ...objects.filter(({ key }) => !key.endsWith('/'))];
-      return {
-        entries: entries.sort((a, b) => compareStrings(a.key, b.key)),
-        next: page.IsTruncated ? page.NextContinuationToken : undefined,
-      };
-    });
   }
 
   /** A body that breaks off is fetched anew, as often as a request is; the client library retries only until the head. */
@@ -205,7 +246,7 @@ export class S3Bucket implements Bucket {
       } catch (error) {
         const cause = (error as Error).cause;
         const broken = cause instanceof BrokenBody && isRetryable(cause.cause);
-        if (!broken || count > this.#settings.retriesMax) throw error;
+        if (!broken || !this.#retry.take(count)) throw error;
         await sleep(this.#clock, this.#retry.delayMs(count), ctx.signal).catch(() => {});
         assertNotAborted(ctx, `read ${key}`);
       }
@@ -219,7 +260,7 @@ export class S3Bucket implements Bucket {
     sizeBytesMax: number,
   ): Promise<Uint8Array> {
     const { GetObjectCommand } = this.#sdk;
-    const command = new GetObjectCommand({ ...this.#target(key), Range });
+    const command = new GetObjectCommand({ ...this.#object(key), Range });
     const answer = await this.#client.send(command, { abortSignal });
     const body = answer.Body as unknown as AsyncIterable<Uint8Array> & { destroy(): void };
     const announced = answer.ContentLength ?? 0;
@@ -238,7 +279,13 @@ export class S3Bucket implements Bucket {
     IfNoneMatch?: string,
   ): Promise<void> {
     const { PutObjectCommand } = this.#sdk;
-    const command = { ...this.#putParams, ...this.#target(key), Body: body, IfNoneMatch };
+    const command = {
+      ...this.#putParams,
+      ...this.#object(key),
+      Body: body,
+      IfNoneMatch,
+      ContentMD5: this.#md5(body),
+    };
     await this.#send(ctx, what, async (abortSignal) => {
       await this.#client.send(new PutObjectCommand(command), { abortSignal });
     });
@@ -247,7 +294,7 @@ export class S3Bucket implements Bucket {
   async #beginParts(ctx: BucketContext, key: string): Promise<string> {
     const { CreateMultipartUploadCommand } = this.#sdk;
     return this.#send(ctx, `upload ${key}`, async (abortSignal) => {
-      const command = new CreateMultipartUploadCommand({ ...this.#putParams, ...this.#target(key) });
+      const command = new CreateMultipartUploadCommand({ ...this.#putParams, ...this.#object(key) });
       const { UploadId } = await this.#client.send(command, { abortSignal });
       if (!UploadId) throw new VeronaError('internal', `upload ${key}: the store gave no upload id`);
       return UploadId;
@@ -263,7 +310,13 @@ export class S3Bucket implements Bucket {
   ): Promise<string> {
     const { UploadPartCommand } = this.#sdk;
     return this.#send({ signal }, `upload ${key}: part ${PartNumber}`, async (abortSignal) => {
-      const command = new UploadPartCommand({ ...this.#target(key), UploadId, PartNumber, Body });
+      const command = new UploadPartCommand({
+        ...this.#object(key),
+        UploadId,
+        PartNumber,
+        Body,
+        ContentMD5: this.#md5(Body),
+      });
       const { ETag } = await this.#client.send(command, { abortSignal });
       return ETag ?? '';
     });
@@ -278,7 +331,7 @@ export class S3Bucket implements Bucket {
     const { CompleteMultipartUploadCommand } = this.#sdk;
     const Parts = etags.map((ETag, i) => ({ ETag, PartNumber: i + 1 }));
     await this.#send(ctx, `upload ${key}: complete`, async (abortSignal) => {
-      const command = { ...this.#target(key), UploadId, MultipartUpload: { Parts } };
+      const command = { ...this.#object(key), UploadId, MultipartUpload: { Parts } };
       await this.#client.send(new CompleteMultipartUploadCommand(command), { abortSignal });
     });
   }
@@ -292,6 +345,15 @@ export class S3Bucket implements Bucket {
         abortSignal,
       });
     });
+  }
+
+  /** An object with what reading and writing it needs. */
+  #object(key: string): { Bucket: string; Key: string } & OpenS3['customerKey'] {
+    return { ...this.#customerKey, ...this.#target(key) };
+  }
+
+  #md5(body: Uint8Array): string | undefined {
+    return this.#settings.sendMd5 ? createHash('md5').update(body).digest('base64') : undefined;
   }
 
   #target(key: string): { Bucket: string; Key: string } {
@@ -336,6 +398,20 @@ async function readBody(
   }
 }
 
-async function* slices(body: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < body.length; at += length) yield body.subarray(at, at + length);
+/** Whole in memory; `too_large` beyond what one request can hold. */
+async function gather(
+  ctx: BucketContext,
+  what: string,
+  body: AsyncIterable<Uint8Array>,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const piece of body) {
+    assertNotAborted(ctx, what);
+    pieces.push(piece.slice());
+    sizeBytes += piece.length;
+    if (sizeBytes > WHOLE_UPLOAD_BYTES_MAX) throw tooLarge(what, sizeBytes, WHOLE_UPLOAD_BYTES_MAX);
+  }
+  assertNotAborted(ctx, what);
+  return Buffer.concat(pieces);
 }

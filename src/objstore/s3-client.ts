@@ -1,15 +1,12 @@
-import type { S3Client, ServerSideEncryption } from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
+import type { S3Client, ServerSideEncryption, StorageClass } from '@aws-sdk/client-s3';
+import { VeronaError } from '../model/errors.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Random } from '../platform/random.ts';
-import { diskError } from './disk-error.ts';
-import {
-  resolveS3,
-  type S3Options,
-  type S3Settings,
-  type S3SseOptions,
-  type S3TlsOptions,
-} from './s3-options.ts';
+import { RetryPolicy } from './retry.ts';
+import { resolveS3, type S3Options, type S3Settings, type S3SseOptions } from './s3-options.ts';
 import { S3Retry } from './s3-retry.ts';
+import { readFile, readTls } from './tls.ts';
 
 type Sdk = typeof import('@aws-sdk/client-s3');
 
@@ -18,6 +15,14 @@ interface PutParams {
   readonly SSEKMSKeyId?: string;
   readonly SSEKMSEncryptionContext?: string;
   readonly Metadata?: Record<string, string>;
+  readonly StorageClass?: StorageClass;
+}
+
+/** A key of the caller's own; the store needs it to read as well. */
+interface CustomerKey {
+  readonly SSECustomerAlgorithm?: string;
+  readonly SSECustomerKey?: string;
+  readonly SSECustomerKeyMD5?: string;
 }
 
 /** A client ready to use, and what every request of it needs. */
@@ -25,9 +30,11 @@ export interface OpenS3 {
   readonly client: S3Client;
   readonly sdk: Sdk;
   readonly settings: S3Settings;
-  readonly retry: S3Retry;
+  readonly retry: RetryPolicy;
   /** Added to every write: encryption at rest and user metadata. */
   readonly putParams: PutParams;
+  /** Added to every read and write of an object. */
+  readonly customerKey: CustomerKey;
 }
 
 /** Loads the AWS library, which is large, only when a bucket is in S3. */
@@ -36,8 +43,9 @@ export async function openS3Client(
   deps: { readonly disk: Disk; readonly random: Random },
 ): Promise<OpenS3> {
   const settings = resolveS3(options);
-  const retry = new S3Retry(deps.random, settings.retriesMax);
-  const tls = await readTls(options, deps.disk);
+  const retry = new RetryPolicy(deps.random, settings.retriesMax);
+  const tls = await readTls(options.http_config, deps.disk);
+  const customerKey = await customerKeyOf(options.sse_config, deps.disk);
   const [sdk, { NodeHttpHandler }] = await Promise.all([
     import('@aws-sdk/client-s3'),
     import('@smithy/node-http-handler'),
@@ -49,7 +57,7 @@ export async function openS3Client(
     forcePathStyle: settings.forcePathStyle,
     credentials: credentialsOf(options),
     maxAttempts: settings.retriesMax + 1,
-    retryStrategy: retry,
+    retryStrategy: new S3Retry(retry),
     // Stores other than Amazon's do not know the newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -62,7 +70,7 @@ export async function openS3Client(
       httpsAgent: { ...sockets, ...tls },
     }),
   });
-  return { client, sdk, settings, retry, putParams: putParamsOf(options) };
+  return { client, sdk, settings, retry, putParams: putParamsOf(options), customerKey };
 }
 
 function credentialsOf({ access_key, secret_key, session_token }: S3Options) {
@@ -70,13 +78,22 @@ function credentialsOf({ access_key, secret_key, session_token }: S3Options) {
   return { accessKeyId: access_key, secretAccessKey: secret_key, sessionToken: session_token || undefined };
 }
 
-function putParamsOf({ sse_config, put_user_metadata }: S3Options): PutParams {
-  const metadata =
-    put_user_metadata && Object.keys(put_user_metadata).length > 0 ? { ...put_user_metadata } : undefined;
-  return { ...(sse_config ? sseParams(sse_config) : {}), ...(metadata ? { Metadata: metadata } : {}) };
+/** Thanos writes the storage class among the metadata, where it is no metadata. */
+const STORAGE_CLASS = 'x-amz-storage-class';
+
+function putParamsOf({ sse_config, put_user_metadata = {} }: S3Options): PutParams {
+  const entries = Object.entries(put_user_metadata);
+  const metadata = entries.filter(([name]) => name.toLowerCase() !== STORAGE_CLASS);
+  const storageClass = entries.find(([name]) => name.toLowerCase() === STORAGE_CLASS)?.[1];
+  return {
+    ...(sse_config ? sseParams(sse_config) : {}),
+    ...(metadata.length > 0 ? { Metadata: Object.fromEntries(metadata) } : {}),
+    ...(storageClass ? { StorageClass: storageClass as StorageClass } : {}),
+  };
 }
 
 function sseParams({ type, kms_key_id, kms_encryption_context }: S3SseOptions): PutParams {
+  if (type === 'SSE-C') return {};
   if (type === 'SSE-S3') return { ServerSideEncryption: 'AES256' };
   const context =
     kms_encryption_context && Buffer.from(JSON.stringify(kms_encryption_context)).toString('base64');
@@ -87,23 +104,19 @@ function sseParams({ type, kms_key_id, kms_encryption_context }: S3SseOptions): 
   };
 }
 
-async function readTls({ http_config }: S3Options, disk: Disk) {
-  const tls: S3TlsOptions = http_config?.tls_config ?? {};
-  const read = async (path: string | undefined) => (path ? readFile(disk, path) : undefined);
-  const skip = http_config?.insecure_skip_verify || tls.insecure_skip_verify;
+async function customerKeyOf(sse: S3SseOptions | undefined, disk: Disk): Promise<CustomerKey> {
+  if (sse?.type !== 'SSE-C') return {};
+  const key = await readFile(disk, sse.encryption_key ?? '');
+  if (key.length !== CUSTOMER_KEY_BYTES)
+    throw new VeronaError(
+      'bad_data',
+      `S3 bucket configuration: ${sse.encryption_key} has ${key.length} bytes, a key of SSE-C has ${CUSTOMER_KEY_BYTES}`,
+    );
   return {
-    ca: await read(tls.ca_file),
-    cert: await read(tls.cert_file),
-    key: await read(tls.key_file),
-    ...(tls.server_name ? { servername: tls.server_name } : {}),
-    rejectUnauthorized: !skip,
+    SSECustomerAlgorithm: 'AES256',
+    SSECustomerKey: key.toString('base64'),
+    SSECustomerKeyMD5: createHash('md5').update(key).digest('base64'),
   };
 }
 
-async function readFile(disk: Disk, path: string): Promise<Buffer> {
-  try {
-    return Buffer.from(await disk.readFile(path));
-  } catch (error) {
-    throw diskError(`S3 bucket configuration: read ${path}`, error);
-  }
-}
+const CUSTOMER_KEY_BYTES = 32;

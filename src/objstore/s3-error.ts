@@ -1,5 +1,6 @@
 import { type ErrorCode, VeronaError } from '../model/errors.ts';
-import { isNetworkError, statusOf } from './s3-retry.ts';
+import { isNetworkError, isRetryableStatus } from './retry.ts';
+import { statusOf } from './s3-retry.ts';
 
 const MESSAGE_LENGTH_MAX = 300;
 
@@ -18,11 +19,10 @@ function codeOf(error: unknown, cause: unknown): ErrorCode {
   if (name === 'TimeoutError') return 'timeout';
   if (status === undefined)
     return isNetworkError(error) || isNetworkError(cause) ? 'unavailable' : 'internal';
-  if (status >= 500) return 'unavailable';
+  if (isRetryableStatus(status)) return 'unavailable';
   // Without the bucket nothing will be found, now or later; with it this key may be.
   if (status === 404) return name === 'NoSuchBucket' ? 'internal' : 'not_found';
   if (status === 409 || status === 412) return 'conflict';
-  if (status === 429) return 'unavailable';
   return 'internal';
 }
 

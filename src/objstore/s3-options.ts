@@ -1,28 +1,14 @@
 import { VeronaError } from '../model/errors.ts';
+import type { HttpOptions } from './tls.ts';
 
 export type BucketLookupType = 'auto' | 'virtual-hosted' | 'path';
 
 export interface S3SseOptions {
-  readonly type: 'SSE-S3' | 'SSE-KMS';
+  readonly type: 'SSE-S3' | 'SSE-KMS' | 'SSE-C';
   readonly kms_key_id?: string;
   readonly kms_encryption_context?: Readonly<Record<string, string>>;
-}
-
-export interface S3TlsOptions {
-  readonly ca_file?: string;
-  readonly cert_file?: string;
-  readonly key_file?: string;
-  readonly server_name?: string;
-  readonly insecure_skip_verify?: boolean;
-}
-
-export interface S3HttpOptions {
-  readonly connection_timeout_ms?: number;
-  /** Longest wait for the head of an answer, and for the next bytes of its body. */
-  readonly response_header_timeout_ms?: number;
-  readonly max_conns_per_host?: number;
-  readonly insecure_skip_verify?: boolean;
-  readonly tls_config?: S3TlsOptions;
+  /** SSE-C: a file with the 32 bytes of the key. */
+  readonly encryption_key?: string;
 }
 
 /** `config` of an `objstore.yml` with `type: S3`, by Thanos' names; durations in ms. */
@@ -45,7 +31,16 @@ export interface S3Options {
   readonly max_retries?: number;
   readonly sse_config?: S3SseOptions;
   readonly put_user_metadata?: Readonly<Record<string, string>>;
-  readonly http_config?: S3HttpOptions;
+  readonly http_config?: HttpOptions;
+  /** `v1` for stores that know no other. */
+  readonly list_objects_version?: '' | 'v1' | 'v2';
+  /** Each upload is one request, and in memory as a whole. */
+  readonly disable_multipart?: boolean;
+  readonly disable_dualstack?: boolean;
+  /** Send an MD5 with each upload, as buckets with object lock demand. */
+  readonly send_content_md5?: boolean;
+  /** Credentials from the environment only; not together with `access_key`. */
+  readonly aws_sdk_auth?: boolean;
 }
 
 /** Everything decided, nothing optional that has a default. */
@@ -59,6 +54,9 @@ export interface S3Settings {
   readonly concurrencyMax: number;
   readonly connectionTimeoutMs: number;
   readonly responseTimeoutMs: number;
+  readonly listVersion: 1 | 2;
+  readonly sendMd5: boolean;
+  readonly multipart: boolean;
 }
 
 const PART_SIZE_MIN = 5 * 1024 * 1024;
@@ -77,6 +75,10 @@ export function resolveS3(options: S3Options): S3Settings {
   if (!options.bucket) fail('bucket is empty');
   if (!options.endpoint) fail('endpoint is empty');
   if (!options.access_key !== !options.secret_key) fail('access_key and secret_key belong together');
+  if (options.aws_sdk_auth && options.access_key) fail('aws_sdk_auth and access_key exclude each other');
+  const { type, kms_key_id, encryption_key } = options.sse_config ?? {};
+  if (type === 'SSE-KMS' && !kms_key_id) fail('sse_config: SSE-KMS needs kms_key_id');
+  if (type === 'SSE-C' && !encryption_key) fail('sse_config: SSE-C needs encryption_key, the path of a file');
   const endpoint = endpointUrl(options) ?? fail(`endpoint ${JSON.stringify(options.endpoint)} is no host`);
   const partSizeBytes = options.part_size || PART_SIZE_DEFAULT;
   if (partSizeBytes < PART_SIZE_MIN) fail(`part_size ${partSizeBytes} is less than ${PART_SIZE_MIN}`);
@@ -94,6 +96,9 @@ export function resolveS3(options: S3Options): S3Settings {
     concurrencyMax: http.max_conns_per_host || CONNECTIONS_DEFAULT,
     connectionTimeoutMs: http.connection_timeout_ms || CONNECTION_TIMEOUT_MS,
     responseTimeoutMs: http.response_header_timeout_ms || RESPONSE_TIMEOUT_MS,
+    listVersion: options.list_objects_version === 'v1' ? 1 : 2,
+    sendMd5: options.send_content_md5 ?? false,
+    multipart: !options.disable_multipart,
   };
 }
 

@@ -1,24 +1,16 @@
-import type { Random } from '../platform/random.ts';
-
-const DELAY_MS_FIRST = 100;
-const DELAY_MS_MAX = 10_000;
+import { isNetworkError, isRetryableStatus, type RetryPolicy } from './retry.ts';
 
 interface RetryToken {
   getRetryCount(): number;
   getRetryDelay(): number;
 }
 
-/**
- * When the S3 client tries again: after network errors, timeouts and answers of 500 and above, `retriesMax` times,
- * each after a random part of a delay that doubles. Never after an answer below 500: asked again it says the same.
- */
+/** The house's rules of trying again in the form the S3 client asks them. */
 export class S3Retry {
-  readonly #random: Random;
-  readonly #retriesMax: number;
+  readonly #policy: RetryPolicy;
 
-  constructor(random: Random, retriesMax: number) {
-    this.#random = random;
-    this.#retriesMax = retriesMax;
+  constructor(policy: RetryPolicy) {
+    this.#policy = policy;
   }
 
   async acquireInitialRetryToken(): Promise<RetryToken> {
@@ -28,16 +20,12 @@ export class S3Retry {
   /** Throws to give up; the client then fails with the error it had. */
   async refreshRetryTokenForRetry(last: RetryToken, { error }: { error?: unknown }): Promise<RetryToken> {
     const count = last.getRetryCount() + 1;
-    if (count > this.#retriesMax || !isRetryable(error)) throw error;
-    return token(count, this.delayMs(count));
+    if (!isRetryable(error) || !this.#policy.take(count)) throw error;
+    return token(count, this.#policy.delayMs(count));
   }
 
-  recordSuccess(): void {}
-
-  /** The wait before try number `count` after the first. */
-  delayMs(count: number): number {
-    const ceiling = Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** (count - 1));
-    return Math.ceil(ceiling * (0.5 + this.#random.next() / 2));
+  recordSuccess(): void {
+    this.#policy.succeeded();
   }
 }
 
@@ -45,7 +33,7 @@ export class S3Retry {
 export function isRetryable(error: unknown): boolean {
   if ((error as Error | undefined)?.name === 'AbortError') return false;
   const status = statusOf(error);
-  return status !== undefined ? status >= 500 : isNetworkError(error);
+  return status !== undefined ? isRetryableStatus(status) : isNetworkError(error);
 }
 
 /** The HTTP status of the answer that an error stands for; undefined when there was none. */
@@ -55,30 +43,6 @@ export function statusOf(error: unknown): number | undefined {
     $response?: { statusCode?: number };
   };
   return $metadata?.httpStatusCode ?? $response?.statusCode;
-}
-
-const NETWORK_CODES = new Set([
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ERR_STREAM_PREMATURE_CLOSE',
-]);
-
-/** Whether the network failed rather than the store. */
-export function isNetworkError(error: unknown): boolean {
-  const { code, name, message } = (error ?? {}) as { code?: string; name?: string; message?: string };
-  return (
-    name === 'TimeoutError' ||
-    NETWORK_CODES.has(code ?? '') ||
-    message === 'aborted' ||
-    message === 'socket hang up'
-  );
 }
 
 function token(count: number, delayMs: number): RetryToken {

@@ -43,6 +43,8 @@ export async function uploadParts(
   } catch (error) {
     await parts.takeBack(error);
     throw error;
+  } finally {
+    parts.end();
   }
 }
 
@@ -50,7 +52,7 @@ export async function uploadParts(
 class PartsInFlight {
   readonly #store: PartStore;
   readonly #stopped = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #ended = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #etags: string[] = [];
   #uploadId: string | undefined;
@@ -58,7 +60,12 @@ class PartsInFlight {
 
   constructor(ctx: BucketContext, store: PartStore) {
     this.#store = store;
-    this.#signal = AbortSignal.any([ctx.signal, this.#stopped.signal]);
+    // Not AbortSignal.any: the caller's signal may be one of our own making.
+    ctx.signal.addEventListener('abort', () => this.#stopped.abort(ctx.signal.reason), {
+      once: true,
+      signal: this.#ended.signal,
+    });
+    if (ctx.signal.aborted) this.#stopped.abort(ctx.signal.reason);
   }
 
   /** Resolves when there is room for one more; throws what an earlier part failed with. */
@@ -78,6 +85,11 @@ class PartsInFlight {
     await this.#store.complete(this.#uploadId as string, this.#etags);
   }
 
+  /** Nothing listens to the caller's signal any more. */
+  end(): void {
+    this.#ended.abort();
+  }
+
   async takeBack(reason: unknown): Promise<void> {
     this.#stopped.abort(reason);
     await Promise.all(this.#running);
@@ -87,7 +99,7 @@ class PartsInFlight {
   /** Never rejects: a failure is kept, since the caller may be busy with the body when it happens. */
   async #send(uploadId: string, number: number, part: Uint8Array): Promise<void> {
     try {
-      this.#etags[number - 1] = await this.#store.putPart(uploadId, number, part, this.#signal);
+      this.#etags[number - 1] = await this.#store.putPart(uploadId, number, part, this.#stopped.signal);
     } catch (error) {
       this.#failure ??= { error };
     }
@@ -98,8 +110,13 @@ class PartsInFlight {
   }
 }
 
+/** A body in views of at most `length` bytes. */
+export async function* slices(body: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < body.length; at += length) yield body.subarray(at, at + length);
+}
+
 /** Cuts a body into parts of exactly `sizeBytes`, the last one shorter or empty only when it is the only one. Each part owns its bytes. */
-async function* partsOf(
+export async function* partsOf(
   body: AsyncIterable<Uint8Array>,
   sizeBytes: number,
 ): AsyncGenerator<{ part: Uint8Array; last: boolean }> {
