@@ -151,8 +151,6 @@ export interface Binary extends Span {
   /** Present exactly when both sides are vectors. */
   readonly matching: VectorMatching | undefined;
   readonly returnBool: boolean;
-  /** Where the operator stands. */
-  readonly operator: Span;
 }
 
 export interface Unary extends Span {

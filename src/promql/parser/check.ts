@@ -6,6 +6,7 @@ import {
   type Expr,
   isComparison,
   isSetOperator,
+  type Span,
   typeOf,
   type ValueType,
   type VectorSelector,
@@ -187,18 +188,33 @@ class Checker {
     return { expr: { ...expr, left: left.expr, right: right.expr, matching }, type };
   }
 
-  #checkBool({ op, operator, returnBool }: Binary, scalars: boolean): void {
+  #checkBool(expr: Binary, scalars: boolean): void {
+    const { op, returnBool } = expr;
     if (returnBool && !isComparison(op))
-      this.#problems.add(operator, 'bool modifier can only be used on comparison operators');
+      this.#problems.add(this.#between(expr), 'bool modifier can only be used on comparison operators');
     if (!returnBool && isComparison(op) && scalars)
-      this.#problems.add(operator, 'comparisons between scalars must use BOOL modifier');
+      this.#problems.add(this.#between(expr), 'comparisons between scalars must use BOOL modifier');
   }
 
-  #checkIncluded({ matching, operator }: Binary): void {
+  #checkIncluded(expr: Binary): void {
+    const { matching } = expr;
     if (!matching?.on) return;
     for (const label of matching.labels)
       if (matching.include.includes(label))
-        this.#problems.add(operator, `label ${quote(label)} must not occur in ON and GROUP clause at once`);
+        this.#problems.add(
+          this.#between(expr),
+          `label ${quote(label)} must not occur in ON and GROUP clause at once`,
+        );
+  }
+
+  /** The operator with its modifiers, less the last character, as Prometheus gives the place. */
+  #between({ left, right }: Binary): Span {
+    const { text } = this.#problems;
+    let start = left.end;
+    while (isSpace(text[start])) start++;
+    let end = right.start - 1;
+    while (isSpace(text[end])) end--;
+    return { start, end };
   }
 
   #checkWithoutMatching(expr: Binary): void {
@@ -216,6 +232,10 @@ class Checker {
     }
     if (fills(expr)) this.#problems.add(expr, 'filling in missing series not allowed for set operators');
   }
+}
+
+function isSpace(char: string): boolean {
+  return char === ' ' || char === '\t' || char === '\n' || char === '\r';
 }
 
 function fills({ matching }: Binary): boolean {

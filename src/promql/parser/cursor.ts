@@ -10,6 +10,8 @@ export interface Context {
   readonly expected?: string;
 }
 
+const CLOSING: ReadonlySet<string> = new Set(['number', 'duration', ')', '}', ']']);
+
 /** The state of one parse: the tokens with one of lookahead, the problems found, and the bounds kept. */
 export class Cursor {
   readonly problems: Problems;
@@ -22,6 +24,8 @@ export class Cursor {
   #depth = 0;
   #nodes = 0;
   #end = 0;
+  #lastClosing = 0;
+  #isOverLimit = false;
 
   constructor(text: string, features: Features, limits: ParseLimits) {
     this.problems = new Problems(text);
@@ -32,8 +36,27 @@ export class Cursor {
 
   /** The next token, not yet taken. */
   peek(): Token {
-    this.#ahead ??= this.#lexer.next();
+    if (this.#ahead === undefined) {
+      this.#ahead = this.#lexer.next();
+      if (CLOSING.has(this.#ahead.type)) this.#lastClosing = this.#ahead.end;
+    }
     return this.#ahead;
+  }
+
+  /** Where the last token seen ended that can end an expression; Prometheus takes places from there. */
+  get lastClosing(): number {
+    return this.#lastClosing;
+  }
+
+  /**
+   * Looks at the rest of the text, after parsing has stopped: what cannot even be cut into tokens is one more problem. Not
+   * when parsing stopped at a limit.
+   */
+  drain(): void {
+    if (this.#isOverLimit) return;
+    this.problems.attempt(() => {
+      while (this.take().type !== 'eof');
+    });
   }
 
   take(): Token {
@@ -64,10 +87,27 @@ export class Cursor {
 
   /** Stops at the next token, in the words of the given or else the innermost context. */
   unexpected(context: Context | undefined = this.#contexts.at(-1)): never {
+    this.#noteUnexpected(context);
+    return this.problems.leave();
+  }
+
+  /**
+   * Notes that the next token does not belong here, and goes on at the next one of these types, which may be this one;
+   * stops when there is none.
+   */
+  skipTo(types: readonly string[], context: Context): void {
+    this.#noteUnexpected(context);
+    while (!this.at(...types)) {
+      if (this.at('eof')) this.problems.leave();
+      this.take();
+    }
+  }
+
+  #noteUnexpected(context: Context | undefined): void {
     const token = this.peek();
     const inside = context === undefined ? '' : ` in ${context.inside}`;
     const expected = context?.expected === undefined ? '' : `, expected ${context.expected}`;
-    return this.problems.stop(token, `unexpected ${describeToken(token)}${inside}${expected}`);
+    this.problems.add(token, `unexpected ${describeToken(token)}${inside}${expected}`);
   }
 
   within<T>(context: Context, parse: () => T): T {
@@ -108,10 +148,15 @@ export class Cursor {
 
   count(span: Span): void {
     if (++this.#nodes > this.#limits.nodesMax)
-      this.problems.stop(span, `query has more than ${this.#limits.nodesMax} parts`);
+      this.#overLimit(span, `query has more than ${this.#limits.nodesMax} parts`);
   }
 
   #tooDeep(span: Span): never {
-    return this.problems.stop(span, `query is nested more than ${this.#limits.depthMax} levels deep`);
+    return this.#overLimit(span, `query is nested more than ${this.#limits.depthMax} levels deep`);
+  }
+
+  #overLimit(span: Span, message: string): never {
+    this.#isOverLimit = true;
+    return this.problems.stop(span, message);
   }
 }

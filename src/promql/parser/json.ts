@@ -6,13 +6,16 @@ import { formatDecimal } from './go-text.ts';
 /** A value that `JSON.stringify` writes as it is. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** The tree of a query as the API's `parse_query` shows it. Times and lengths in ms. */
+/**
+ * The tree of a query as the API's `parse_query` shows it. Times and lengths in ms. Bytes that are no UTF-8 become
+ * replacement characters.
+ */
 export function exprToJson(expr: Expr): Json {
   switch (expr.kind) {
     case 'number':
       return { type: 'numberLiteral', val: formatDecimal(expr.value) };
     case 'string':
-      return { type: 'stringLiteral', val: expr.value };
+      return { type: 'stringLiteral', val: expr.value.toWellFormed() };
     case 'paren':
       return { type: 'parenExpr', expr: exprToJson(expr.expr) };
     case 'unary':
@@ -57,7 +60,11 @@ function selectorJson(selector: VectorSelector): { readonly [key: string]: Json 
   return {
     name: selector.name,
     ...lengthJson('offset', selector.offset),
-    matchers: selector.matchers.map(({ name, value, type }) => ({ name, value, type })),
+    matchers: selector.matchers.map(({ name, value, type }) => ({
+      name: name.toWellFormed(),
+      value: value.toWellFormed(),
+      type,
+    })),
     ...atJson(selector.at),
     anchored: selector.anchored,
     smoothed: selector.smoothed,

@@ -18,16 +18,19 @@ export class Lexer {
   #inBrackets = false;
   /** Inside brackets, before the first number ends: Prometheus words its complaints differently there. */
   #beforeDuration = false;
+  /** A number was seen at the beginning of any brackets so far; Prometheus never forgets it. */
   #sawDuration = false;
   #sawColon = false;
+  #failed = false;
 
   constructor(problems: Problems) {
     this.#text = problems.text;
     this.#problems = problems;
   }
 
-  /** The next token; `eof` for ever at the end. Stops parsing when there is none. */
+  /** The next token; `eof` for ever at the end, and behind what is no token, which stops parsing. */
   next(): Token {
+    if (this.#failed) return { type: 'eof', text: '', start: this.#at, end: this.#at };
     this.#skipBlank();
     if (this.#inBraces) return this.#insideBraces();
     if (this.#inBrackets && this.#beforeDuration) return this.#insideBrackets();
@@ -131,7 +134,6 @@ export class Lexer {
     if (this.#inBrackets) return this.#fail("unexpected left bracket '['");
     this.#inBrackets = true;
     this.#beforeDuration = true;
-    this.#sawDuration = false;
     this.#sawColon = false;
     return this.#token('[', 1);
   }
@@ -163,7 +165,6 @@ export class Lexer {
     );
     const lower = word.toLowerCase();
     if (!DURATION_WORDS.has(lower)) return this.#fail(complaint);
-    this.#sawDuration = true;
     return this.#token(lower, word.length);
   }
 
@@ -202,6 +203,7 @@ export class Lexer {
   }
 
   #fail(message: string): never {
+    this.#failed = true;
     return this.#problems.stop({ start: this.#at, end: this.#text.length }, message);
   }
 

@@ -31,14 +31,14 @@ function numberOf(cursor: Cursor, token: Token): number {
   const value = parseNumber(token.text);
   if (typeof value === 'number') return value;
   cursor.problems.add(token, value.problem);
-  return 0;
+  return value.value;
 }
 
 function secondsOf(cursor: Cursor, token: Token): number {
   const ms = parseDuration(token.text);
-  if (ms === undefined) cursor.problems.add(token, durationProblem(token.text));
-  else if (ms > DURATION_MAX_SECONDS * 1000) cursor.problems.add(token, 'duration out of range');
-  return (ms ?? 0) / 1000;
+  if (ms !== undefined && ms <= DURATION_MAX_SECONDS * 1000) return ms / 1000;
+  cursor.problems.add(token, ms === undefined ? durationProblem(token.text) : 'duration out of range');
+  return 0;
 }
 
 function durationProblem(text: string): string {
@@ -63,12 +63,26 @@ export function parseOffsetDuration(cursor: Cursor): Duration {
   if (cursor.at('(')) return parseDurationExpr(cursor, 0);
   if (!cursor.at('+', '-')) return parseOperand(cursor);
   const sign = cursor.take();
-  return signed(cursor, sign, parseOperand(cursor));
+  // A second sign makes it an expression like any other.
+  if (cursor.at('+', '-'))
+    return parseDurationExpr(cursor, 0, signed(cursor, sign, parseDurationExpr(cursor, SIGN_POWER)));
+  if (cursor.at('number', 'duration')) return signedLiteral(cursor, sign);
+  const operand = parseOperand(cursor, sign);
+  const isCall = operand.kind === 'duration-function' && !operand.wrapped;
+  return isCall ? withSign(cursor, sign, operand) : signed(cursor, sign, operand);
 }
 
-function parseDurationExpr(cursor: Cursor, minPower: number): Duration {
+/** What is out of range is so with its sign, which Prometheus then points at. */
+function signedLiteral(cursor: Cursor, sign: Token): Duration {
+  const literal = parseNumberLiteral(cursor);
+  if (Math.abs(literal.value) > DURATION_MAX_SECONDS) return zero(cursor, sign, 'duration out of range');
+  return signed(cursor, sign, literal);
+}
+
+/** Operands and operators that bind tighter than `minPower`; the first operand may be known already. */
+function parseDurationExpr(cursor: Cursor, minPower: number, first?: Duration): Duration {
   return cursor.nested(() => {
-    let left = parseSigned(cursor);
+    let left = first ?? parseSigned(cursor);
     for (;;) {
       const operator = cursor.peek();
       const power = POWERS[operator.type] ?? 0;
@@ -86,19 +100,20 @@ function parseSigned(cursor: Cursor): Duration {
   return signed(cursor, sign, parseDurationExpr(cursor, SIGN_POWER));
 }
 
-function parseOperand(cursor: Cursor): Duration {
+/** `sign` is that of an offset, which belongs to the operand in what is said about it. */
+function parseOperand(cursor: Cursor, sign?: Token): Duration {
   if (cursor.at('number', 'duration')) return inRange(cursor, parseNumberLiteral(cursor));
-  if (cursor.at('(')) return parseParenthesis(cursor);
-  if (cursor.at('step', 'range')) return parseFunction(cursor, 0);
-  if (cursor.at('min_of', 'max_of')) return parseFunction(cursor, 2);
+  if (cursor.at('(')) return parseParenthesis(cursor, sign);
+  if (cursor.at('step', 'range')) return parseFunction(cursor, 0, sign);
+  if (cursor.at('min_of', 'max_of')) return parseFunction(cursor, 2, sign);
   return cursor.unexpected();
 }
 
-function parseParenthesis(cursor: Cursor): Duration {
+function parseParenthesis(cursor: Cursor, sign: Token | undefined): Duration {
   const { start } = cursor.take();
   const inner = parseDurationExpr(cursor, 0);
   cursor.expect(')');
-  requireFeature(cursor, inner);
+  if (sign === undefined) requireFeature(cursor, inner);
   if (inner.kind !== 'number') return cursor.duration({ ...inner, wrapped: true });
   const span = { start, end: cursor.end };
   return cursor.duration<Built>({
@@ -111,7 +126,7 @@ function parseParenthesis(cursor: Cursor): Duration {
   });
 }
 
-function parseFunction(cursor: Cursor, argsCount: 0 | 2): Duration {
+function parseFunction(cursor: Cursor, argsCount: 0 | 2, sign: Token | undefined): Duration {
   const word = cursor.take();
   cursor.expect('(');
   const args: Duration[] = [];
@@ -123,15 +138,24 @@ function parseFunction(cursor: Cursor, argsCount: 0 | 2): Duration {
   cursor.expect(')');
   const name = word.type as DurationFunction['name'];
   const span = { start: word.start, end: cursor.end };
-  requireFeature(cursor, span);
+  // Prometheus takes two arguments for the place of the whole.
+  const [first, second] = args;
+  const place = second === undefined ? span : { start: first.start, end: second.end };
+  requireFeature(cursor, { start: sign?.start ?? place.start, end: place.end });
   return cursor.duration<Built>({ kind: 'duration-function', name, args, wrapped: false, ...span });
+}
+
+/** What a duration with a problem counts as from then on; it has no place. */
+function zero(cursor: Cursor, span: Span, problem: string): NumberLiteral {
+  cursor.problems.add(span, problem);
+  return cursor.node({ kind: 'number', value: 0, isDuration: false, start: 0, end: 0 });
 }
 
 function operation(cursor: Cursor, operator: Token, left: Duration, right: Duration): Duration {
   requireFeature(cursor, left);
   if (right.kind === 'number' && right.value === 0) {
-    if (operator.type === '/') cursor.problems.add(operator, 'division by zero');
-    if (operator.type === '%') cursor.problems.add(operator, 'modulo by zero');
+    if (operator.type === '/') return zero(cursor, operator, 'division by zero');
+    if (operator.type === '%') return zero(cursor, operator, 'modulo by zero');
   }
   const span = { start: left.start, end: right.end };
   return cursor.duration<Built>({
@@ -150,11 +174,14 @@ function signed(cursor: Cursor, sign: Token, operand: Duration): Duration {
     const value = sign.type === '-' ? -operand.value : operand.value;
     return cursor.node({ ...operand, value, start: sign.start });
   }
-  if (sign.type === '+') return operand;
+  return sign.type === '+' ? operand : withSign(cursor, sign, operand);
+}
+
+function withSign(cursor: Cursor, sign: Token, operand: Built): Duration {
   const span = { start: sign.start, end: operand.end };
   return cursor.duration<Built>({
     kind: 'duration-operation',
-    op: '-',
+    op: sign.type as '+' | '-',
     left: undefined,
     right: operand,
     wrapped: false,
@@ -163,8 +190,8 @@ function signed(cursor: Cursor, sign: Token, operand: Duration): Duration {
 }
 
 function inRange(cursor: Cursor, literal: NumberLiteral): NumberLiteral {
-  if (Math.abs(literal.value) > DURATION_MAX_SECONDS) cursor.problems.add(literal, 'duration out of range');
-  return literal;
+  const isInside = !(Math.abs(literal.value) > DURATION_MAX_SECONDS);
+  return isInside ? literal : zero(cursor, literal, 'duration out of range');
 }
 
 function requireFeature(cursor: Cursor, span: Span): void {

@@ -1,4 +1,4 @@
-import { type FunctionSignature, functionSignature } from '../functions/signatures.ts';
+import { type FunctionSignature, functionNames, functionSignature } from '../functions/signatures.ts';
 import type {
   Aggregate,
   AggregateOperator,
@@ -6,8 +6,10 @@ import type {
   BinaryOperator,
   Cardinality,
   Expr,
+  Span,
   VectorMatching,
 } from './ast.ts';
+import { closestName } from './closest-name.ts';
 import type { Cursor } from './cursor.ts';
 import { quote } from './go-text.ts';
 import { parseNumberLiteral } from './parse-duration.ts';
@@ -105,12 +107,18 @@ function parseCall(cursor: Cursor, name: Token): Expr {
 
 function findFunction(cursor: Cursor, name: Token): FunctionSignature {
   const func = functionSignature(name.text);
-  if (func === undefined) cursor.problems.add(name, `unknown function with name ${quote(name.text)}`);
+  if (func === undefined)
+    cursor.problems.add(name, `unknown function with name ${quote(name.text)}`, suggestion(name.text));
   else if (func.experimental && !cursor.features['promql-experimental-functions'])
     cursor.problems.add(name, `function ${quote(name.text)} is not enabled`);
   return (
     func ?? { name: name.text, args: [], argsMin: 0, argsMax: 0, returns: 'vector', experimental: false }
   );
+}
+
+function suggestion(name: string): string | undefined {
+  const similar = closestName(name, functionNames());
+  return similar === undefined ? undefined : `did you mean ${quote(similar)}?`;
 }
 
 function parseArguments(cursor: Cursor): Expr[] {
@@ -146,15 +154,43 @@ const PARAMETERLESS: ReadonlySet<string> = new Set([
 const EXPERIMENTAL_AGGREGATORS: ReadonlySet<string> = new Set(['limitk', 'limit_ratio']);
 
 function parseAggregate(cursor: Cursor, op: Token): Expr {
+  const progress = { inGrouping: false };
+  const whole = cursor.problems.attempt(() => parseWholeAggregate(cursor, op, progress));
+  if (whole !== undefined) return whole;
+  if (progress.inGrouping) cursor.problems.leave();
+  const span = { start: op.start, end: cursor.lastClosing };
+  return cursor.problems.stop(span, 'no arguments for aggregate expression provided');
+}
+
+function parseWholeAggregate(cursor: Cursor, op: Token, progress: { inGrouping: boolean }): Expr {
+  const grouping = () => {
+    progress.inGrouping = true;
+    const found = parseGrouping(cursor);
+    progress.inGrouping = false;
+    return found;
+  };
   return cursor.within({ inside: 'aggregation' }, () => {
-    const before = parseGrouping(cursor);
+    const before = grouping();
     const args = parseArguments(cursor);
-    const { without, labels } = before ?? parseGrouping(cursor) ?? { without: false, labels: [] };
-    return buildAggregate(cursor, op, args, without, labels);
+    const after = before ?? grouping();
+    const span = { start: op.start, end: after === undefined ? overreadEnd(cursor) : cursor.end };
+    return buildAggregate(cursor, op, args, after ?? { without: false, labels: [] }, span);
   });
 }
 
-function parseGrouping(cursor: Cursor): { without: boolean; labels: readonly string[] } | undefined {
+/** Where Prometheus has an aggregation end whose grouping did not follow: it looks at one more token to know. */
+function overreadEnd(cursor: Cursor): number {
+  const { type, start } = cursor.peek();
+  const touches = cursor.problems.text.slice(cursor.end, start).trim() === '';
+  return type === ')' && touches ? cursor.end : cursor.lastClosing;
+}
+
+interface Grouping {
+  readonly without: boolean;
+  readonly labels: readonly string[];
+}
+
+function parseGrouping(cursor: Cursor): Grouping | undefined {
   if (!cursor.at('by', 'without')) return undefined;
   const without = cursor.take().type === 'without';
   return { without, labels: parseGroupingLabels(cursor) };
@@ -164,10 +200,9 @@ function buildAggregate(
   cursor: Cursor,
   token: Token,
   args: readonly Expr[],
-  without: boolean,
-  grouping: readonly string[],
+  { without, labels: grouping }: Grouping,
+  span: Span,
 ): Expr {
-  const span = { start: token.start, end: cursor.end };
   const op = token.type as AggregateOperator;
   const expectedCount = PARAMETERLESS.has(op) ? 1 : 2;
   const problem = aggregateProblem(cursor, op, args.length, expectedCount);
@@ -197,7 +232,7 @@ function parseBinary(cursor: Cursor, left: Expr, operator: Token, power: number)
   if (fills && !cursor.features['promql-binop-fill-modifiers'])
     cursor.problems.add(span, 'binop fill modifiers are experimental and not enabled');
   const op = operator.type as BinaryOperator;
-  return cursor.node<Binary>({ kind: 'binary', op, left, right, matching, returnBool, operator, ...span });
+  return cursor.node<Binary>({ kind: 'binary', op, left, right, matching, returnBool, ...span });
 }
 
 function parseMatching(cursor: Cursor): VectorMatching {

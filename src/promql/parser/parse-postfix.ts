@@ -25,14 +25,30 @@ function parseRange(cursor: Cursor, expr: Expr): Expr {
   if (cursor.accept(':')) return parseSubquery(cursor, expr, range);
   cursor.expect(']', { inside: 'subquery or range', expected: '":" or "]"' });
   const brackets = { start: open.start, end: cursor.end };
+  const span = { start: expr.start, end: cursor.end };
   if (expr.kind !== 'vector') {
-    cursor.problems.add(brackets, 'ranges only allowed for vector selectors');
-    return expr;
+    cursor.problems.add(brackets, RANGES_OF_SELECTORS);
+    return cursor.node({ kind: 'matrix', selector: NO_SELECTOR, range, ...span });
   }
   if (isOffsetSet(expr.offset)) cursor.problems.add(brackets, 'no offset modifiers allowed before range');
   else if (expr.at !== undefined) cursor.problems.add(brackets, 'no @ modifiers allowed before range');
-  return cursor.node({ kind: 'matrix', selector: expr, range, start: expr.start, end: cursor.end });
+  return cursor.node({ kind: 'matrix', selector: expr, range, ...span });
 }
+
+const RANGES_OF_SELECTORS = 'ranges only allowed for vector selectors';
+
+/** Stands in a range selector for what is none; such a tree is never handed out. */
+const NO_SELECTOR: VectorSelector = {
+  kind: 'vector',
+  name: '',
+  matchers: [],
+  offset: undefined,
+  at: undefined,
+  anchored: false,
+  smoothed: false,
+  start: 0,
+  end: 0,
+};
 
 function parseSubquery(cursor: Cursor, expr: Expr, range: Duration): Expr {
   let step: Duration | undefined;
@@ -60,9 +76,8 @@ function carrierOf(selector: Selector): VectorSelector | Subquery {
   return selector.kind === 'matrix' ? selector.selector : selector;
 }
 
-/** The selector with a modifier set, ending where the last token did. */
-function changed(cursor: Cursor, selector: Selector, change: Change): Expr {
-  const { end } = cursor;
+/** The selector with a modifier set, ending at `end`. */
+function changed(cursor: Cursor, selector: Selector, change: Change, end: number): Expr {
   if (selector.kind !== 'matrix') return cursor.node({ ...selector, ...change, end });
   return cursor.node({ ...selector, selector: cursor.node({ ...selector.selector, ...change }), end });
 }
@@ -77,18 +92,18 @@ function parseOffset(cursor: Cursor, expr: Expr): Expr {
   const offset = cursor.within({ inside: 'offset', expected: DURATION_EXPECTED }, () =>
     parseOffsetDuration(cursor),
   );
-  if (!isSelector(expr)) return mustFollowSelector(cursor, 'offset', expr);
+  if (!isSelector(expr) || lacksSelector(expr)) return mustFollowSelector(cursor, 'offset', expr);
   if (isOffsetSet(carrierOf(expr).offset)) cursor.problems.add(expr, 'offset may not be set multiple times');
-  return changed(cursor, expr, { offset });
+  return changed(cursor, expr, { offset }, cursor.end);
 }
 
 function parseAt(cursor: Cursor, expr: Expr): Expr {
   cursor.take();
   const at = cursor.within({ inside: '@', expected: 'timestamp' }, () => parseAtTime(cursor, expr));
-  if (!isSelector(expr)) return mustFollowSelector(cursor, '@', expr);
+  if (!isSelector(expr) || lacksSelector(expr)) return mustFollowSelector(cursor, '@', expr);
   if (carrierOf(expr).at !== undefined)
     cursor.problems.add(expr, '@ <timestamp> may not be set multiple times');
-  return changed(cursor, expr, { at });
+  return changed(cursor, expr, { at }, cursor.end);
 }
 
 function parseAtTime(cursor: Cursor, expr: Expr): AtModifier {
@@ -115,16 +130,24 @@ function roundHalfAway(value: number): number {
 function mustFollowSelector(cursor: Cursor, modifier: string, expr: Span & Expr): Expr {
   cursor.problems.add(
     expr,
-    `${modifier} modifier must be preceded by an instant vector selector or range vector selector or a subquery`,
+    lacksSelector(expr)
+      ? RANGES_OF_SELECTORS
+      : `${modifier} modifier must be preceded by an instant vector selector or range vector selector or a subquery`,
   );
   return expr;
+}
+
+function lacksSelector(expr: Expr): boolean {
+  return expr.kind === 'matrix' && expr.selector === NO_SELECTOR;
 }
 
 function parseRangeMode(cursor: Cursor, expr: Expr): Expr {
   const mode = cursor.take().type as 'anchored' | 'smoothed';
   const problem = rangeModeProblem(cursor, mode, expr);
   if (problem !== undefined) cursor.problems.add(expr, problem);
-  return isSelector(expr) && expr.kind !== 'subquery' ? changed(cursor, expr, { [mode]: true }) : expr;
+  if (!isSelector(expr) || expr.kind === 'subquery' || lacksSelector(expr)) return expr;
+  // The mode is not part of the place that Prometheus gives.
+  return changed(cursor, expr, { [mode]: true }, expr.end);
 }
 
 function rangeModeProblem(cursor: Cursor, mode: 'anchored' | 'smoothed', expr: Expr): string | undefined {

@@ -24,8 +24,10 @@ export function parseVectorSelector(cursor: Cursor, name: Token | undefined): Ve
   });
 }
 
-const MATCH_TYPES: ReadonlySet<string> = new Set(['=', '!=', '=~', '!~']);
+const MATCH_TYPES = ['=', '!=', '=~', '!~'];
 const INSIDE = 'label matching';
+/** Where parsing goes on after something that does not belong into braces. */
+const BRACE_ANCHORS = [',', '}'];
 
 function parseMatchers(cursor: Cursor): Matcher[] {
   cursor.expect('{');
@@ -34,23 +36,25 @@ function parseMatchers(cursor: Cursor): Matcher[] {
     const matcher = parseMatcher(cursor);
     cursor.count(cursor.peek());
     if (matcher !== undefined) matchers.push(matcher);
-    if (!cursor.accept(',') && !cursor.at('}')) cursor.unexpected({ inside: INSIDE, expected: '"," or "}"' });
+    if (!cursor.at(',', '}')) cursor.skipTo(BRACE_ANCHORS, { inside: INSIDE, expected: '"," or "}"' });
+    cursor.accept(',');
   }
   return matchers;
 }
 
-/** `label="value"`, `"quoted label"=~"value"`, or `"quoted metric"`. Undefined when its regex is none. */
+/** `label="value"`, `"quoted label"=~"value"`, or `"quoted metric"`. Undefined when it is none of these. */
 function parseMatcher(cursor: Cursor): Matcher | undefined {
-  if (!cursor.at('identifier', 'string'))
-    return cursor.unexpected({ inside: INSIDE, expected: 'identifier or "}"' });
+  const expected = (what: string) => cursor.skipTo(BRACE_ANCHORS, { inside: INSIDE, expected: what });
+  if (!cursor.at('identifier', 'string')) return void expected('identifier or "}"');
   const label = cursor.take();
   const name = label.type === 'string' ? unquote(label.text) : label.text;
-  if (!MATCH_TYPES.has(cursor.peek().type)) {
+  if (!cursor.at(...MATCH_TYPES)) {
     if (label.type === 'string') return new Matcher('=', METRIC_NAME, name);
-    return cursor.unexpected({ inside: INSIDE, expected: 'label matching operator' });
+    return void expected('label matching operator');
   }
   const type = cursor.take().type as MatchType;
-  const value = cursor.expect('string', { inside: INSIDE, expected: 'string' });
+  const value = cursor.accept('string');
+  if (value === undefined) return void expected('string');
   try {
     return new Matcher(type, name, unquote(value.text));
   } catch (error) {
@@ -59,25 +63,32 @@ function parseMatcher(cursor: Cursor): Matcher | undefined {
   }
 }
 
+/** Where parsing goes on after something that is no label of a grouping. */
+const GROUPING_ANCHORS = [',', ')'];
+
 /** `(a, b, "quoted c")` of by, without, on, ignoring, group_left, group_right. */
 export function parseGroupingLabels(cursor: Cursor): readonly string[] {
   cursor.expect('(', { inside: 'grouping opts', expected: '"("' });
   const labels: string[] = [];
   while (!cursor.accept(')')) {
     labels.push(parseGroupingLabel(cursor));
-    if (!cursor.accept(',') && !cursor.at(')'))
-      cursor.unexpected({ inside: 'grouping opts', expected: '"," or ")"' });
+    if (!cursor.at(',', ')'))
+      cursor.skipTo(GROUPING_ANCHORS, { inside: 'grouping opts', expected: '"," or ")"' });
+    cursor.accept(',');
   }
   return labels;
 }
 
 function parseGroupingLabel(cursor: Cursor): string {
   const token = cursor.peek();
-  if (token.type !== 'string' && !isGroupingLabel(token))
-    return cursor.unexpected({ inside: 'grouping opts', expected: 'label' });
+  if (token.type !== 'string' && !isGroupingLabel(token)) {
+    cursor.skipTo(GROUPING_ANCHORS, { inside: 'grouping opts', expected: 'label' });
+    return '';
+  }
   cursor.take();
   cursor.count(token);
   const label = token.type === 'string' ? unquote(token.text) : token.text;
-  if (label === '') cursor.problems.add(token, `invalid label name for grouping: ${quote(label)}`);
+  if (label === '' || !label.isWellFormed())
+    cursor.problems.add(token, `invalid label name for grouping: ${quote(label)}`);
   return label;
 }

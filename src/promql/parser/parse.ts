@@ -53,5 +53,6 @@ function attempt<T extends Expr>(text: string, options: ParseOptions, parse: (cu
       problems.stop({ start: 0, end: 0 }, `query is longer than ${limits.textLengthMax} characters`);
     return parse(cursor);
   });
+  if (expr === undefined && text.length <= limits.textLengthMax) cursor.drain();
   return { expr: problems.found.length === 0 ? expr : undefined, problems: problems.found };
 }

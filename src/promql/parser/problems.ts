@@ -5,6 +5,8 @@ import { positionText } from './position.ts';
 /** One thing wrong with a query, where it is. */
 export interface Problem extends Span {
   readonly message: string;
+  /** What may have been meant; not part of what Prometheus says. */
+  readonly hint?: string;
 }
 
 /** Problems after this many are not kept; the first is what the caller is told. */
@@ -23,13 +25,18 @@ export class Problems {
     return this.#found;
   }
 
-  add(span: Span, message: string): void {
-    if (this.#found.length < PROBLEMS_MAX) this.#found.push({ start: span.start, end: span.end, message });
+  add({ start, end }: Span, message: string, hint?: string): void {
+    if (this.#found.length < PROBLEMS_MAX) this.#found.push({ start, end, message, ...(hint && { hint }) });
   }
 
   /** Notes a problem after which parsing cannot go on, and leaves the parser. */
   stop(span: Span, message: string): never {
     this.add(span, message);
+    return this.leave();
+  }
+
+  /** Leaves the parser because of a problem that was noted before. */
+  leave(): never {
     throw new Stopped();
   }
 
@@ -47,9 +54,9 @@ export class Problems {
 /** Unwinds the parser; never leaves this folder. */
 class Stopped extends Error {}
 
-/** A problem as Prometheus words it: `1:5: parse error: unexpected …`. */
-export function problemText(text: string, problem: Problem): string {
-  return `${positionText(text, problem.start)}: parse error: ${problem.message}`;
+/** A problem as Prometheus words it: `1:5: parse error: unexpected …`, and a hint if there is one. */
+export function problemText(text: string, { start, message, hint }: Problem): string {
+  return `${positionText(text, start)}: parse error: ${message}${hint === undefined ? '' : `, ${hint}`}`;
 }
 
 /** The first problem as an error with code `bad_data`. */

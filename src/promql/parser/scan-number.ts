@@ -81,8 +81,11 @@ const INTEGER = /^(?:0[xX](?:_?[0-9a-fA-F])+|0(?:_?[0-7])*|[1-9](?:_?[0-9])*)$/;
 const FLOAT = /^(?:[0-9](?:_?[0-9])*)?\.?(?:[0-9](?:_?[0-9])*)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?$/;
 const INT64_MAX = 0x7fff_ffff_ffff_ffffn;
 
-/** The value of a number as Go reads it: a leading zero means octal, `0x` hexadecimal; or why it is none. */
-export function parseNumber(text: string): number | { readonly problem: string } {
+/**
+ * The value of a number as Go reads it: a leading zero means octal, `0x` hexadecimal; or why it is none, and what Go then
+ * goes on with.
+ */
+export function parseNumber(text: string): number | { readonly problem: string; readonly value: number } {
   const lower = text.toLowerCase();
   if (lower === 'inf') return Number.POSITIVE_INFINITY;
   if (lower === 'nan') return Number.NaN;
@@ -92,9 +95,10 @@ export function parseNumber(text: string): number | { readonly problem: string }
     const value = BigInt(octal ? `0o${plain.slice(1)}` : plain);
     if (value <= INT64_MAX) return Number(value);
   }
-  if (!FLOAT.test(text) || !/^\.?[0-9]/.test(text)) return { problem: failed(text, 'invalid syntax') };
+  if (!FLOAT.test(text) || !/^\.?[0-9]/.test(text))
+    return { problem: failed(text, 'invalid syntax'), value: 0 };
   const value = Number(plain);
-  return Number.isFinite(value) ? value : { problem: failed(text, 'value out of range') };
+  return Number.isFinite(value) ? value : { problem: failed(text, 'value out of range'), value };
 }
 
 function failed(text: string, why: string): string {
