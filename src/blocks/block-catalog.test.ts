@@ -267,6 +267,15 @@ describe("blocks in Thanos' layout", () => {
     ]);
   });
 
+  test('its series have its external labels, but for the one that names the owner', async () => {
+    const blocks = open(undefined, tenancy('tenant_id'));
+    await blocks.tenants(CALM);
+    const [beta] = (await blocks.refresh(CALM, 'beta')).readable;
+    expect(beta.seriesLabels).toEqual({ cluster: 'a' });
+    const own = (await blocks.refresh(CALM, 'acme')).readable.find(({ ref }) => ref.layout === 'tenant');
+    expect(own?.seriesLabels).toBeUndefined();
+  });
+
   test('new ones and gone ones are seen by a quick look', async () => {
     const blocks = open(undefined, tenancy('', 'rest'));
     await owners(blocks);

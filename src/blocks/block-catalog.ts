@@ -52,6 +52,8 @@ export interface BucketBlock {
   /** When its `meta.json` was stored, ms. */
   readonly uploadedMs: number;
   readonly marks: BlockMarks;
+  /** Labels that its series have besides their own: external labels of a block in Thanos' layout. */
+  readonly seriesLabels?: Readonly<Record<string, string>>;
 }
 
 /** A block without a `meta.json` that can be read: an upload under way, one that broke off, or a deletion that did. */
@@ -225,7 +227,17 @@ export class BlockCatalog {
     if (!ref) return undefined;
     const marks = await this.#loadMarks(ctx, scan, ulid, files);
     const sizes = new Map([...objects].map(([path, { sizeBytes }]) => [path, sizeBytes]));
-    if (meta) return { ref, meta, sizes, uploadedMs: metaObject?.modifiedMs ?? 0, marks };
+    if (meta) {
+      const seriesLabels = place === ROOT ? this.#seriesLabels(meta) : undefined;
+      return {
+        ref,
+        meta,
+        sizes,
+        uploadedMs: metaObject?.modifiedMs ?? 0,
+        marks,
+        ...(seriesLabels && { seriesLabels }),
+      };
+    }
     const newestMs = Math.max(0, ...[...objects.values()].map(({ modifiedMs }) => modifiedMs));
     return { ref, kind: metaObject ? 'corrupted' : 'partial', sizes, newestMs, marks };
   }
@@ -236,6 +248,12 @@ export class BlockCatalog {
     const { rootTenancy } = this.#options;
     const tenant = rootTenancy && rootTenantOf(meta?.labels ?? {}, rootTenancy);
     return tenant === undefined ? undefined : blockRef(tenant, ulid, 'root');
+  }
+
+  /** The label that says whose a block is says nothing about its series. */
+  #seriesLabels({ labels }: BlockMeta): Readonly<Record<string, string>> {
+    const tenantLabel = this.#options.rootTenancy?.tenantLabel;
+    return Object.fromEntries(Object.entries(labels).filter(([name]) => name !== tenantLabel));
   }
 
   async #loadMarks(

@@ -36,6 +36,7 @@ import { RateLimiter } from '../tenancy/rate-limiter.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { catalogOptions } from './catalog-options.ts';
 import { DataLock } from './data-lock.ts';
 import { externalLabels, grpcService, TenantStore } from './grpc.ts';
 import type { QueryThreadData } from './query-thread.ts';
@@ -93,10 +94,7 @@ export async function buildSystem(
     bucket &&
     deletions &&
     new BucketSync(config.objstore.sync_interval, {
-      catalog: new BlockCatalog(
-        { ignoreDeletionMarksDelayMs: config.objstore.ignore_deletion_marks_delay },
-        { bucket, clock, log, metrics },
-      ),
+      catalog: new BlockCatalog(catalogOptions(config), { bucket, clock, log, metrics }),
       deletions,
       clock,
       log,

@@ -108,6 +108,18 @@ const objstore = section("The bucket that keeps the blocks, in Thanos' form (`ty
     '1m',
     'How often finished blocks are looked for and uploaded, and the bucket is listed.',
   ),
+  consistency_delay: duration(
+    '0s',
+    'A block is not read before its upload is this old; for stores whose listings lag behind.',
+  ),
+  thanos_tenant_label: text(
+    '',
+    "The external label that says which tenant a block in Thanos' layout (directly below the root) belongs to, such as Thanos' `tenant_id`.",
+  ),
+  thanos_tenant: text(
+    '',
+    "The tenant that owns the blocks in Thanos' layout that lack that label. With neither setting they are nobody's and are left alone.",
+  ),
   ignore_deletion_marks_delay: duration('6h', 'Blocks marked for deletion are read for this long.'),
 });
 

@@ -2,6 +2,7 @@ import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { compileMatchers, type DeletionRequest, needsDeletion } from '../blocks/deletion-request.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { addInterval, type Interval } from '../tsdb/block/tombstones.ts';
+import { ExternalLabels } from './external-labels.ts';
 import type { IndexHeader } from './index-header.ts';
 import type { SeriesEntry } from './series-entry.ts';
 
@@ -23,14 +24,18 @@ export class BlockDeletions {
   /** Undefined when no request concerns the block. */
   static of(
     requests: readonly DeletionRequest[],
-    { meta }: BucketBlock,
+    block: BucketBlock,
     header: IndexHeader,
   ): BlockDeletions | undefined {
+    const { meta } = block;
+    const external = ExternalLabels.of(block);
     const deletions = requests
       .filter((request) => needsDeletion(meta, request))
       .map((request) => ({
         interval: { mint: request.mint, maxt: request.maxt },
-        matcherSets: compileMatchers(request).filter((set) => mayMatch(set, header)),
+        matcherSets: compileMatchers(request)
+          .map((set) => (external ? external.remaining(set) : set))
+          .filter((set) => set !== undefined && mayMatch(set, header)) as Deletion['matcherSets'],
       }))
       .filter(({ matcherSets }) => matcherSets.length > 0);
     return deletions.length > 0 ? new BlockDeletions(header, deletions) : undefined;

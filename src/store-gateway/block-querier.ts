@@ -2,6 +2,7 @@ import { compareStrings } from '../model/labels.ts';
 import { Matcher } from '../model/matcher.ts';
 import { assertNotAborted } from '../objstore/bucket.ts';
 import { BatchBuilder } from '../storage/batch-builder.ts';
+import { compareLabelBytes } from '../storage/compare-label-bytes.ts';
 import type {
   ExemplarSeries,
   LabelRequest,
@@ -15,6 +16,7 @@ import type { StoredChunk } from '../tsdb/chunks/chunk-format.ts';
 import type { BlockChunks } from './block-chunks.ts';
 import type { BlockDeletions } from './block-deletions.ts';
 import type { BlockIndex } from './block-index.ts';
+import type { ExternalLabels } from './external-labels.ts';
 import type { IndexHeader } from './index-header.ts';
 import type { RangeSource } from './ranges.ts';
 import type { ChunkMeta, SeriesEntry } from './series-entry.ts';
@@ -37,6 +39,8 @@ export interface OpenBlock {
   readonly chunks: BlockChunks;
   /** What is to be left out; undefined for nothing. */
   readonly deletions: BlockDeletions | undefined;
+  /** Labels that the series have besides their own; undefined for none. */
+  readonly external: ExternalLabels | undefined;
 }
 
 export type BlockReads = Omit<RangeSource, 'ctx'> & { readonly slice: SliceSize };
@@ -52,21 +56,21 @@ export class BlockQuerier implements Querier {
     this.#reads = reads;
   }
 
-  /** Always sorted: references ascend as labels do. */
+  /** Always sorted: references ascend as labels do; where labels are added all series are looked up and sorted first. */
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
     const source = this.#source(ctx);
     const block = await this.#open(ctx);
-    const { index, chunks } = block;
+    const { chunks } = block;
     const builder = new BatchBuilder(BATCH_SERIES_MAX, BATCH_BYTES_MAX);
     const { mint, maxt, hints } = request;
     const limit = hints?.limit && hints.limit > 0 ? hints.limit : Number.POSITIVE_INFINITY;
-    for await (const series of this.#slices(source, block, request.matchers, mint, maxt, limit))
+    for await (const series of this.#named(source, block, request.matchers, mint, maxt, limit))
       for (const group of groupByChunks(series, this.#reads.slice.chunks)) {
         const metas = hints?.labelsOnly ? [] : group.flatMap((entry) => entry.chunks);
         this.#reads.budget.takeChunks(metas.length);
         const chunkAt = await chunks.fetch(source, metas);
         for (const entry of group) {
-          builder.addSeries(index.header.labelBytes(entry.labelSymbols));
+          builder.addSeries(entry.labelBytes);
           if (!hints?.labelsOnly)
             for (const meta of inOrder(entry)) {
               const { encoding, data } = withoutDeleted(chunkAt(meta), meta, entry);
@@ -80,26 +84,31 @@ export class BlockQuerier implements Querier {
 
   async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
     const block = await this.#open(ctx);
-    const { index } = block;
-    if (request.matchers.length === 0) return limited(index.header.labelNames(), request.limit);
+    const { index, external } = block;
+    const added = external?.names ?? [];
+    if (request.matchers.length === 0) return limited(union(index.header.labelNames(), added), request.limit);
+    const matchers = external ? external.remaining(request.matchers) : request.matchers;
+    if (!matchers) return [];
     const names = new Set<number>();
-    for await (const series of this.#slices(
-      this.#source(ctx),
-      block,
-      request.matchers,
-      request.mint,
-      request.maxt,
-    ))
-      for (const { labelSymbols } of series)
+    let hasSeries = false;
+    for await (const series of this.#slices(this.#source(ctx), block, matchers, request.mint, request.maxt))
+      for (const { labelSymbols } of series) {
+        hasSeries = true;
         for (let i = 0; i < labelSymbols.length; i += 2) names.add(labelSymbols[i]);
-    return limited(toTexts(index.header, names), request.limit);
+      }
+    return limited(union(toTexts(index.header, names), hasSeries ? added : []), request.limit);
   }
 
   async labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
     const block = await this.#open(ctx);
-    const { index } = block;
-    if (request.matchers.length === 0) return limited([...index.header.labelValues(name)], request.limit);
-    const matchers = [...request.matchers, new Matcher('!=', name, '')];
+    const { index, external } = block;
+    const added = external?.value(name);
+    if (added === undefined && request.matchers.length === 0)
+      return limited([...index.header.labelValues(name)], request.limit);
+    const asked = external ? external.remaining(request.matchers) : request.matchers;
+    if (!asked) return [];
+    if (added !== undefined) return (await this.#hasSeries(ctx, block, asked, request)) ? [added] : [];
+    const matchers = [...asked, new Matcher('!=', name, '')];
     const values = new Set<number>();
     for await (const series of this.#slices(this.#source(ctx), block, matchers, request.mint, request.maxt))
       for (const { labelSymbols } of series)
@@ -114,6 +123,44 @@ export class BlockQuerier implements Querier {
   }
 
   async close(): Promise<void> {}
+
+  /** The selected series under the names they are known by, in their order. */
+  async *#named(
+    source: RangeSource,
+    block: OpenBlock,
+    matchers: readonly Matcher[],
+    mint: number,
+    maxt: number,
+    limit: number,
+  ): AsyncGenerator<NamedSeries[]> {
+    const { index, external } = block;
+    const name = (entry: SeriesEntry) => ({
+      ...entry,
+      labelBytes: index.header.labelBytes(entry.labelSymbols),
+    });
+    if (!external) {
+      for await (const series of this.#slices(source, block, matchers, mint, maxt, limit))
+        yield series.map(name);
+      return;
+    }
+    const remaining = external.remaining(matchers);
+    if (!remaining) return;
+    const all: NamedSeries[] = [];
+    for await (const series of this.#slices(source, block, remaining, mint, maxt))
+      for (const entry of series) all.push({ ...entry, labelBytes: external.addTo(name(entry).labelBytes) });
+    yield joinEqual(all.sort((a, b) => compareLabelBytes(a.labelBytes, b.labelBytes))).slice(0, limit);
+  }
+
+  async #hasSeries(
+    ctx: ReadContext,
+    block: OpenBlock,
+    matchers: readonly Matcher[],
+    { mint, maxt }: LabelRequest,
+  ): Promise<boolean> {
+    for await (const series of this.#slices(this.#source(ctx), block, matchers, mint, maxt, 1))
+      if (series.length > 0) return true;
+    return false;
+  }
 
   /** Selected series that have a chunk in range, some at a time, at most `limit` in all. */
   async *#slices(
@@ -158,19 +205,39 @@ export class BlockQuerier implements Querier {
   }
 }
 
+type NamedSeries = SeriesEntry & { readonly labelBytes: Uint8Array };
+
+/** Series that differ only in a label that gave way are one; its deleted samples stay with the chunks they are of. */
+function joinEqual(sorted: readonly NamedSeries[]): NamedSeries[] {
+  const joined: NamedSeries[] = [];
+  for (const entry of sorted) {
+    const last = joined.at(-1);
+    if (!last || compareLabelBytes(last.labelBytes, entry.labelBytes) !== 0) joined.push(entry);
+    else
+      joined[joined.length - 1] = {
+        ...last,
+        chunks: [...withDeleted(last), ...withDeleted(entry)],
+        deleted: [],
+      };
+  }
+  return joined;
+}
+
+function withDeleted({ chunks, deleted }: SeriesEntry): ChunkMeta[] {
+  return chunks.map((chunk) => ({ ...chunk, deleted: chunk.deleted ?? deleted }));
+}
+
 /** The samples of a chunk that are left. */
-function withoutDeleted(
-  chunk: StoredChunk,
-  { mint, maxt }: ChunkMeta,
-  { deleted = [] }: SeriesEntry,
-): StoredChunk {
+function withoutDeleted(chunk: StoredChunk, meta: ChunkMeta, entry: SeriesEntry): StoredChunk {
+  const { mint, maxt } = meta;
+  const deleted = meta.deleted ?? entry.deleted ?? [];
   const gaps = deleted.filter((gap) => gap.mint <= maxt && gap.maxt >= mint);
   return gaps.length > 0 ? trimChunk(chunk, gaps) : chunk;
 }
 
 /** Series in order, in groups of about `chunksMax` chunks. */
-function* groupByChunks(series: readonly SeriesEntry[], chunksMax: number): Generator<SeriesEntry[]> {
-  let group: SeriesEntry[] = [];
+function* groupByChunks<T extends SeriesEntry>(series: readonly T[], chunksMax: number): Generator<T[]> {
+  let group: T[] = [];
   let chunkCount = 0;
   for (const entry of series) {
     group.push(entry);
@@ -189,6 +256,10 @@ function inOrder({ chunks }: SeriesEntry) {
 
 function toTexts(header: IndexHeader, symbols: ReadonlySet<number>): string[] {
   return [...symbols].map((number) => header.symbol(number)).sort(compareStrings);
+}
+
+function union(sorted: readonly string[], added: readonly string[]): readonly string[] {
+  return added.length === 0 ? sorted : [...new Set([...sorted, ...added])].sort(compareStrings);
 }
 
 function limited(texts: readonly string[], limit: number): readonly string[] {

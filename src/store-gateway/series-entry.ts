@@ -14,6 +14,8 @@ export interface ChunkMeta {
   /** Segment file by number, from 0, and the offset in it. */
   readonly segment: number;
   readonly offset: number;
+  /** As in its series, for a chunk that came together with those of another one. */
+  readonly deleted?: readonly Interval[] | undefined;
 }
 
 export interface SeriesEntry {

@@ -418,3 +418,58 @@ describe('what a deletion request names is left out', () => {
     expect((await select(reading([wish()]), everything)).length).toBeLessThan(all);
   });
 });
+
+describe("external labels of blocks in Thanos' layout", () => {
+  const added = { cluster: 'east', zone: 'overridden' };
+  const labelled = () => blocks.map((block) => ({ ...block, seriesLabels: added }));
+  const reading = (deletions: readonly DeletionRequest[] = []) =>
+    open().querier({ blocks: labelled(), localUlids: new Set(), deletions }, T0 - 1, END);
+
+  /** The truth with the labels, samples of series that became one joined. */
+  function truth(matchers: readonly Matcher[]): Series[] {
+    const byKey = new Map<string, Series>();
+    for (const { labels, samples } of TRUTH) {
+      const named = labels.with(added);
+      if (!matchers.every((matcher) => matcher.matches(named.get(matcher.name)))) continue;
+      const known = byKey.get(named.key());
+      const all = new Map([...(known?.samples ?? []), ...samples]);
+      byKey.set(named.key(), { labels: named, samples: [...all].sort(([a], [b]) => a - b) });
+    }
+    return [...byKey.values()].sort((a, b) => compareLabels(a.labels, b.labels));
+  }
+
+  test.each([
+    [[new Matcher('=~', '__name__', '.+')]],
+    [[new Matcher('=', 'cluster', 'east'), new Matcher('=', '__name__', 'up')]],
+    [[new Matcher('=', 'cluster', 'east')]],
+    [[new Matcher('=', 'cluster', 'west')]],
+    [[new Matcher('!=', 'cluster', '')]],
+    [[new Matcher('=', 'zone', 'z1')]],
+    [[new Matcher('=', 'zone', 'overridden'), new Matcher('=', 'odd', 'yes')]],
+  ])('are labels of its series, in order: %s', async (matchers) => {
+    expect(await select(reading(), request(matchers))).toEqual(truth(matchers));
+    const names = new Set(truth(matchers).flatMap(({ labels }) => [...labels].map(([name]) => name)));
+    const asked = labelRequest(matchers);
+    expect(await reading().labelNames(CALM, asked)).toEqual([...names].sort(compareStrings));
+    const clusters = names.size > 0 ? ['east'] : [];
+    expect(await reading().labelValues(CALM, 'cluster', asked)).toEqual(clusters);
+  });
+
+  test('are in lists of all labels', async () => {
+    expect(await reading().labelNames(CALM, labelRequest([]))).toContain('cluster');
+    expect(await reading().labelValues(CALM, 'cluster', labelRequest([]))).toEqual(['east']);
+  });
+
+  test('are what deletions ask for', async () => {
+    const deletion = (value: string): DeletionRequest => ({
+      id: '7ZZZZZZZZZZZZZZZZZZZZZZZZZ',
+      timeMs: Date.now(),
+      mint: 0,
+      maxt: Number.MAX_SAFE_INTEGER,
+      matcherSets: [[{ name: 'cluster', type: '=', value }]],
+    });
+    const all = request([new Matcher('=~', '__name__', '.+')]);
+    expect(await select(reading([deletion('west')]), all)).toEqual(truth(all.matchers));
+    expect(await select(reading([deletion('east')]), all)).toEqual([]);
+  });
+});

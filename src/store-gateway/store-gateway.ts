@@ -15,6 +15,7 @@ import { BlockIndex, type PostingsCache } from './block-index.ts';
 import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
 import { ByteCache } from './byte-cache.ts';
 import { chooseBlocks } from './choose-blocks.ts';
+import { ExternalLabels } from './external-labels.ts';
 import { HeaderStore } from './header-store.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
 
@@ -106,6 +107,7 @@ export class StoreGateway {
         index: new BlockIndex(ref, header, this.#postings),
         chunks: new BlockChunks(ref, sizes),
         deletions: BlockDeletions.of(requests, block, header),
+        external: ExternalLabels.of(block),
       };
     } catch (error) {
       throw wrapError(`open block ${meta.ulid} in the bucket`, error);
