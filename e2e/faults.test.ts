@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { snappyCompress } from '../src/encoding/snappy.ts';
 import { launchVerona, type Peer, startVerona } from './peers.ts';
-import { freePort, type RealProcess } from './process.ts';
+import { freePort, RealProcess } from './process.ts';
 import { floats, push, send } from './push.ts';
 
 /** The real process is killed, stopped, started wrongly and given wrong files; what it acknowledged stays. */
@@ -188,6 +188,22 @@ describe('a start that cannot be', () => {
     expect([code, output]).toEqual([2, expect.stringContaining('/nowhere/verona.yml')]);
     expect(output).not.toMatch(/\n\s+at /);
   });
+});
+
+test.each([
+  [['list', '/nowhere'], 1, '/nowhere: no such directory'],
+  [['verify', '/nowhere'], 1, '/nowhere: no such directory'],
+  [['dump', '/nowhere'], 1, '/nowhere: no such directory'],
+  [['analyze', '/nowhere'], 1, '/nowhere: no such directory'],
+  [['analyze', '.', '--limit=many'], 2, 'not a whole number'],
+  [['dump', '.', '--min-time=noon'], 2, 'not a whole number'],
+  [['create-blocks-from', 'openmetrics', '/nowhere.txt'], 1, '/nowhere.txt: no such file'],
+])('verona tsdb %j ends with exit code %d and says why', async (args, code, words) => {
+  const command = join(import.meta.dirname, '../src/cmd/main.ts');
+  const tool = new RealProcess('verona', process.execPath, [command, 'tsdb', ...args]);
+  started.push(tool);
+  expect([await tool.ended(30_000), tool.output]).toEqual([code, expect.stringContaining(words)]);
+  expect(tool.output).not.toMatch(/\n\s+at /);
 });
 
 test('SIGHUP puts new limits in force, and a wrong file leaves the old ones', async () => {

@@ -20,6 +20,7 @@ export function statusSource(
     storageRetention: formatDuration(config().tsdb.retention_time),
     config: () => configYaml(config()),
     flags: () => flagTexts(config()),
+    replay: () => tenants.replay,
     head: async (tenant, top): Promise<HeadStatus> => {
       const db = tenants.find(tenant)?.db;
       return db ? headStatus(db.head, top) : EMPTY_HEAD;

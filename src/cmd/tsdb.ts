@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { VeronaError } from '../model/errors.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
@@ -28,26 +28,29 @@ export function addTsdbCommand(program: Command): void {
     .argument('<dir>', 'the data directory of a tenant, or of a Prometheus')
     .option('-r, --human-readable', 'times and sizes for people')
     .action(async (dir: string, options: { humanReadable?: boolean }) => {
-      process.stdout.write(await listBlocks(disk, dir, options.humanReadable));
+      await checkDir(dir);
+      const { text, good } = await listBlocks(disk, dir, options.humanReadable);
+      process.stdout.write(text);
+      if (!good) process.exitCode = EXIT.failed;
     });
   tsdb
     .command('analyze')
     .description('which labels and metrics make a block large')
     .argument('<dir>')
     .argument('[ulid]', 'the block; without it the newest one')
-    .option('--limit <n>', 'lines of each list', '20')
-    .action((dir: string, ulid: string | undefined, options: { limit: string }) =>
+    .option('--limit <n>', 'lines of each list', wholeNumber, 20)
+    .action((dir: string, ulid: string | undefined, options: { limit: number }) =>
       withBlock(dir, ulid, async (block) => {
-        process.stdout.write(await analyzeBlock(block, Number(options.limit)));
+        process.stdout.write(await analyzeBlock(block, options.limit));
       }),
     );
   tsdb
     .command('dump')
-    .description('samples as text, one a line: {labels} value time')
+    .description('samples of the blocks as text, one a line: {labels} value time')
     .argument('<dir>')
     .option('--match <selector>', 'series selector', '{__name__=~"(?s:.*)"}')
-    .option('--min-time <ms>', 'first time, ms since the epoch', String(Number.MIN_SAFE_INTEGER))
-    .option('--max-time <ms>', 'last time, ms since the epoch', String(Number.MAX_SAFE_INTEGER))
+    .option('--min-time <ms>', 'first time, ms since the epoch', wholeNumber, Number.MIN_SAFE_INTEGER)
+    .option('--max-time <ms>', 'last time, ms since the epoch', wholeNumber, Number.MAX_SAFE_INTEGER)
     .action(dump);
   tsdb
     .command('verify')
@@ -56,6 +59,7 @@ export function addTsdbCommand(program: Command): void {
     )
     .argument('<dir>')
     .action(async (dir: string) => {
+      await checkDir(dir);
       const { text, good } = await verifyBlocks(disk, dir);
       process.stdout.write(text);
       if (!good) process.exitCode = EXIT.failed;
@@ -71,6 +75,8 @@ function addCreateBlocks(tsdb: Command): void {
     .argument('<input>', 'the text file')
     .argument('[output]', 'the data directory to put them in', 'data')
     .action(async (inputPath: string, outputDir: string) => {
+      if ((await disk.stat(inputPath)) === undefined)
+        throw new VeronaError('not_found', `${inputPath}: no such file`);
       const metas = await createBlocksFromOpenMetrics({
         disk,
         clock: new SystemClock(),
@@ -78,19 +84,20 @@ function addCreateBlocks(tsdb: Command): void {
         inputPath,
         outputDir,
       });
-      process.stdout.write(await listBlocks(disk, outputDir, true));
+      process.stdout.write((await listBlocks(disk, outputDir, true)).text);
       process.stderr.write(`${metas.length} blocks made in ${outputDir}\n`);
     });
 }
 
 async function dump(
   dir: string,
-  options: { match: string; minTime: string; maxTime: string },
+  options: { match: string; minTime: number; maxTime: number },
 ): Promise<void> {
+  await checkDir(dir);
   const request = {
     matchers: parseMatchers(options.match),
-    mint: Number(options.minTime),
-    maxt: Number(options.maxTime),
+    mint: options.minTime,
+    maxt: options.maxTime,
     signal: new AbortController().signal,
   };
   for (const { dir: blockDir } of await blocksIn(disk, dir)) {
@@ -103,6 +110,17 @@ async function dump(
   }
 }
 
+async function checkDir(dir: string): Promise<void> {
+  if (!(await disk.stat(dir))?.isDirectory) throw new VeronaError('not_found', `${dir}: no such directory`);
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('not a whole number');
+  return value;
+}
+
 /** Waits for a slow reader of a pipe, so that a dump needs no memory. */
 async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
@@ -113,6 +131,7 @@ async function withBlock(
   ulid: string | undefined,
   use: (block: Block) => Promise<void>,
 ): Promise<void> {
+  await checkDir(dir);
   const found = await blocksIn(disk, dir);
   const chosen = ulid === undefined ? found.at(-1) : found.find(({ meta }) => meta.ulid === ulid);
   if (!chosen)

@@ -153,7 +153,7 @@ test.each([
   [
     '/api/v1/query?query=up&time=yesterday',
     'bad_data',
-    /invalid parameter "time": cannot parse "yesterday" to a valid timestamp/,
+    /^invalid parameter "time": invalid time value for 'time': cannot parse "yesterday" to a valid timestamp$/,
   ],
   [
     '/api/v1/query_range?query=up&start=2&end=1&step=1',
@@ -172,12 +172,33 @@ test.each([
   ],
   ['/api/v1/series', 'bad_data', /no match\[\] parameter provided/],
   ['/api/v1/series?match[]={a=~".*"}', 'bad_data', /match\[\] must contain at least one non-empty matcher/],
-  ['/api/v1/labels?limit=-1', 'bad_data', /limit/],
+  ['/api/v1/labels?limit=-1', 'bad_data', /^invalid parameter "limit": limit must be non-negative$/],
+  [
+    '/api/v1/labels?limit=x',
+    'bad_data',
+    /^invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax$/,
+  ],
+  [
+    '/api/v1/query?query=up&lookback_delta=x',
+    'bad_data',
+    /^error parsing lookback delta duration: cannot parse "x" to a valid duration$/,
+  ],
+  [
+    '/api/v1/query_exemplars?query=up&start=2&end=1',
+    'bad_data',
+    /^end timestamp must not be before start timestamp$/,
+  ],
 ])('%s is refused as %s', async (url, code, words) => {
   const { get } = await serve();
   const refused = (async () => get(url))();
   await expect(refused).rejects.toMatchObject({ code });
   await expect(refused).rejects.toThrow(words);
+});
+
+test('exemplars are asked over all time, and federation without a selector gives nothing, as in Prometheus', async () => {
+  const { get } = await serve();
+  expect((await get('/api/v1/query_exemplars?query=up')).status).toBe(200);
+  expect((await get('/federate')).status).toBe(200);
 });
 
 test('a client that hangs up cancels its query', async () => {

@@ -7,7 +7,7 @@ import type { ParseOptions } from '../promql/parser/options.ts';
 import { parseExpr } from '../promql/parser/parse.ts';
 import { prettyExpr } from '../promql/parser/pretty.ts';
 import type { PlainMatcher, QueryJob } from './jobs.ts';
-import { invalid, MAX_TIME_MS, MIN_TIME_MS, Params } from './params.ts';
+import { invalid, MAX_TIME_MS, MIN_TIME_MS, Params, parseDurationParam } from './params.ts';
 
 /** Where the API is mounted: Prometheus' own paths, and Cortex' prefixes. */
 const PREFIXES = ['', '/prometheus', '/api/prom'];
@@ -152,7 +152,7 @@ function rangeTimes(params: Params) {
 }
 
 function evaluation(params: Params) {
-  const lookbackDeltaMs = params.text('lookback_delta') === undefined ? 0 : params.duration('lookback_delta');
+  const lookbackDeltaMs = lookbackDelta(params);
   const stats = params.text('stats');
   return {
     query: params.text('query') ?? '',
@@ -163,10 +163,21 @@ function evaluation(params: Params) {
   };
 }
 
+/** ms; 0 when it is not given. */
+function lookbackDelta(params: Params): number {
+  const text = params.text('lookback_delta');
+  const ms = text === undefined ? 0 : parseDurationParam(text);
+  if (ms !== undefined) return ms;
+  throw new VeronaError(
+    'bad_data',
+    `error parsing lookback delta duration: cannot parse ${JSON.stringify(text)} to a valid duration`,
+  );
+}
+
 function exemplars(params: Params): QueryJob {
-  const startMs = params.time('start');
-  const endMs = params.time('end');
-  if (endMs < startMs) throw invalid('end', 'end timestamp must not be before start timestamp');
+  const startMs = params.time('start', MIN_TIME_MS);
+  const endMs = params.time('end', MAX_TIME_MS);
+  if (endMs < startMs) throw new VeronaError('bad_data', 'end timestamp must not be before start timestamp');
   return { kind: 'exemplars', query: params.text('query') ?? '', startMs, endMs };
 }
 
@@ -182,14 +193,13 @@ function series(params: Params): QueryJob {
 }
 
 function federate(params: Params, now: number): QueryJob {
-  if (params.all('match[]').length === 0) throw new VeronaError('bad_data', 'no match[] parameter provided');
   return { kind: 'federate', matcherSets: params.matcherSets().map(selecting), timeMs: now };
 }
 
 /** Prometheus refuses selectors that every series would match. */
 function selecting(matchers: readonly Matcher[]): PlainMatcher[] {
   if (matchers.every((matcher) => matcher.matchesEmpty))
-    throw new VeronaError('bad_data', 'match[] must contain at least one non-empty matcher');
+    throw invalid('match[]', 'match[] must contain at least one non-empty matcher');
   return matchers.map(({ type, name, value }) => ({ type, name, value }));
 }
 

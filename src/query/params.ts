@@ -35,15 +35,17 @@ export class Params {
     return value;
   }
 
-  /** A time in ms; Unix seconds with a fraction, or RFC 3339. */
+  /** A time in ms; Unix seconds with a fraction, or RFC 3339. Errors have Prometheus' words, which differ where there is a fallback. */
   time(name: string, fallback?: number): number {
     const value = this.text(name);
     if (value === undefined) {
       if (fallback === undefined) throw invalid(name, 'cannot parse "" to a valid timestamp');
       return fallback;
     }
+    const prefix = fallback === undefined ? '' : `invalid time value for '${name}': `;
     return (
-      parseTime(value) ?? fail(invalid(name, `cannot parse ${JSON.stringify(value)} to a valid timestamp`))
+      parseTime(value) ??
+      fail(invalid(name, `${prefix}cannot parse ${JSON.stringify(value)} to a valid timestamp`))
     );
   }
 
@@ -67,8 +69,9 @@ export class Params {
   limit(name = 'limit'): number {
     const value = this.text(name);
     if (value === undefined) return 0;
-    if (!/^\d{1,15}$/.test(value))
-      throw invalid(name, `${JSON.stringify(value)} is not a number that is zero or more`);
+    if (/^-\d{1,15}$/.test(value)) throw invalid(name, `${name} must be non-negative`);
+    if (!/^\+?\d{1,15}$/.test(value))
+      throw invalid(name, `strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
     return Number(value);
   }
 

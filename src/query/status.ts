@@ -1,3 +1,4 @@
+import { VeronaError } from '../model/errors.ts';
 import { compareStrings } from '../model/labels.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
@@ -35,6 +36,8 @@ export interface StatusSource {
   readonly storageRetention: string;
   lastReload(): { readonly ok: boolean; readonly atMs: number };
   head(tenant: string, top: number): Promise<HeadStatus>;
+  /** How many of the tenants' logs were read back, of how many. */
+  replay(): { readonly max: number; readonly current: number };
   /** By metric; `metric` undefined for all. */
   metadata(tenant: string, metric: string | undefined): Promise<ReadonlyMap<string, readonly Metadata[]>>;
 }
@@ -64,6 +67,9 @@ export function statusRoutes(source: StatusSource): Route[] {
     get('/api/v1/metadata', (request, params) => metadata(source, request.tenant, params)),
     get('/api/v1/targets', () => ({ activeTargets: [], droppedTargets: [], droppedTargetCounts: {} })),
     get('/api/v1/targets/metadata', () => []),
+    get('/api/v1/scrape_pools', () => ({ scrapePools: [] })),
+    get('/api/v1/notifications', () => []),
+    get('/api/v1/status/walreplay', () => ({ min: 0, ...source.replay() })),
     get('/api/v1/rules', () => ({ groups: [] })),
     get('/api/v1/alerts', () => ({ alerts: [] })),
     get('/api/v1/alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] })),
@@ -84,7 +90,10 @@ function runtimeInfo(source: StatusSource) {
 }
 
 async function tsdbStatus(source: StatusSource, tenant: string, params: Params) {
-  const top = Math.min(params.limit() || TOP_DEFAULT, TOP_MAX);
+  const limit = params.text('limit') ?? String(TOP_DEFAULT);
+  if (!/^\+?0*[1-9]\d{0,14}$/.test(limit))
+    throw new VeronaError('bad_data', 'limit must be a positive number');
+  const top = Math.min(Number(limit), TOP_MAX);
   const { numSeries, numLabelPairs, chunkCount, minTime, maxTime, ...lists } = await source.head(tenant, top);
   return { headStats: { numSeries, numLabelPairs, chunkCount, minTime, maxTime }, ...lists };
 }

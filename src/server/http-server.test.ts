@@ -172,3 +172,16 @@ test('connections end with the answer once the server is closing', async () => {
   expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   expect(answer).toMatch(/connection: close/i);
 });
+
+test('another method than a route takes is 405, another path 404', async () => {
+  const get = async (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+  const wrong = await get('/routed');
+  expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
+  expect((await get('/direct')).status).toBe(405);
+  expect((await get('/nowhere')).status).toBe(404);
+});
+
+test('the content type of JSON is that of Prometheus, without a character set', async () => {
+  const response = await post('/routed', 'x', { 'x-fail': 'known' });
+  expect(response.headers.get('content-type')).toBe('application/json');
+});

@@ -45,13 +45,15 @@ export interface HttpServerOptions {
   ) => string;
   readonly access: ListenerAccess;
   readonly tracer: Tracer;
-  /** Until then every route answers 503, but for `/-/healthy`, `/-/ready` and `/metrics`. */
+  /** Until then every route answers 503, but for health, readiness, metrics and how far the start is. */
   readonly isReady: () => boolean;
 }
 
 type Exchange = [incoming: IncomingMessage, outgoing: ServerResponse];
 
-const ALWAYS = new Set(['/-/healthy', '/-/ready', '/ready', '/metrics']);
+const ALWAYS = new Set(['/-/healthy', '/-/ready', '/ready', '/metrics', '/api/v1/status/walreplay']);
+
+const METHODS = ['GET', 'POST', 'PUT'] as const;
 
 const CORS_HEADERS = {
   'access-control-allow-headers': 'Accept, Authorization, Content-Type, Origin, X-Scope-OrgID, THANOS-TENANT',
@@ -111,10 +113,18 @@ export class HttpServer {
     });
     this.#app.setErrorHandler(async (error, _request, reply) => send(reply, errorResponse(error)));
     this.#app.setNotFoundHandler(async (request, reply) =>
-      send(reply, { status: 404, body: `nothing is served at ${request.url.split('?')[0]}\n` }),
+      send(reply, this.#notFound(request.method, request.url.split('?')[0])),
     );
     for (const route of [...healthRoutes(options.isReady), ...routes]) this.#mount(route);
     this.#app.options('/*', async (_request, reply) => reply.code(204).send());
+  }
+
+  #notFound(method: string, path: string): HttpResponse {
+    const allowed = METHODS.filter(
+      (other) => other !== method && this.#app.findRoute({ method: other, url: path }) !== null,
+    );
+    if (allowed.length === 0) return { status: 404, body: `nothing is served at ${path}\n` };
+    return { status: 405, headers: { allow: allowed.join(', ') }, body: 'Method Not Allowed\n' };
   }
 
   #createServer(serve: (...exchange: Exchange) => void) {
@@ -314,7 +324,8 @@ async function send(reply: FastifyReply, response: HttpResponse): Promise<Fastif
   if (body === undefined) return reply.send();
   if (typeof body === 'string') {
     if (!response.headers?.['content-type']) reply.header('content-type', TEXT);
-    return reply.send(body);
+    // As bytes: fastify adds a character set to the type of texts, which Prometheus' JSON does not have.
+    return reply.send(Buffer.from(body));
   }
   if (body instanceof Uint8Array)
     return reply.send(Buffer.from(body.buffer, body.byteOffset, body.byteLength));

@@ -58,6 +58,8 @@ export class Tenants implements TenantStorage {
   /** Tenants whose data could not be opened at the last try. */
   readonly #broken = new Map<string, Error>();
   readonly #count: Gauge;
+  /** How many of the tenants on this disk were opened at the start, of how many. */
+  readonly replay = { max: 0, current: 0 };
   readonly #stopping = new AbortController();
 
   constructor(options: TenantsOptions, deps: TenantsDeps) {
@@ -73,7 +75,9 @@ export class Tenants implements TenantStorage {
     const names = (await disk.list(this.#options.dir))
       .filter((entry) => entry.isDirectory)
       .map((entry) => entry.name);
+    this.replay.max = names.length;
     for (const [i, name] of names.entries()) {
+      this.replay.current = i;
       if (!isTenantId(name)) {
         log.warn('a folder beside the tenants is left alone: its name is not a tenant’s', { folder: name });
         continue;
@@ -81,6 +85,7 @@ export class Tenants implements TenantStorage {
       log.info('reading a tenant’s data', { tenant: name, number: i + 1, of: names.length });
       await this.#openTenant(name).catch((error: unknown) => this.#noteBroken(name, error));
     }
+    this.replay.current = names.length;
     // One tenant must not keep the others down; but when none opens, the folder itself is the matter.
     const [first] = this.#broken.values();
     if (first !== undefined && this.#open.size === 0) throw first;

@@ -1,3 +1,4 @@
+import { VeronaError } from '../../model/errors.ts';
 import type { Disk } from '../../platform/disk.ts';
 import { type BlockMeta, META_FILE, readMeta } from '../block/meta.ts';
 import { isUlid } from '../block/ulid.ts';
@@ -7,13 +8,31 @@ export interface FoundBlock {
   readonly meta: BlockMeta;
 }
 
-/** The blocks in a data directory by their first time. Throws `corrupt` for a meta.json that does not read. */
-export async function blocksIn(disk: Disk, dir: string): Promise<FoundBlock[]> {
+/**
+ * The blocks in a data directory by their first time. A meta.json that does not read is given to `onBroken`, which throws
+ * when it is not given.
+ */
+export async function blocksIn(
+  disk: Disk,
+  dir: string,
+  onBroken: (error: VeronaError) => void = raise,
+): Promise<FoundBlock[]> {
   const found: FoundBlock[] = [];
-  for (const { name, isDirectory } of await disk.list(dir))
-    if (isDirectory && isUlid(name) && (await disk.stat(`${dir}/${name}/${META_FILE}`)))
-      found.push({ dir: `${dir}/${name}`, meta: await readMeta(disk, `${dir}/${name}`) });
+  for (const { name, isDirectory } of await disk.list(dir)) {
+    const blockDir = `${dir}/${name}`;
+    if (!isDirectory || !isUlid(name) || !(await disk.stat(`${blockDir}/${META_FILE}`))) continue;
+    try {
+      found.push({ dir: blockDir, meta: await readMeta(disk, blockDir) });
+    } catch (error) {
+      if (!(error instanceof VeronaError) || error.code !== 'corrupt') throw error;
+      onBroken(error);
+    }
+  }
   return found.sort((a, b) => a.meta.minTime - b.meta.minTime || a.meta.maxTime - b.meta.maxTime);
+}
+
+function raise(error: VeronaError): never {
+  throw error;
 }
 
 /** Bytes of all files in a folder. */

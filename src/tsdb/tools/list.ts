@@ -13,10 +13,18 @@ const HEADINGS = [
   'SIZE',
 ];
 
-/** A table of the blocks in a data directory, by time. `readable` prints times and sizes for people. */
-export async function listBlocks(disk: Disk, dir: string, readable = false): Promise<string> {
+/**
+ * A table of the blocks in a data directory, by time, and a line for each that cannot be read; then it is not `good`.
+ * `readable` prints times and sizes for people.
+ */
+export async function listBlocks(
+  disk: Disk,
+  dir: string,
+  readable = false,
+): Promise<{ readonly text: string; readonly good: boolean }> {
   const rows: string[][] = [HEADINGS];
-  for (const block of await blocksIn(disk, dir)) {
+  const broken: string[] = [];
+  for (const block of await blocksIn(disk, dir, ({ message }) => broken.push(`${message}\n`))) {
     const { ulid, minTime, maxTime, stats } = block.meta;
     const size = await folderBytes(disk, block.dir);
     const time = (t: number) => (readable ? new Date(t).toISOString() : String(t));
@@ -24,7 +32,7 @@ export async function listBlocks(disk: Disk, dir: string, readable = false): Pro
     const sizeText = readable ? readableBytes(size) : String(size);
     rows.push([ulid, time(minTime), time(maxTime), formatDuration(maxTime - minTime), ...counts, sizeText]);
   }
-  return alignColumns(rows);
+  return { text: `${alignColumns(rows)}${broken.join('')}`, good: broken.length === 0 };
 }
 
 /** Rows as text, columns padded to their widest cell. */

@@ -101,7 +101,8 @@ test('blocks made here and by promtool hold the same, whoever dumps them', async
 test('list and analyze describe the blocks', async () => {
   const ours = join(dir, 'ours');
   const [{ dir: first, meta }] = await blocksIn(disk, ours);
-  const list = await listBlocks(disk, ours);
+  const { text: list, good } = await listBlocks(disk, ours);
+  expect(good).toBe(true);
   expect(list.split('\n')[0]).toBe(
     'BLOCK ULID                  MIN TIME       MAX TIME       DURATION       NUM SAMPLES  NUM CHUNKS  NUM SERIES  SIZE',
   );
@@ -111,6 +112,18 @@ test('list and analyze describe the blocks', async () => {
   await block.close();
   expect(text).toContain('Total Series: 5\n');
   expect(text).toContain('Highest cardinality labels:\n2 __name__\n2 a\n2 code\n1 path\n');
+});
+
+test('a block whose meta.json does not read is told below the table of the others', async () => {
+  const broken = join(dir, 'broken');
+  await createBlocksFromOpenMetrics({ disk, ...ctx, inputPath: input, outputDir: broken });
+  const [, { dir: second, meta }] = await blocksIn(disk, broken);
+  await disk.writeFileAtomic(`${second}/meta.json`, new TextEncoder().encode('{'));
+  const { text, good } = await listBlocks(disk, broken);
+  expect(good).toBe(false);
+  expect(text).toContain(`\n${second}/meta.json: `);
+  expect(text.split('\n').length).toBeGreaterThan(4);
+  expect(text).not.toContain(`\n${meta.ulid}`);
 });
 
 test('a damaged block is named with what is wrong', async () => {
