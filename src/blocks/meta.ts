@@ -75,6 +75,8 @@ export interface ThanosSection {
   readonly source?: string;
   /** 0 (raw) when not given. */
   readonly resolutionMs?: number;
+  /** Thanos' list of what was changed in the block, with the deletion requests that hold for it. */
+  readonly rewrites?: readonly unknown[];
 }
 
 /**
@@ -94,8 +96,19 @@ export function withThanosSection(local: Uint8Array, where: string, section: Tha
     source: section.source ?? 'receive',
     files: [...files, { rel_path: 'meta.json' }],
     index_stats: {},
+    ...(section.rewrites && { rewrites: section.rewrites }),
   };
   return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
+}
+
+/** A `meta.json` that says in addition what was changed in the block; everything else in it stays. Throws `corrupt`. */
+export function withRewrites(data: Uint8Array, where: string, rewrites: readonly unknown[]): Uint8Array {
+  const reader = new JsonReader(where);
+  const root = reader.object(reader.parse(data), 'document');
+  const thanos = reader.object(root.thanos ?? { version: META_VERSION, labels: {} }, 'thanos');
+  const all = [...reader.list(thanos.rewrites, 'thanos.rewrites'), ...rewrites];
+  const text = JSON.stringify({ ...root, thanos: { ...thanos, rewrites: all } }, null, '\t');
+  return new TextEncoder().encode(`${text}\n`);
 }
 
 function appliedDeletions(reader: JsonReader, rewrites: unknown): string[] {

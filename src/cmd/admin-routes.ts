@@ -3,6 +3,7 @@ import type { HttpResponse, Route } from '../platform/http.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Tenants } from '../push/ingester/tenants.ts';
 import { MAX_TIME_MS, MIN_TIME_MS, Params } from '../query/params.ts';
+import { metricsRoute } from './metrics-route.ts';
 
 interface AdminSources {
   readonly tenants: Tenants;
@@ -15,16 +16,7 @@ interface AdminSources {
 /** Own metrics, reload, flush, and deletion of series. Health and readiness are the listener's. */
 export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources): Route[] {
   return [
-    {
-      path: '/metrics',
-      methods: ['GET'],
-      bodyMax: 0,
-      handle: async () => ({
-        status: 200,
-        headers: { 'content-type': metrics.registry.contentType },
-        body: await metrics.registry.metrics(),
-      }),
-    },
+    metricsRoute(metrics),
     {
       path: '/-/reload',
       methods: ['POST', 'PUT'],

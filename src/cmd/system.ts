@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BlockCatalog } from '../blocks/block-catalog.ts';
 import { BucketSync } from '../blocks/bucket-sync.ts';
 import { DeletionRequests } from '../blocks/deletion-requests.ts';
-import { loadBucketOptions } from '../config/objstore.ts';
 import type { Config } from '../config/schema.ts';
 import { WasmHeadMemory } from '../kernel/wasm-head-memory.ts';
 import { compileLabelRegex } from '../model/regex.ts';
-import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
+import { openBucket } from '../objstore/open-bucket.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { HttpRequest, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
@@ -36,10 +34,13 @@ import { RateLimiter } from '../tenancy/rate-limiter.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { bucketOptionsOf, bucketText } from './bucket-options.ts';
 import { catalogOptions } from './catalog-options.ts';
+import { buildCompactor } from './compactor-service.ts';
 import { DataLock } from './data-lock.ts';
 import { externalLabels, grpcService, TenantStore } from './grpc.ts';
 import type { QueryThreadData } from './query-thread.ts';
+import { splitAddress } from './split-address.ts';
 import { statusSource } from './status-source.ts';
 import { pinTenantView } from './tenant-views.ts';
 import { VERSION } from './version.ts';
@@ -87,7 +88,7 @@ export async function buildSystem(
       ? undefined
       : await WebAccess.open(config.web.config_file, disk, clock, log);
   const limits = new TenantLimits(config.limits, config.overrides);
-  const bucketOptions = config.objstore.enabled ? bucketOf(config, dataDir) : undefined;
+  const bucketOptions = config.objstore.enabled ? bucketOptionsOf(config, dataDir) : undefined;
   const bucket = bucketOptions && (await openBucket(bucketOptions, { disk, clock, random, metrics }));
   const deletions = bucket && new DeletionRequests({ bucket, clock, random, log, metrics });
   const bucketSync =
@@ -193,7 +194,12 @@ export async function buildSystem(
     const timeout = timeoutMs || own.queryTimeout || undefined;
     return pool.run(tenant, job, jobLimits(own, clock.now()), view, signal, timeout, accepts);
   };
+  const compactor =
+    bucket && bucketOptions && deletions && config.compactor.enabled
+      ? buildCompactor(config, bucketOptions, { bucket, disk, clock, deletions, log, metrics })
+      : undefined;
   const routes: Route[] = [
+    ...(compactor?.routes ?? []),
     ...pushRoutes(new RemoteWriteHandler(push), new OtlpHandler(push, otlpOptions(config))),
     ...queryRoutes({
       clock,
@@ -255,6 +261,7 @@ export async function buildSystem(
         start: () => removeUnfinishedHeaders(disk, threadData.cacheDir),
         stop: () => pool.close(),
       },
+      ...(compactor ? [compactor.service] : []),
       ...(config.self_metrics.enabled ? [selfMetrics()] : []),
       ...(config.grpc.enabled ? [grpc()] : []),
       { name: 'requests', start: async () => {}, stop: () => server.close(config.http.shutdown_timeout) },
@@ -303,40 +310,6 @@ function otlpOptions({ otlp }: Config) {
     translationStrategy: otlp.translation_strategy,
     promoteResourceAttributes: otlp.promote_resource_attributes,
   };
-}
-
-function bucketOf({ objstore }: Config, dataDir: string): BucketOptions {
-  if (objstore.config !== '')
-    return loadBucketOptions({ file: 'objstore.config', text: objstore.config }, process.env);
-  if (objstore.config_file !== '')
-    return loadBucketOptions(
-      { file: objstore.config_file, text: readFileSync(objstore.config_file, 'utf8') },
-      process.env,
-    );
-  return { type: 'FILESYSTEM', config: { directory: join(dataDir, 'bucket') } };
-}
-
-/** Names a bucket for people; holds no secret. */
-function bucketText(options: BucketOptions): string {
-  switch (options.type) {
-    case 'FILESYSTEM':
-      return options.config.directory;
-    case 'S3':
-      return `s3 ${options.config.bucket} at ${options.config.endpoint}`;
-    case 'GCS':
-      return `gcs ${options.config.bucket}`;
-    case 'AZURE':
-      return `azure ${options.config.container} of ${options.config.storage_account}`;
-    default:
-      return 'in memory';
-  }
-}
-
-function splitAddress(address: string): [string, number] {
-  const at = address.lastIndexOf(':');
-  const port = Number(address.slice(at + 1));
-  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
-  return [host === '' ? '0.0.0.0' : host, port];
 }
 
 function originTest(expression: string): ((origin: string) => boolean) | undefined {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Matcher } from '../model/matcher.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import { Metrics } from '../platform/metrics.ts';
 import type { AnySample } from '../tsdb/head/clip-chunk.ts';
@@ -132,6 +133,37 @@ test('a job that fails is left alone for a while and then done', async () => {
   expect(await compactor.runRound(CTX)).toEqual({ jobs: 0, failures: 0 });
   kit.clock.time += 61_000;
   expect(await compactor.runRound(CTX)).toEqual({ jobs: 1, failures: 0 });
+});
+
+test('a deletion request is worked off: in blocks that are joined, in those that stay, and not where there is nothing', async () => {
+  const kit = new CompactorKit();
+  for (let hour = 0; hour < 24; hour += 2) await kit.put(twoHours(hour));
+  const apart = twoHours(26);
+  await kit.put(apart);
+  const without = twoHours(50);
+  await kit.put({ ...without, series: { '{"a":"2"}': samples(without.minTime, without.maxTime) } });
+  const wish = { matcherSets: [[new Matcher('=', 'a', '1')]], mint: T + 5 * HOUR, maxt: T + 60 * HOUR };
+  const request = await kit.deletions().add(CTX, TENANT, wish);
+  // As if the blocks had been made before the request.
+  expect(request.timeMs).toBeGreaterThan(without.maxTime);
+  kit.clock.time += HOUR;
+  await kit.compactor().runRound(CTX);
+  const { series } = await kit.samples();
+  expect(series['{"a":"1"}'].at(-1)?.[0]).toBe(T + 5 * HOUR - 60_000);
+  expect(series['{"a":"2"}']).toHaveLength(14 * 120);
+  const visible = await kit.visible();
+  expect(visible.map(({ meta }) => meta.appliedDeletions)).toEqual([
+    [request.id],
+    [request.id],
+    [request.id],
+  ]);
+  expect(visible.map(({ meta }) => meta.ulid === without.ulid)).toEqual([false, false, true]);
+  expect(await kit.deletions().refresh(CTX, TENANT)).toHaveLength(1);
+  kit.clock.time += 50 * HOUR;
+  await kit.compactor().runRound(CTX);
+  await kit.compactor().runRound(CTX);
+  expect(await kit.deletions().refresh(CTX, TENANT)).toEqual([]);
+  expect(await kit.samples()).toEqual({ series, doubled: 0 });
 });
 
 /** A bucket whose process dies at its `n`-th change: that one and all later ones do not happen. */

@@ -1,5 +1,7 @@
 import type { BlockCatalog, BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import type { BlockMarker } from '../blocks/block-marker.ts';
+import type { DeletionRequests } from '../blocks/deletion-requests.ts';
+import { removableDeletions } from '../blocks/deletion-requests.ts';
 import { abortError, assertNotAborted, type BucketContext } from '../objstore/bucket.ts';
 import { Gate } from '../objstore/gate.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -9,20 +11,18 @@ import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import { Backoff } from './backoff.ts';
 import { type CleanupRules, planCleanup } from './cleanup.ts';
 import { type CompactorMetrics, compactorMetrics } from './compactor-metrics.ts';
-import type { CompactionJob } from './job.ts';
+import { type CompactorJob, JOB_KINDS } from './job.ts';
 import type { Ownership } from './ownership.ts';
 import { type CompactionPlan, planCompaction } from './plan.ts';
+import { planRewrites } from './plan-rewrites.ts';
 import { Progress, type RunningJob } from './progress.ts';
 import type { CompactionRules } from './rules.ts';
 import type { JobProgress, JobReport } from './run-job.ts';
+import { dueDeletions } from './series-deletions.ts';
 
 /** Where jobs are done: in this thread, or in others. */
 export interface JobRunner {
-  run(
-    ctx: BucketContext,
-    job: CompactionJob,
-    onProgress: (progress: JobProgress) => void,
-  ): Promise<JobReport>;
+  run(ctx: BucketContext, job: CompactorJob, onProgress: (progress: JobProgress) => void): Promise<JobReport>;
 }
 
 export interface CompactorOptions {
@@ -37,6 +37,7 @@ export interface CompactorOptions {
 export interface CompactorDeps {
   readonly catalog: BlockCatalog;
   readonly marker: BlockMarker;
+  readonly deletions: DeletionRequests;
   readonly runner: JobRunner;
   readonly ownership: Ownership;
   readonly clock: Clock;
@@ -53,6 +54,10 @@ export interface RoundReport {
 /** A tenant is looked at again at once after its jobs, at most this often in one round. */
 const PASSES_MAX = 50;
 const TENANTS_AT_ONCE = 4;
+/** A deletion request is left alone this long, so that it is surely settled. */
+const DELETION_WAIT_MS = 15 * 60_000;
+/** A request that no block needs is kept this long: blocks cut before it may still be on their way. */
+const DELETION_KEPT_MS = 48 * 3_600_000;
 /** Characters of a reason in a mark. */
 const DETAILS_MAX = 1000;
 
@@ -158,15 +163,24 @@ export class Compactor {
   /** Looks, marks garbage, and does the jobs of one plan. */
   async #runPass(ctx: BucketContext, tenant: string): Promise<readonly JobOutcome[]> {
     assertNotAborted(ctx, `compact ${tenant}`);
-    const { catalog, clock, ownership } = this.#deps;
+    const { catalog, ownership } = this.#deps;
     const view = await catalog.refresh(ctx, tenant, { full: true });
-    const plan = planCompaction(tenant, view.whole, this.#options.rules, clock.now());
+    const plan = await this.#plan(ctx, tenant, view);
     if (ownership.ownsTenant(tenant)) await this.#markGarbage(ctx, plan);
-    this.#note(tenant, view, plan);
+    this.#note(tenant, view, plan.jobs);
     const mine = plan.jobs.filter(({ id }) => ownership.ownsJob(tenant, id) && !this.#backoff.waits(id));
     return Promise.all(
       mine.map((job) => this.#gate.run(ctx.signal, `compact ${tenant}`, () => this.#runJob(ctx, job))),
     );
+  }
+
+  async #plan(ctx: BucketContext, tenant: string, view: TenantBlocks): Promise<CompactionPlan> {
+    const { clock, deletions } = this.#deps;
+    const nowMs = clock.now();
+    const requests = dueDeletions(await deletions.refresh(ctx, tenant), nowMs, DELETION_WAIT_MS);
+    const plan = planCompaction(tenant, view.whole, this.#options.rules, nowMs, requests);
+    const rewrites = planRewrites(tenant, view.whole, plan, requests);
+    return { ...plan, jobs: [...plan.jobs, ...rewrites] };
   }
 
   async #markGarbage(ctx: BucketContext, { garbage }: CompactionPlan): Promise<void> {
@@ -179,7 +193,7 @@ export class Compactor {
   }
 
   /** Whatever is wrong with a job stays its own matter. */
-  async #runJob(ctx: BucketContext, job: CompactionJob): Promise<JobOutcome> {
+  async #runJob(ctx: BucketContext, job: CompactorJob): Promise<JobOutcome> {
     const { clock, log, runner } = this.#deps;
     const running: RunningJob = {
       job,
@@ -196,8 +210,8 @@ export class Compactor {
       return 'done';
     } catch (error) {
       if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${job.tenant}`);
-      this.#metrics.jobs.inc({ kind: 'compact', outcome: 'failed' });
-      log.warn('a compaction failed; everything else goes on', { job: job.id, error: text(error) });
+      this.#metrics.jobs.inc({ kind: job.kind, outcome: 'failed' });
+      log.warn('a job of the compactor failed; everything else goes on', { job: job.id, error: text(error) });
       if (error instanceof BlockFault && (await this.#suspect(ctx, job, error))) return 'damaged';
       this.#backoff.failed(job.id);
       return 'failed';
@@ -206,23 +220,24 @@ export class Compactor {
     }
   }
 
-  async #finishJob(ctx: BucketContext, job: CompactionJob, report: JobReport, ms: number): Promise<void> {
+  async #finishJob(ctx: BucketContext, job: CompactorJob, report: JobReport, ms: number): Promise<void> {
     const { marker, log } = this.#deps;
     this.#backoff.succeeded(job.id);
     this.progress.noteSpeed(report.bytesRead, ms);
-    this.#metrics.jobs.inc({ kind: 'compact', outcome: 'done' });
-    this.#metrics.jobSeconds.observe({ kind: 'compact' }, ms / 1000);
+    this.#metrics.jobs.inc({ kind: job.kind, outcome: 'done' });
+    this.#metrics.jobSeconds.observe({ kind: job.kind }, ms / 1000);
     this.#metrics.bytesRead.inc(report.bytesRead);
     this.#metrics.samplesRead.inc(report.samplesRead);
     this.#metrics.samplesWritten.inc(report.samplesWritten);
-    log.info('blocks were compacted', {
+    log.info('a job of the compactor is done', {
+      kind: job.kind,
       tenant: job.tenant,
       blocks: job.blocks.length,
       into: report.outputs,
       samples: report.samplesWritten,
     });
     // The next look finds sources that a result covers. Where nothing was left to write, nothing covers them.
-    if (report.outputs.length < job.shards)
+    if (!report.keepsSources && report.outputs.length < job.shards)
       for (const { ref } of job.blocks)
         await marker.mark(ctx, ref, 'deletion', {
           details: 'compaction left no samples, or not of every shard',
@@ -233,7 +248,7 @@ export class Compactor {
    * A block may have been damaged on its way here: only the second time in a row it is the block. False when nothing
    * changed, so that trying again at once is in vain.
    */
-  async #suspect(ctx: BucketContext, job: CompactionJob, fault: BlockFault): Promise<boolean> {
+  async #suspect(ctx: BucketContext, job: CompactorJob, fault: BlockFault): Promise<boolean> {
     const block = job.blocks.find(({ ref }) => ref.ulid === fault.ulid);
     if (!block) return false;
     if (!this.#suspects.delete(fault.ulid)) {
@@ -267,15 +282,27 @@ export class Compactor {
         if (ctx.signal.aborted) throw error;
         log.warn('a block could not be removed', { tenant, ulid: what.ref.ulid, error: text(error) });
       }
+    await this.#removeRequests(ctx, tenant);
   }
 
-  #note(tenant: string, view: TenantBlocks, { jobs }: CompactionPlan): void {
-    this.progress.tenants.set(tenant, { jobs, quarantined: quarantinedOf(view.whole) });
-    const kind = 'compact';
-    this.#metrics.todoJobs.set({ kind }, this.progress.todoJobs);
-    this.#metrics.todoBlocks.set({ kind }, this.progress.todoBlocks);
-    this.#metrics.todoBytes.set({ kind }, this.progress.todoBytes);
-    this.#metrics.eta.set(this.progress.etaSeconds(this.#options.concurrency) ?? 0);
+  /** Deletion requests that were worked off. */
+  async #removeRequests(ctx: BucketContext, tenant: string): Promise<void> {
+    const { catalog, clock, deletions } = this.#deps;
+    const { whole } = catalog.view(tenant);
+    for (const { id } of removableDeletions(deletions.of(tenant), whole, clock.now(), DELETION_KEPT_MS))
+      await deletions.remove(ctx, tenant, id);
+  }
+
+  #note(tenant: string, view: TenantBlocks, jobs: readonly CompactorJob[]): void {
+    const { progress } = this;
+    progress.tenants.set(tenant, { jobs, quarantined: quarantinedOf(view.whole) });
+    for (const kind of JOB_KINDS) {
+      const todo = progress.todo(kind);
+      this.#metrics.todoJobs.set({ kind }, todo.jobs);
+      this.#metrics.todoBlocks.set({ kind }, todo.blocks);
+      this.#metrics.todoBytes.set({ kind }, todo.bytes);
+    }
+    this.#metrics.eta.set(progress.etaSeconds(this.#options.concurrency) ?? 0);
   }
 }
 

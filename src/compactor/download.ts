@@ -6,7 +6,9 @@ import type { JobBlock } from './job.ts';
 
 const PIECE_BYTES = 8 * 1024 * 1024;
 /** What a merge reads of a block. Marks and what others put beside a block stay where they are. */
-const FILES = /^(meta\.json|index|tombstones|chunks\/\d{6})$/;
+const ALL_FILES = /^(meta\.json|index|tombstones|chunks\/\d{6})$/;
+/** What tells which series and chunks there are. */
+export const FILES_WITHOUT_CHUNKS = /^(meta\.json|index|tombstones)$/;
 
 /** Fetches a block from the bucket into the folder `dir`. A file shorter than its listing said is a `BlockFault`. */
 export async function downloadBlock(
@@ -15,13 +17,14 @@ export async function downloadBlock(
   disk: Disk,
   block: JobBlock,
   dir: string,
+  files = ALL_FILES,
 ): Promise<void> {
   await disk.makeDir(`${dir}/chunks`);
   for (const [file, sizeBytes] of block.sizes)
-    if (FILES.test(file))
+    if (files.test(file))
       await downloadFile(ctx, bucket, disk, `${block.ref.folder}/${file}`, `${dir}/${file}`, sizeBytes).catch(
         (error: unknown) => {
-          throw isShort(error) ? new BlockFault(block.ref.ulid, error) : wrapError('download', error);
+          throw isShort(error) ? BlockFault.because(block.ref.ulid, error) : wrapError('download', error);
         },
       );
 }
@@ -34,6 +37,7 @@ async function downloadFile(
   path: string,
   sizeBytes: number,
 ): Promise<void> {
+  if (await disk.stat(path)) return;
   const file = await disk.open(path, 'create');
   try {
     for (let offset = 0; offset < sizeBytes; ) {

@@ -1,3 +1,4 @@
+import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import type { BlockRef } from '../blocks/layout.ts';
 
 /** One block that a job reads. */
@@ -10,21 +11,35 @@ export interface JobBlock {
   readonly sizes: ReadonlyMap<string, number>;
   /** Blocks with different texts are of different replicas. */
   readonly replica: string;
+  /** Deletion requests that the block still needs, by id. */
+  readonly deletions: readonly string[];
 }
 
+/**
+ * `compact`: several blocks become one, or one per shard. `rewrite`: a block is written anew without what deletion requests
+ * name. `downsample`: a block is made of a coarser one beside it, which stays.
+ */
+export type JobKind = (typeof JOB_KINDS)[number];
+export const JOB_KINDS = ['compact', 'rewrite', 'downsample'] as const;
+
 /** What is to be made of some blocks of one tenant. Plain data: it can be sent to another thread. */
-export interface CompactionJob {
+export interface CompactorJob {
+  readonly kind: JobKind;
   /** The same for the same work in every process and round. */
   readonly id: string;
   readonly tenant: string;
   /** External labels of the result, without that of its shard. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Of the blocks read. */
+  /** Of the result; 0 is raw. */
   readonly resolutionMs: number;
   /** Oldest first. */
   readonly blocks: readonly JobBlock[];
   /** Blocks the result is split into, by series. */
   readonly shards: number;
+  /** Requests that any of the blocks needs. */
+  readonly deletions: readonly DeletionRequest[];
+  /** Requests that hold for the result when the job is done, by id. */
+  readonly appliedDeletions: readonly string[];
 }
 
 /** Bytes that a job reads. */

@@ -1,6 +1,6 @@
 import type { BucketContext } from '../objstore/bucket.ts';
 import type { JobRunner } from './compactor.ts';
-import type { CompactionJob } from './job.ts';
+import type { CompactorJob } from './job.ts';
 import { type JobDeps, type JobOptions, type JobProgress, type JobReport, runJob } from './run-job.ts';
 
 /** Does jobs in this thread. */
@@ -15,7 +15,7 @@ export class LocalRunner implements JobRunner {
 
   run(
     ctx: BucketContext,
-    job: CompactionJob,
+    job: CompactorJob,
     onProgress: (progress: JobProgress) => void,
   ): Promise<JobReport> {
     return runJob(ctx, job, this.#options, this.#deps, onProgress);

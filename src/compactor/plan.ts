@@ -1,16 +1,18 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { coveredBlocks } from '../blocks/covered-blocks.ts';
+import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import { INDEX_FILE } from '../blocks/layout.ts';
 import { SHARD_LABEL } from '../blocks/shard-label.ts';
 import { ulidTime } from '../tsdb/block/ulid.ts';
-import type { CompactionJob, JobBlock } from './job.ts';
-import { type CompactionRules, groupLabels, replicaOf } from './rules.ts';
+import type { CompactorJob } from './job.ts';
+import { makeJob } from './make-job.ts';
+import { type CompactionRules, groupLabels } from './rules.ts';
 
 export interface CompactionPlan {
   /** Blocks whose data others hold as well, with those others: they may be marked for deletion. */
   readonly garbage: readonly { readonly block: BucketBlock; readonly coveredBy: readonly string[] }[];
   /** In the order of their importance: the oldest time first. No two read the same block. */
-  readonly jobs: readonly CompactionJob[];
+  readonly jobs: readonly CompactorJob[];
   /** What no job touches and none could: whoever makes something of blocks that stay begins with these. */
   readonly settled: readonly BucketBlock[];
 }
@@ -21,13 +23,15 @@ export interface CompactionPlan {
  * Blocks are grouped by external labels without those of replicas, and by resolution. In each group, from the largest
  * range down, all blocks inside one aligned range are joined when the range is over; two blocks of the same time are
  * joined like two that follow each other. Blocks that overlap across the bounds of ranges are joined at last. A block that
- * must not be compacted is left out, and what would enclose it is joined before and after it only.
+ * must not be compacted is left out, and what would enclose it is joined before and after it only. Jobs apply `requests` on
+ * their way.
  */
 export function planCompaction(
   tenant: string,
   blocks: readonly BucketBlock[],
   rules: CompactionRules,
   nowMs: number,
+  requests: readonly DeletionRequest[] = [],
 ): CompactionPlan {
   const present = blocks.filter(({ marks }) => !marks.deletion);
   const trusted = present.filter(({ marks }) => !marks.quarantine);
@@ -39,7 +43,9 @@ export function planCompaction(
     present.filter(({ meta }) => !covered.has(meta.ulid)),
     ({ meta }) => JSON.stringify([meta.resolutionMs, groupLabels(meta.labels, rules.replicaLabels)]),
   );
-  const plans = [...groups.values()].map((group) => new GroupPlan(tenant, group, rules, nowMs).run());
+  const plans = [...groups.values()].map((group) =>
+    new GroupPlan(tenant, group, rules, nowMs, requests).run(),
+  );
   return {
     garbage,
     jobs: plans.flatMap(({ jobs }) => jobs).sort((a, b) => a.blocks[0].mint - b.blocks[0].mint),
@@ -55,14 +61,22 @@ class GroupPlan {
   readonly #tenant: string;
   readonly #rules: CompactionRules;
   readonly #nowMs: number;
+  readonly #requests: readonly DeletionRequest[];
   readonly #excluded: readonly BucketBlock[];
   readonly #left: Set<BucketBlock>;
-  readonly #jobs: CompactionJob[] = [];
+  readonly #jobs: CompactorJob[] = [];
 
-  constructor(tenant: string, blocks: readonly BucketBlock[], rules: CompactionRules, nowMs: number) {
+  constructor(
+    tenant: string,
+    blocks: readonly BucketBlock[],
+    rules: CompactionRules,
+    nowMs: number,
+    requests: readonly DeletionRequest[],
+  ) {
     this.#tenant = tenant;
     this.#rules = rules;
     this.#nowMs = nowMs;
+    this.#requests = requests;
     this.#excluded = blocks.filter((block) => !mayCompact(block));
     this.#left = new Set(blocks.filter(mayCompact).sort(byTime));
   }
@@ -131,7 +145,10 @@ class GroupPlan {
     // A shard is not split again.
     if (shards > 1 && blocks[0].meta.labels[SHARD_LABEL] !== undefined) return;
     for (const block of blocks) this.#left.delete(block);
-    this.#jobs.push(toJob(this.#tenant, blocks, shards, this.#rules));
+    const { resolutionMs } = blocks[0].meta;
+    const { replicaLabels } = this.#rules;
+    const shape = { kind: 'compact', resolutionMs, shards, replicaLabels } as const;
+    this.#jobs.push(makeJob(this.#tenant, blocks, this.#requests, shape));
   }
 
   /** Whether no later round will compact the block, as far as one can tell by its time. */
@@ -155,24 +172,4 @@ function shardCount(blocks: readonly BucketBlock[], { indexBytesMax, seriesMax }
   const bySeries = seriesMax > 0 ? most / seriesMax : 0;
   const wanted = Math.max(1, byIndex, bySeries);
   return 2 ** Math.ceil(Math.log2(wanted));
-}
-
-function toJob(
-  tenant: string,
-  blocks: readonly BucketBlock[],
-  shards: number,
-  { replicaLabels }: CompactionRules,
-): CompactionJob {
-  return {
-    id: `${tenant}/${blocks.map(({ meta }) => meta.ulid).join('+')}`,
-    tenant,
-    labels: groupLabels(blocks[0].meta.labels, replicaLabels),
-    resolutionMs: blocks[0].meta.resolutionMs,
-    blocks: blocks.map((block) => toJobBlock(block, replicaLabels)),
-    shards,
-  };
-}
-
-export function toJobBlock({ ref, meta, sizes }: BucketBlock, replicaLabels: readonly string[]): JobBlock {
-  return { ref, mint: meta.mint, maxt: meta.maxt, sizes, replica: replicaOf(meta.labels, replicaLabels) };
 }

@@ -1,17 +1,16 @@
-import type { CompactionJob } from './job.ts';
-import { jobBytes } from './job.ts';
+import { type CompactorJob, type JobKind, jobBytes } from './job.ts';
 import type { JobProgress } from './run-job.ts';
 
 /** A job under way. */
 export interface RunningJob {
-  readonly job: CompactionJob;
+  readonly job: CompactorJob;
   readonly startedMs: number;
   progress: JobProgress;
 }
 
 /** What one tenant still has to be done. */
 export interface TenantTodo {
-  readonly jobs: readonly CompactionJob[];
+  readonly jobs: readonly CompactorJob[];
   readonly quarantined: readonly { readonly ulid: string; readonly reason: string }[];
   /** Why the tenant could not be looked at; undefined when it could. */
   readonly problem?: string;
@@ -32,16 +31,17 @@ export class Progress {
     if (this.#speeds.length > SPEEDS) this.#speeds.shift();
   }
 
-  get todoBytes(): number {
-    return this.#sum(jobBytes);
-  }
-
-  get todoBlocks(): number {
-    return this.#sum(({ blocks }) => blocks.length);
-  }
-
-  get todoJobs(): number {
-    return this.#sum(() => 1);
+  /** The backlog, of one kind of jobs or of all. */
+  todo(kind?: JobKind): { readonly jobs: number; readonly blocks: number; readonly bytes: number } {
+    const todo = { jobs: 0, blocks: 0, bytes: 0 };
+    for (const { jobs } of this.tenants.values())
+      for (const job of jobs) {
+        if (kind !== undefined && job.kind !== kind) continue;
+        todo.jobs++;
+        todo.blocks += job.blocks.length;
+        todo.bytes += jobBytes(job);
+      }
+    return todo;
   }
 
   /** Seconds until the backlog is done with `concurrency` jobs at once; undefined when no job has told a speed. */
@@ -49,12 +49,6 @@ export class Progress {
     const bytes = this.#speeds.reduce((sum, speed) => sum + speed.bytes, 0);
     const ms = this.#speeds.reduce((sum, speed) => sum + speed.ms, 0);
     if (bytes === 0 || ms === 0) return undefined;
-    return (this.todoBytes / bytes) * (ms / 1000 / concurrency);
-  }
-
-  #sum(of: (job: CompactionJob) => number): number {
-    let sum = 0;
-    for (const { jobs } of this.tenants.values()) for (const job of jobs) sum += of(job);
-    return sum;
+    return (this.todo().bytes / bytes) * (ms / 1000 / concurrency);
   }
 }

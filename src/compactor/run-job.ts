@@ -1,4 +1,5 @@
-import { blockRef } from '../blocks/layout.ts';
+import { blockRef, META_FILE } from '../blocks/layout.ts';
+import { withRewrites } from '../blocks/meta.ts';
 import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
@@ -7,9 +8,11 @@ import type { Disk } from '../platform/disk.ts';
 import type { Random } from '../platform/random.ts';
 import type { BlockMeta } from '../tsdb/block/meta.ts';
 import { newUlid } from '../tsdb/block/ulid.ts';
+import { hasDeletedChunks } from '../tsdb/compact/find-deleted.ts';
 import { type MergeReport, mergeBlocks, type ReplicaDedup } from '../tsdb/compact/merge-blocks.ts';
-import { downloadBlock } from './download.ts';
-import { type CompactionJob, jobBytes } from './job.ts';
+import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
+import { type CompactorJob, jobBytes } from './job.ts';
+import { rewritesOf, seriesDeletions } from './series-deletions.ts';
 import { uploadBlock } from './upload.ts';
 import { verifyOutput } from './verify-output.ts';
 
@@ -37,6 +40,8 @@ export interface JobProgress {
 export interface JobReport {
   /** ULIDs of the blocks that are in the bucket now; none when no sample was left. */
   readonly outputs: readonly string[];
+  /** Whether the blocks that were read stay: nothing was made in their place. */
+  readonly keepsSources: boolean;
   readonly bytesRead: number;
   readonly samplesRead: number;
   readonly samplesWritten: number;
@@ -46,13 +51,13 @@ export interface JobReport {
 const SPACE_FACTOR = 2;
 
 /**
- * Does one compaction job: fetches its blocks, merges them, reads the result back, and brings it into the bucket. Whatever
+ * Does one job: fetches its blocks, merges them, reads the result back, and brings it into the bucket. Whatever
  * goes wrong, nothing but files without a `meta.json` is left there, and nothing on this disk. Throws `BlockFault` for a
  * source that is damaged. The sources are not touched.
  */
 export async function runJob(
   ctx: BucketContext,
-  job: CompactionJob,
+  job: CompactorJob,
   options: JobOptions,
   deps: JobDeps,
   onProgress: (progress: JobProgress) => void = () => {},
@@ -68,7 +73,7 @@ export async function runJob(
   }
 }
 
-async function checkSpace(disk: Disk, dir: string, job: CompactionJob): Promise<void> {
+async function checkSpace(disk: Disk, dir: string, job: CompactorJob): Promise<void> {
   const wanted = SPACE_FACTOR * jobBytes(job);
   const free = await disk.freeBytes(dir);
   if (free < wanted)
@@ -77,7 +82,7 @@ async function checkSpace(disk: Disk, dir: string, job: CompactionJob): Promise<
 
 class JobRun {
   readonly #ctx: BucketContext;
-  readonly #job: CompactionJob;
+  readonly #job: CompactorJob;
   readonly #options: JobOptions;
   readonly #deps: JobDeps;
   readonly #dir: string;
@@ -85,7 +90,7 @@ class JobRun {
 
   constructor(
     ctx: BucketContext,
-    job: CompactionJob,
+    job: CompactorJob,
     options: JobOptions,
     deps: JobDeps,
     dir: string,
@@ -100,6 +105,7 @@ class JobRun {
   }
 
   async run(): Promise<JobReport> {
+    if (this.#job.kind === 'rewrite' && !(await this.#hasDeletedChunks())) return this.#noteApplied();
     await this.#download();
     const report = await this.#merge();
     const outputs = report.outputs.filter((meta) => meta !== undefined);
@@ -108,10 +114,32 @@ class JobRun {
     for (const [shard, meta] of report.outputs.entries()) if (meta) await this.#upload(meta, shard);
     return {
       outputs: outputs.map(({ ulid }) => ulid),
+      keepsSources: false,
       bytesRead: jobBytes(this.#job),
       samplesRead: report.samplesRead,
       samplesWritten: sampleCount(outputs),
     };
+  }
+
+  /** Whether a block that was to be rewritten has anything to leave out. */
+  async #hasDeletedChunks(): Promise<boolean> {
+    const { bucket, disk } = this.#deps;
+    const [block] = this.#job.blocks;
+    const dir = this.#sourceDir(block.ref.ulid);
+    await downloadBlock(this.#ctx, bucket, disk, block, dir, FILES_WITHOUT_CHUNKS);
+    const deletions = seriesDeletions(this.#job);
+    return deletions !== undefined && hasDeletedChunks(disk, dir, block.ref.ulid, deletions);
+  }
+
+  /** Says in the block's `meta.json` that requests hold for it, which had nothing to leave out. */
+  async #noteApplied(): Promise<JobReport> {
+    const { bucket, disk } = this.#deps;
+    const [{ ref, deletions }] = this.#job.blocks;
+    const path = `${this.#sourceDir(ref.ulid)}/${META_FILE}`;
+    const rewrites = rewritesOf(deletions, [ref.ulid]) ?? [];
+    const meta = withRewrites(await disk.readFile(path), path, rewrites);
+    await bucket.upload(this.#ctx, `${ref.folder}/${META_FILE}`, meta);
+    return { outputs: [ref.ulid], keepsSources: true, bytesRead: 0, samplesRead: 0, samplesWritten: 0 };
   }
 
   async #download(): Promise<void> {
@@ -137,6 +165,7 @@ class JobRun {
       ulids: Array.from({ length: shards }, () => newUlid(clock, random)),
       dedup: this.#options.dedup,
       thanosOf: () => undefined,
+      deletions: seriesDeletions(this.#job),
       signal: this.#ctx.signal,
       onProgress: (done) => this.#onProgress({ step: 'merge', done }),
     });
@@ -149,12 +178,16 @@ class JobRun {
 
   async #upload(meta: BlockMeta, shard: number): Promise<void> {
     this.#onProgress({ step: 'upload', done: shard / this.#job.shards });
-    const { tenant, labels, resolutionMs, shards, blocks } = this.#job;
+    const { tenant, labels, resolutionMs, shards, blocks, appliedDeletions } = this.#job;
     const ref = blockRef(tenant, meta.ulid, blocks[0].ref.layout);
     await uploadBlock(this.#ctx, this.#deps.bucket, this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, ref, {
       labels: shards > 1 ? { ...labels, [SHARD_LABEL]: shardText({ index: shard, count: shards }) } : labels,
       source: 'compactor',
       resolutionMs,
+      rewrites: rewritesOf(
+        appliedDeletions,
+        blocks.map((block) => block.ref.ulid),
+      ),
     });
   }
 

@@ -71,6 +71,21 @@ export function list(description: string) {
   return z.array(z.string()).prefault([]).meta({ description, kind: 'list of text' });
 }
 
+/** Some durations as texts, ascending, each a multiple of the one before. */
+export function spans(defaultTexts: readonly string[], description: string) {
+  return z
+    .array(z.string())
+    .min(1)
+    .refine(areSpans, 'not ascending durations, each a multiple of the one before, such as 2h, 12h, 24h')
+    .prefault([...defaultTexts])
+    .meta({ description, kind: 'list of text' });
+}
+
+function areSpans(texts: readonly string[]): boolean {
+  const spansMs = texts.map((text) => parseDuration(text) ?? Number.NaN);
+  return spansMs.every((ms, i) => ms > 0 && (i === 0 || (ms > spansMs[i - 1] && ms % spansMs[i - 1] === 0)));
+}
+
 /** A group of settings; absent means all defaults, an unknown key is an error. */
 export function section<T extends z.core.$ZodLooseShape>(description: string, shape: T) {
   return z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, choices, duration, flag, integer, list, section, size, text } from './fields.ts';
+import { choice, choices, duration, flag, integer, list, section, size, spans, text } from './fields.ts';
 import { limitShape, overrideShape } from './limits.ts';
 
 const http = section('The HTTP listener: writes, queries, health and metrics.', {
@@ -123,6 +123,48 @@ const objstore = section("The bucket that keeps the blocks, in Thanos' form (`ty
   ignore_deletion_marks_delay: duration('6h', 'Blocks marked for deletion are read for this long.'),
 });
 
+const compactor = section('The compactor: joins, downsamples, expires and cleans up blocks in the bucket.', {
+  enabled: flag(true, 'Do this in `verona all`.'),
+  interval: duration('5m', 'How long it rests between two rounds over all tenants.'),
+  concurrency: integer(1, 1, 'Jobs at once, each on a thread of its own.'),
+  block_ranges: spans(
+    ['2h', '12h', '24h'],
+    'Spans that blocks are joined into, each a multiple of the one before. Thanos has 2h,8h,2d,14d.',
+  ),
+  settle_delay: duration(
+    '1h',
+    'A span is compacted this long after its end, and an uploaded block this long after it was made, so that late ones and those of replicas are joined in one go.',
+  ),
+  replica_labels: list(
+    'External labels that tell replicas of the same series apart; blocks that differ in these only are merged, and lose them.',
+  ),
+  dedup: choice(
+    ['penalty', 'one-to-one'],
+    'penalty',
+    'How samples of replicas become one series: one replica at a time, the other in its gaps, as Thanos does; or all samples by time.',
+  ),
+  max_index_size: size(
+    '16GiB',
+    'When the indexes of the blocks to be joined are larger together, the result is split by series; 0 for never.',
+  ),
+  max_series: integer(
+    0,
+    0,
+    'When one of the blocks to be joined has more series, the result is split; 0 for never.',
+  ),
+  max_blocks_per_job: integer(64, 2, 'Blocks joined in one go.'),
+  deletion_delay: duration(
+    '12h',
+    'From the deletion mark of a block to its deletion; longer than readers take to learn of the mark and than `objstore.ignore_deletion_marks_delay`.',
+  ),
+  partial_upload_delay: duration(
+    '48h',
+    'Leftovers of uploads without a `meta.json` are removed at this age.',
+  ),
+  instances: integer(1, 1, 'Compactors that share the bucket. Each does its share of tenants and jobs.'),
+  instance: integer(0, 0, 'Which of them this one is, from 0.'),
+});
+
 const selfMetrics = section("Verona's own metrics, kept in Verona.", {
   enabled: flag(true, 'Store them.'),
   interval: duration('15s', 'How often.'),
@@ -161,6 +203,7 @@ export const configSchema = z.strictObject({
   tsdb,
   query,
   objstore,
+  compactor,
   self_metrics: selfMetrics,
   otlp,
   tracing: section('Request traces.', {

@@ -1,6 +1,7 @@
 import { BlockCatalog } from '../../blocks/block-catalog.ts';
 import { BlockMarker } from '../../blocks/block-marker.ts';
 import { coveredBlocks } from '../../blocks/covered-blocks.ts';
+import { DeletionRequests } from '../../blocks/deletion-requests.ts';
 import { blockRef } from '../../blocks/layout.ts';
 import type { Bucket } from '../../objstore/bucket.ts';
 import { MemoryBucket } from '../../objstore/memory-bucket.ts';
@@ -68,6 +69,7 @@ export class CompactorKit {
       {
         catalog,
         marker: new BlockMarker({ bucket, clock, log }),
+        deletions: this.deletions(bucket),
         runner,
         ownership: ownsAll,
         clock,
@@ -75,6 +77,17 @@ export class CompactorKit {
         metrics,
       },
     );
+  }
+
+  deletions(bucket: Bucket = this.bucket): DeletionRequests {
+    const { clock } = this;
+    return new DeletionRequests({
+      bucket,
+      clock,
+      random: this.#random,
+      log: silentLogger,
+      metrics: new Metrics(),
+    });
   }
 
   /** The blocks that a reader sees: not marked longer than `ignoreMs`, not hidden, not covered. */
@@ -95,7 +108,7 @@ export class CompactorKit {
     const found = new Map<string, Map<number, number>>();
     let doubled = 0;
     for (const { ref, meta, sizes } of await this.visible()) {
-      const job = { ref, mint: meta.mint, maxt: meta.maxt, sizes, replica: '' };
+      const job = { ref, mint: meta.mint, maxt: meta.maxt, sizes, replica: '', deletions: [] };
       await downloadBlock(CTX, this.bucket, disk, job, `read/${ref.ulid}`);
       const { series } = await readTestBlock(disk, `read/${ref.ulid}`);
       for (const [key, samples] of Object.entries(series)) {

@@ -101,8 +101,9 @@ test('with penalty dedup one replica is followed until it has a gap', async () =
 test('tombstones and deletions are applied, and a label value that is gone leaves no symbol', async () => {
   const first = { ...block(1, 0, 10_000, { '{"a":"1"}': ramp(0, 300), '{"a":"secret"}': ramp(0, 9) }) };
   const { disk } = await merge([first], {
-    deletions: (labels) =>
+    deletions: (labels) => [
       labels[1] === 'secret' ? [{ mint: 0, maxt: 20_000 }] : [{ mint: 100, maxt: 1999 }],
+    ],
   });
   const { series } = await readTestBlock(disk, `out/${OUT}`);
   expect(Object.keys(series)).toEqual(['{"a":"1"}']);
@@ -116,7 +117,7 @@ test('tombstones and deletions are applied, and a label value that is gone leave
 
 test('a block whose samples are all deleted leaves no block', async () => {
   const { disk, report } = await merge([block(1, 0, 10_000, { '{"a":"1"}': ramp(0, 3) })], {
-    deletions: () => [{ mint: 0, maxt: 20_000 }],
+    deletions: () => [[{ mint: 0, maxt: 20_000 }]],
   });
   expect(report.outputs).toEqual([undefined]);
   expect(await disk.list('out')).toEqual([]);

@@ -5,7 +5,7 @@ import type { Interval } from '../block/tombstones.ts';
 import { MergedSymbols } from '../index/merged-symbols.ts';
 import { SeriesCursor } from '../index/series-cursor.ts';
 import { nextTurn } from '../next-turn.ts';
-import { faultOf, MergeSource } from './merge-source.ts';
+import { faultOf, MergeSource, type SourcePlace } from './merge-source.ts';
 import { SeriesMerger } from './series-merger.ts';
 import { SeriesShard } from './series-shard.ts';
 import { SourceHeap } from './source-heap.ts';
@@ -30,12 +30,15 @@ export interface MergeRequest {
   readonly thanosOf: (shard: number) => unknown;
   /** Instead of the sum of the inputs' `compaction`. */
   readonly compaction?: BlockCompaction;
-  /** Times to leave out of a series, ascending, by its labels as text: name, value, name, value … */
-  readonly deletions?: (labels: readonly string[]) => readonly Interval[];
+  /** Times to leave out of a series, by its labels as text: name, value, name, value … */
+  readonly deletions?: SeriesDeletions;
   readonly signal?: AbortSignal;
   /** Told now and then which part of the inputs' series is done, 0 … 1. */
   readonly onProgress?: (done: number) => void;
 }
+
+/** Intervals by the number of the input they are to be left out of; undefined for none. */
+export type SeriesDeletions = (labels: readonly string[]) => readonly (readonly Interval[])[] | undefined;
 
 export interface MergeReport {
   /** By shard; undefined when it has no samples. */
@@ -70,7 +73,8 @@ export async function mergeBlocks(request: MergeRequest): Promise<MergeReport> {
 async function openSources({ disk, inputs }: MergeRequest): Promise<MergeSource[]> {
   const sources: MergeSource[] = [];
   try {
-    for (const { dir, replica } of inputs) sources.push(await openSource(disk, dir, inputs.length, replica));
+    for (const [order, { dir, replica }] of inputs.entries())
+      sources.push(await openSource(disk, dir, { order, count: inputs.length, replica }));
     return sources;
   } catch (error) {
     await Promise.all(sources.map((source) => source.close()));
@@ -78,9 +82,9 @@ async function openSources({ disk, inputs }: MergeRequest): Promise<MergeSource[
   }
 }
 
-async function openSource(disk: Disk, dir: string, count: number, replica: number): Promise<MergeSource> {
+async function openSource(disk: Disk, dir: string, place: SourcePlace): Promise<MergeSource> {
   try {
-    return await MergeSource.open(disk, dir, count, replica);
+    return await MergeSource.open(disk, dir, place);
   } catch (error) {
     throw faultOf(dir.slice(dir.lastIndexOf('/') + 1), error);
   }
@@ -164,9 +168,9 @@ class BlockMerge {
     return all === 0 ? 1 : done / all;
   }
 
-  #deleted(labels: Uint32Array, labelCount: number): readonly Interval[] {
+  #deleted(labels: Uint32Array, labelCount: number): readonly (readonly Interval[])[] | undefined {
     const { deletions } = this.#request;
-    if (deletions === undefined) return NOTHING;
+    if (deletions === undefined) return undefined;
     const texts: string[] = [];
     for (let i = 0; i < 2 * labelCount; i++) texts.push(decoder.decode(this.#symbols.bytesOf(labels[i])));
     return deletions(texts);
@@ -191,8 +195,6 @@ class BlockMerge {
     };
   }
 }
-
-const NOTHING: readonly Interval[] = [];
 
 function mergeSymbols(sources: readonly MergeSource[]): MergedSymbols {
   try {

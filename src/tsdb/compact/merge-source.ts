@@ -17,10 +17,20 @@ import type { SeriesCursor } from '../index/series-cursor.ts';
 export class BlockFault extends VeronaError {
   readonly ulid: string;
 
-  constructor(ulid: string, cause: unknown) {
-    super('corrupt', `block ${ulid}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  private constructor(ulid: string, message: string, options?: ErrorOptions) {
+    super('corrupt', message, options);
     this.name = 'BlockFault';
     this.ulid = ulid;
+  }
+
+  /** As it was told on another thread. */
+  static of(ulid: string, message: string): BlockFault {
+    return new BlockFault(ulid, message);
+  }
+
+  static because(ulid: string, cause: unknown): BlockFault {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    return new BlockFault(ulid, `block ${ulid}: ${what}`, { cause });
   }
 }
 
@@ -29,6 +39,15 @@ const WINDOWS_BYTES = 64 * 1024 * 1024;
 const WINDOW_BYTES_MIN = 64 * 1024;
 const WINDOW_BYTES_MAX = 1024 * 1024;
 
+/** Which of the merged blocks it is. */
+export interface SourcePlace {
+  /** From 0. */
+  readonly order: number;
+  readonly count: number;
+  /** Samples of sources with different numbers are of different replicas. */
+  readonly replica: number;
+}
+
 /** A block being read from front to back. */
 export class MergeSource {
   readonly meta: BlockMeta;
@@ -36,8 +55,7 @@ export class MergeSource {
   readonly toc: IndexToc;
   readonly chunks: ChunkWindow;
   readonly tombstones: Tombstones;
-  /** Samples of sources with different numbers are of different replicas. */
-  readonly replica: number;
+  readonly place: SourcePlace;
   /** Made once the symbols of all sources are merged. */
   cursor!: SeriesCursor;
 
@@ -47,19 +65,19 @@ export class MergeSource {
     toc: IndexToc,
     chunks: ChunkWindow,
     tombstones: Tombstones,
-    replica: number,
+    place: SourcePlace,
   ) {
     this.meta = meta;
     this.index = index;
     this.toc = toc;
     this.chunks = chunks;
     this.tombstones = tombstones;
-    this.replica = replica;
+    this.place = place;
   }
 
-  /** Opens the block in folder `dir`, one of `sourceCount`. Throws `corrupt`. */
-  static async open(disk: Disk, dir: string, sourceCount: number, replica: number): Promise<MergeSource> {
-    const windowBytes = windowSize(sourceCount);
+  /** Opens the block in folder `dir`. Throws `corrupt`. */
+  static async open(disk: Disk, dir: string, place: SourcePlace): Promise<MergeSource> {
+    const windowBytes = windowSize(place.count);
     const meta = await readMeta(disk, dir);
     const tombstones = await readTombstones(disk, dir);
     const path = `${dir}/index`;
@@ -71,7 +89,7 @@ export class MergeSource {
       if (Math.max(...Object.values(toc)) > index.sizeBytes - TOC_BYTES)
         throw new VeronaError('corrupt', `${path}: table of contents points behind itself`);
       const chunks = new ChunkWindow(disk, `${dir}/chunks`, windowBytes);
-      return new MergeSource(meta, index, toc, chunks, tombstones, replica);
+      return new MergeSource(meta, index, toc, chunks, tombstones, place);
     } catch (error) {
       await index.close();
       throw error;
@@ -120,7 +138,7 @@ export class MergeSource {
 /** Only damage is the block's fault; a disk that fails is not. */
 export function faultOf(ulid: string, error: unknown): unknown {
   return error instanceof VeronaError && error.code === 'corrupt' && !(error instanceof BlockFault)
-    ? new BlockFault(ulid, error)
+    ? BlockFault.because(ulid, error)
     : error;
 }
 

@@ -35,11 +35,12 @@ export class SeriesMerger {
   async merge(
     sources: readonly MergeSource[],
     writer: BlockWriter,
-    deleted: readonly Interval[],
+    deleted: readonly (readonly Interval[])[] | undefined,
   ): Promise<void> {
     this.#count = 0;
     const ordered = sources.length === 1 ? sources : [...sources].sort(byFirstChunk);
-    const isCut = deleted.length > 0 || ordered.some(({ tombstones, cursor }) => tombstones.has(cursor.ref));
+    const isCut =
+      deleted !== undefined || ordered.some(({ tombstones, cursor }) => tombstones.has(cursor.ref));
     if (!isCut && doNotOverlap(ordered)) await this.#copyAll(ordered, writer);
     else await this.#mergePieces(piecesOf(ordered, deleted), writer);
     if (this.#count === 0) return;
@@ -85,7 +86,7 @@ export class SeriesMerger {
     for (const { source, ref, mint, maxt, deleted } of group) {
       await this.#open(source, ref);
       const { encoding, data } = source.chunks;
-      const chunk = { replica: source.replica, mint, maxt, encoding, data: data.slice() };
+      const chunk = { replica: source.place.replica, mint, maxt, encoding, data: data.slice() };
       chunks.push(...source.guard(() => cutChunk(chunk, deleted)));
     }
     this.chunksMerged += group.length;
@@ -151,11 +152,14 @@ function doNotOverlap(sources: readonly MergeSource[]): boolean {
   return true;
 }
 
-function piecesOf(sources: readonly MergeSource[], deleted: readonly Interval[]): Piece[] {
+function piecesOf(
+  sources: readonly MergeSource[],
+  deleted: readonly (readonly Interval[])[] | undefined,
+): Piece[] {
   const pieces: Piece[] = [];
   for (const source of sources) {
-    const { cursor, tombstones } = source;
-    const gone = [...deleted, ...(tombstones.get(cursor.ref) ?? [])];
+    const { cursor, tombstones, place } = source;
+    const gone = [...(deleted?.[place.order] ?? []), ...(tombstones.get(cursor.ref) ?? [])];
     for (let i = 0; i < cursor.chunkCount; i++) {
       const mint = cursor.mint[i];
       const maxt = cursor.maxt[i];

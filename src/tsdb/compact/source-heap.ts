@@ -3,11 +3,9 @@ import type { MergeSource } from './merge-source.ts';
 
 /** Sources by the labels they stand on, then by their place in the list of sources; a binary heap. */
 export class SourceHeap {
-  readonly #heap: { readonly source: MergeSource; readonly order: number }[] = [];
-  readonly #order: ReadonlyMap<MergeSource, number>;
+  readonly #heap: MergeSource[] = [];
 
   constructor(sources: readonly MergeSource[]) {
-    this.#order = new Map(sources.map((source, i) => [source, i]));
     for (const source of sources) if (source.next()) this.push(source);
   }
 
@@ -17,7 +15,7 @@ export class SourceHeap {
 
   push(source: MergeSource): void {
     const heap = this.#heap;
-    let i = heap.push({ source, order: this.#order.get(source) as number }) - 1;
+    let i = heap.push(source) - 1;
     while (i > 0 && this.#compare(i, (i - 1) >> 1) < 0) {
       this.#swap(i, (i - 1) >> 1);
       i = (i - 1) >> 1;
@@ -30,7 +28,7 @@ export class SourceHeap {
     into.push(this.#pop());
     const { cursor } = into[0];
     while (this.#heap.length > 0) {
-      const next = this.#heap[0].source.cursor;
+      const next = this.#heap[0].cursor;
       if (compareRanks(next.labels, 2 * next.labelCount, cursor.labels, 2 * cursor.labelCount) !== 0) return;
       into.push(this.#pop());
     }
@@ -39,7 +37,7 @@ export class SourceHeap {
   #pop(): MergeSource {
     const heap = this.#heap;
     this.#swap(0, heap.length - 1);
-    const { source } = heap.pop() as { source: MergeSource };
+    const source = heap.pop() as MergeSource;
     for (let i = 0; ; ) {
       let child = 2 * i + 1;
       if (child >= heap.length) return source;
@@ -53,9 +51,11 @@ export class SourceHeap {
   #compare(i: number, j: number): number {
     const a = this.#heap[i];
     const b = this.#heap[j];
-    const x = a.source.cursor;
-    const y = b.source.cursor;
-    return compareRanks(x.labels, 2 * x.labelCount, y.labels, 2 * y.labelCount) || a.order - b.order;
+    const x = a.cursor;
+    const y = b.cursor;
+    return (
+      compareRanks(x.labels, 2 * x.labelCount, y.labels, 2 * y.labelCount) || a.place.order - b.place.order
+    );
   }
 
   #swap(i: number, j: number): void {

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadBucketOptions } from '../config/objstore.ts';
+import type { Config } from '../config/schema.ts';
+import type { BucketOptions } from '../objstore/open-bucket.ts';
+
+/** The bucket that a configuration names; a folder in the data folder when it names none. */
+export function bucketOptionsOf({ objstore }: Config, dataDir: string): BucketOptions {
+  if (objstore.config !== '')
+    return loadBucketOptions({ file: 'objstore.config', text: objstore.config }, process.env);
+  if (objstore.config_file !== '')
+    return loadBucketOptions(
+      { file: objstore.config_file, text: readFileSync(objstore.config_file, 'utf8') },
+      process.env,
+    );
+  return { type: 'FILESYSTEM', config: { directory: join(dataDir, 'bucket') } };
+}
+
+/** Names a bucket for people; holds no secret. */
+export function bucketText(options: BucketOptions): string {
+  switch (options.type) {
+    case 'FILESYSTEM':
+      return options.config.directory;
+    case 'S3':
+      return `s3 ${options.config.bucket} at ${options.config.endpoint}`;
+    case 'GCS':
+      return `gcs ${options.config.bucket}`;
+    case 'AZURE':
+      return `azure ${options.config.container} of ${options.config.storage_account}`;
+    default:
+      return 'in memory';
+  }
+}

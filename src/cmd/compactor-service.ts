@@ -1,0 +1,113 @@
+import { join, resolve } from 'node:path';
+import { BlockCatalog } from '../blocks/block-catalog.ts';
+import { BlockMarker } from '../blocks/block-marker.ts';
+import type { DeletionRequests } from '../blocks/deletion-requests.ts';
+import { Compactor } from '../compactor/compactor.ts';
+import { ownsShareOf } from '../compactor/ownership.ts';
+import { compactorPage } from '../compactor/page.ts';
+import type { CompactionRules } from '../compactor/rules.ts';
+import { ThreadRunner } from '../compactor/thread-runner.ts';
+import type { Config } from '../config/schema.ts';
+import { parseDuration } from '../model/duration.ts';
+import { VeronaError } from '../model/errors.ts';
+import type { Bucket } from '../objstore/bucket.ts';
+import type { BucketOptions } from '../objstore/open-bucket.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Disk } from '../platform/disk.ts';
+import type { Route } from '../platform/http.ts';
+import type { Logger } from '../platform/log.ts';
+import { Metrics } from '../platform/metrics.ts';
+import { startThread } from '../platform/threads.ts';
+import type { Service } from '../server/lifecycle.ts';
+import { catalogOptions } from './catalog-options.ts';
+import type { CompactionThreadData } from './compaction-thread.ts';
+
+interface CompactorParts {
+  readonly bucket: Bucket;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly deletions: DeletionRequests;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The compactor of a configuration, with its page. */
+export function buildCompactor(
+  config: Config,
+  bucketOptions: BucketOptions,
+  { bucket, disk, clock, deletions, log, metrics }: CompactorParts,
+): { readonly service: Service; readonly routes: readonly Route[] } {
+  const { compactor } = config;
+  checkDelays(config);
+  const workDir = join(resolve(config.data.dir), 'compactor');
+  const data: CompactionThreadData = { bucket: bucketOptions, workDir, dedup: compactor.dedup };
+  const runner = new ThreadRunner(() =>
+    startThread(new URL('./compaction-thread.ts', import.meta.url), data),
+  );
+  const service = new Compactor(
+    {
+      rules: compactionRules(config),
+      cleanup: {
+        deletionDelayMs: compactor.deletion_delay,
+        partialDelayMs: compactor.partial_upload_delay,
+      },
+      concurrency: compactor.concurrency,
+      intervalMs: compactor.interval,
+    },
+    {
+      // Numbers of blocks by state are told by those who read them.
+      catalog: new BlockCatalog(catalogOptions(config), { bucket, clock, log, metrics: new Metrics() }),
+      marker: new BlockMarker({ bucket, clock, log }),
+      deletions,
+      runner,
+      ownership: ownsShareOf(compactor.instance, compactor.instances),
+      clock,
+      log,
+      metrics,
+    },
+  );
+  return {
+    service: {
+      name: service.name,
+      start: async () => {
+        // What a process that died was working on.
+        await disk.remove(workDir);
+        await service.start();
+      },
+      stop: () => service.stop(),
+    },
+    routes: [
+      {
+        path: '/compactor',
+        methods: ['GET'],
+        bodyMax: 0,
+        handle: () => ({
+          status: 200,
+          headers: { 'content-type': 'text/plain; charset=utf-8' },
+          body: compactorPage(service.progress, compactor.concurrency, clock.now()),
+        }),
+      },
+    ],
+  };
+}
+
+export function compactionRules({ compactor }: Config): CompactionRules {
+  return {
+    rangesMs: compactor.block_ranges.map((text) => parseDuration(text) as number),
+    settleMs: compactor.settle_delay,
+    replicaLabels: compactor.replica_labels,
+    blocksMax: compactor.max_blocks_per_job,
+    indexBytesMax: compactor.max_index_size,
+    seriesMax: compactor.max_series,
+  };
+}
+
+function checkDelays({ compactor, objstore }: Config): void {
+  if (compactor.instance >= compactor.instances)
+    throw new VeronaError('bad_data', 'compactor.instance: less than compactor.instances, counted from 0');
+  if (compactor.deletion_delay < objstore.ignore_deletion_marks_delay)
+    throw new VeronaError(
+      'bad_data',
+      'compactor.deletion_delay: at least objstore.ignore_deletion_marks_delay, else blocks vanish while they are read',
+    );
+}

@@ -1,0 +1,56 @@
+import { formatDuration } from '../model/duration.ts';
+import { jobBytes } from './job.ts';
+import type { Progress, RunningJob, TenantTodo } from './progress.ts';
+
+/** Lines of one list; the rest is counted. */
+const LINES_MAX = 50;
+
+/** The compactor in text, for people: what runs, what is to be done and how long that may take, what was set aside. */
+export function compactorPage(progress: Progress, concurrency: number, nowMs: number): string {
+  const { jobs, blocks, bytes } = progress.todo();
+  const eta = progress.etaSeconds(concurrency);
+  const lines = [
+    `to do: ${jobs} jobs over ${blocks} blocks, ${sizeText(bytes)}${eta === undefined ? '' : `, about ${formatDuration(Math.ceil(eta) * 1000)}`}`,
+    `running: ${progress.running.size} of at most ${concurrency}`,
+    ...[...progress.running].map((running) => `  ${runningText(running, nowMs)}`),
+    '',
+    ...[...progress.tenants].sort().flatMap(([tenant, todo]) => tenantLines(tenant, todo)),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function runningText({ job, startedMs, progress }: RunningJob, nowMs: number): string {
+  const percent = Math.floor(progress.done * 100);
+  const age = formatDuration(Math.floor((nowMs - startedMs) / 1000) * 1000);
+  return `${job.kind} ${job.tenant}: ${job.blocks.length} blocks, ${sizeText(jobBytes(job))}, ${progress.step} ${percent}% after ${age}`;
+}
+
+function tenantLines(tenant: string, { jobs, quarantined, problem }: TenantTodo): string[] {
+  return [
+    `tenant ${tenant}: ${problem === undefined ? `${jobs.length} jobs to do` : `not looked after: ${problem}`}`,
+    ...listed(
+      jobs,
+      (job) =>
+        `${job.kind} ${timeText(job.blocks[0].mint)} … ${timeText(Math.max(...job.blocks.map(({ maxt }) => maxt)))}, ${job.blocks.length} blocks, ${sizeText(jobBytes(job))}${job.shards > 1 ? `, into ${job.shards} shards` : ''}`,
+    ),
+    ...listed(quarantined, ({ ulid, reason }) => `set aside ${ulid}: ${JSON.stringify(reason)}`),
+    '',
+  ];
+}
+
+function listed<T>(items: readonly T[], lineOf: (item: T) => string): string[] {
+  const lines = items.slice(0, LINES_MAX).map((item) => `  ${lineOf(item)}`);
+  return items.length > LINES_MAX ? [...lines, `  … and ${items.length - LINES_MAX} more`] : lines;
+}
+
+function timeText(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString().slice(0, 16).replace('T', ' ') : String(ms);
+}
+
+function sizeText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let i = 0;
+  let size = bytes;
+  for (; size >= 1024 && i < units.length - 1; i++) size /= 1024;
+  return `${size < 10 && i > 0 ? size.toFixed(1) : Math.round(size)} ${units[i]}`;
+}

@@ -1,0 +1,52 @@
+import { compileMatchers, type DeletionRequest } from '../blocks/deletion-request.ts';
+import type { Matcher } from '../model/matcher.ts';
+import { addInterval, type Interval } from '../tsdb/block/tombstones.ts';
+import type { SeriesDeletions } from '../tsdb/compact/merge-blocks.ts';
+import type { CompactorJob } from './job.ts';
+
+/** What the deletion requests of a job leave out of each of its blocks; undefined when it has none. */
+export function seriesDeletions({ blocks, deletions }: CompactorJob): SeriesDeletions | undefined {
+  if (deletions.length === 0) return undefined;
+  const rules = deletions.map((request) => ({
+    matcherSets: compileMatchers(request),
+    interval: { mint: request.mint, maxt: request.maxt },
+    applies: blocks.map((block) => block.deletions.includes(request.id)),
+  }));
+  return (labels) => {
+    const hits = rules.filter(({ matcherSets }) => matcherSets.some((set) => matchAll(set, labels)));
+    if (hits.length === 0) return undefined;
+    return blocks.map((_, i) =>
+      hits
+        .filter(({ applies }) => applies[i])
+        .reduce<readonly Interval[]>((gaps, { interval }) => addInterval(gaps, interval), []),
+    );
+  };
+}
+
+function matchAll(set: readonly Matcher[], labels: readonly string[]): boolean {
+  return set.every((matcher) => matcher.matches(labelValue(labels, matcher.name)));
+}
+
+/** Empty for an absent label. */
+function labelValue(labels: readonly string[], name: string): string {
+  for (let i = 0; i < labels.length; i += 2) if (labels[i] === name) return labels[i + 1];
+  return '';
+}
+
+/** For `meta.json`: which requests hold for a block with these sources. */
+export function rewritesOf(
+  appliedDeletions: readonly string[],
+  sources: readonly string[],
+): readonly unknown[] | undefined {
+  if (appliedDeletions.length === 0) return undefined;
+  return [{ sources, deletions_applied: appliedDeletions.map((id) => ({ request_id: id })) }];
+}
+
+/** Requests old enough that their blocks may be rewritten: every process has learnt of them, and none is changed again. */
+export function dueDeletions(
+  requests: readonly DeletionRequest[],
+  nowMs: number,
+  delayMs: number,
+): readonly DeletionRequest[] {
+  return requests.filter(({ timeMs }) => nowMs - timeMs >= delayMs);
+}
