@@ -67,7 +67,7 @@ test('blocks come oldest first with their sizes, and each meta.json is read once
   const c = await putBlock(3);
   await blocks.refresh(CALM, 'acme');
   expect(blocks.blocks('acme').map(({ meta }) => meta.ulid)).toEqual([c, b, a]);
-  expect(reads).toHaveLength(3);
+  expect(reads.filter((key) => key.endsWith('meta.json'))).toHaveLength(3);
 });
 
 test('a block is held when a refresh found it, or one that was made of it', async () => {

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge, Metrics } from '../platform/metrics.ts';
 import { type BlockScan, BlockScanner, markObject, type ObjectEntry } from './block-scan.ts';
+import { readBucketIndex } from './bucket-index.ts';
 import {
   type BlockLayout,
   type BlockRef,
@@ -187,12 +188,29 @@ export class BlockCatalog {
     const scan = quick
       ? await scanner.quick(ctx, before.scan, (ulid) => hasAllFiles(whole.get(ulid)))
       : await scanner.full(ctx);
-    const files = before?.files ?? new SmallFiles(this.#deps.bucket, this.#deps.log);
+    const files = before?.files ?? (await this.#newFiles(ctx, place));
     const found = await this.#load(ctx, place, scan, files);
     files.endRound();
     if (scan.blocks.size === 0 && scan.globalMarks.size === 0) this.#places.delete(place);
     else this.#places.set(place, { scan, listedMs: quick ? before.listedMs : nowMs, files, found });
     return found;
+  }
+
+  /** The first look begins with what the tenant's bucket index knows: one request instead of one per block. */
+  async #newFiles(ctx: BucketContext, place: string): Promise<SmallFiles> {
+    const { bucket, log } = this.#deps;
+    const files = new SmallFiles(bucket, log);
+    if (place === ROOT) return files;
+    try {
+      const index = await readBucketIndex(ctx, bucket, place);
+      for (const [ulid, { meta, sizeBytes, modifiedMs }] of index?.metas ?? [])
+        files.prime(`${blockRef(place, ulid).folder}/${META_FILE}`, sizeBytes, modifiedMs, meta);
+    } catch (error) {
+      // It only saves requests: whatever is wrong with it, the blocks themselves are looked at.
+      if (!ctx.signal.aborted)
+        log.warn('a bucket index is not used', { tenant: place, error: String(error) });
+    }
+    return files;
   }
 
   async #load(ctx: BucketContext, place: string, scan: BlockScan, files: SmallFiles): Promise<FoundBlocks> {

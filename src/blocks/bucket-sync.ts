@@ -1,6 +1,8 @@
+import type { Bucket } from '../objstore/bucket.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { BlockCatalog, BucketBlock } from './block-catalog.ts';
+import { writeBucketIndex } from './bucket-index.ts';
 import type { DeletionRequest } from './deletion-request.ts';
 import type { DeletionRequests } from './deletion-requests.ts';
 
@@ -13,6 +15,8 @@ export interface BucketSyncDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onListed?: OnListed;
+  /** Where bucket indexes are written to; without it none is. */
+  readonly index?: { readonly bucket: Bucket; readonly intervalMs: number };
 }
 
 /** Keeps the lists of blocks in the bucket and of deletion requests fresh for all tenants: once at the start, then at an interval. */
@@ -26,12 +30,15 @@ export class BucketSync {
   readonly #stopping = new AbortController();
   readonly #problems = new Map<string, string>();
   readonly #onListed: OnListed;
+  readonly #index: BucketSyncDeps['index'];
+  /** When each tenant's index was written last, by the monotonic clock. */
+  readonly #indexed = new Map<string, number>();
   #cancelTimer: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
 
   constructor(
     intervalMs: number,
-    { catalog, deletions, clock, log, onListed = async () => {} }: BucketSyncDeps,
+    { catalog, deletions, clock, log, onListed = async () => {}, index }: BucketSyncDeps,
   ) {
     this.#catalog = catalog;
     this.#deletions = deletions;
@@ -39,6 +46,7 @@ export class BucketSync {
     this.#clock = clock;
     this.#log = log;
     this.#onListed = onListed;
+    this.#index = index;
   }
 
   /** A bucket that cannot be listed at the start is a warning: what is on this disk is served, and the next round tries again. */
@@ -104,8 +112,30 @@ export class BucketSync {
       await this.refresh(tenant);
       this.#problems.delete(tenant);
       await this.#onListed(tenant, this.blocksOf(tenant));
+      await this.#writeIndex(tenant);
     } catch (error) {
       this.#note(tenant, 'blocks in the bucket cannot be listed; those known so far are served', error);
+    }
+  }
+
+  /** Nothing of ours depends on it: a failure is a warning. */
+  async #writeIndex(tenant: string): Promise<void> {
+    const nowMs = this.#clock.monotonic();
+    const isDue =
+      nowMs - (this.#indexed.get(tenant) ?? Number.NEGATIVE_INFINITY) >= (this.#index?.intervalMs ?? 0);
+    if (!this.#index || !isDue) return;
+    const { whole } = this.#catalog.view(tenant);
+    try {
+      await writeBucketIndex(
+        { signal: this.#stopping.signal },
+        this.#index.bucket,
+        tenant,
+        whole,
+        this.#clock.now(),
+      );
+      this.#indexed.set(tenant, nowMs);
+    } catch (error) {
+      this.#log.warn('a bucket index was not written', { tenant, error: String(error) });
     }
   }
 

@@ -66,6 +66,26 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
   };
 }
 
+/** A document that `parseMeta` reads as the same: for lists of metas, not for a block. */
+export function metaDocument(meta: BlockMeta): object {
+  return {
+    ulid: meta.ulid,
+    minTime: meta.mint,
+    maxTime: meta.maxt,
+    version: META_VERSION,
+    stats: { numSeries: meta.seriesCount, numChunks: meta.chunkCount },
+    compaction: { level: meta.level, sources: meta.sources },
+    thanos: {
+      labels: meta.labels,
+      downsample: { resolution: meta.resolutionMs },
+      files: meta.files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes })),
+      ...(meta.appliedDeletions.length > 0 && {
+        rewrites: [{ deletions_applied: meta.appliedDeletions.map((id) => ({ request_id: id })) }],
+      }),
+    },
+  };
+}
+
 /** What the shipper adds to a block's `meta.json`. */
 export interface ThanosSection {
   readonly labels: Readonly<Record<string, string>>;

@@ -45,6 +45,11 @@ export class SmallFiles {
     return value;
   }
 
+  /** What somebody has read before of an object; used as long as listings show that very object. */
+  prime(key: string, sizeBytes: number, modifiedMs: number, value: unknown): void {
+    this.#kept.set(key, { version: `${sizeBytes} ${modifiedMs}`, value });
+  }
+
   /** Forgets what was not read since the last call. */
   endRound(): void {
     this.#kept = this.#used;

@@ -99,6 +99,9 @@ export async function buildSystem(
       deletions,
       clock,
       log,
+      ...(config.objstore.bucket_index_interval > 0 && {
+        index: { bucket, intervalMs: config.objstore.bucket_index_interval },
+      }),
       onListed: async (tenant, blocks) => {
         await tenants.applyDeletions({ signal: new AbortController().signal }, tenant);
         const ulids = new Set(blocks.map(({ meta }) => meta.ulid));

@@ -112,6 +112,10 @@ const objstore = section("The bucket that keeps the blocks, in Thanos' form (`ty
     '0s',
     'A block is not read before its upload is this old; for stores whose listings lag behind.',
   ),
+  bucket_index_interval: duration(
+    '15m',
+    'How often `bucket-index.json.gz` of each tenant is written, for Cortex, Mimir and the next start; 0s for never.',
+  ),
   thanos_tenant_label: text(
     '',
     "The external label that says which tenant a block in Thanos' layout (directly below the root) belongs to, such as Thanos' `tenant_id`.",
