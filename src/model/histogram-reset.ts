@@ -1,5 +1,5 @@
 import type { FloatHistogram } from './histogram.ts';
-import { alignHistograms, visitBoth } from './histogram-math.ts';
+import { alignHistograms } from './histogram-math.ts';
 import {
   equalNumbers,
   reduceResolution,
@@ -48,9 +48,11 @@ function customWentDown(current: FloatHistogram, previous: FloatHistogram): bool
 }
 
 function wentDown(current: SparseCounts, previous: SparseCounts): boolean {
-  let down = false;
-  visitBoth(current, previous, (_, now, before) => {
-    down ||= now < before;
+  // Only buckets that the previous one has are looked at: it matters where counts are negative.
+  const counts = new Map(current.indexes.map((index, i) => [index, current.counts[i]]));
+  return previous.indexes.some((index, i) => {
+    const before = previous.counts[i];
+    const now = counts.get(index);
+    return now === undefined ? before !== 0 : now < before;
   });
-  return down;
 }

@@ -110,7 +110,7 @@ test.each([
 test.each([
   [
     'quota + on () requests_total',
-    'found duplicate series for the match group {} on the right hand-side of the operation: [{__name__="requests_total", instance="0", job="web"}, {__name__="requests_total", instance="0", job="api"}];many-to-many matching not allowed: matching labels must be unique on one side',
+    'found duplicate series for the match group {} on the right hand-side of the operation: [{__name__="requests_total", instance="0", job="api"}, {__name__="requests_total", instance="0", job="web"}];many-to-many matching not allowed: matching labels must be unique on one side',
   ],
   [
     'requests_total + on (job) quota',

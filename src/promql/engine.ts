@@ -21,7 +21,7 @@ import type { Features as SyntaxFeatures } from './parser/options.ts';
 import { parseExpr } from './parser/parse.ts';
 import { buildPlan, type PlanContext } from './plan/build-plan.ts';
 import { type PlanNode, planChildren, planType } from './plan/node.ts';
-import { makePlan } from './plan/plan.ts';
+import { makePlan, type OptionalRewrite } from './plan/plan.ts';
 import { describeNode, printPlan } from './plan/print-plan.ts';
 import { splitBySeries } from './plan/split-by-series.ts';
 import { timeRangeOf } from './plan/time-range.ts';
@@ -44,6 +44,8 @@ export interface EngineOptions {
   /** The step of subqueries that name none. */
   readonly subqueryStepMs?: number;
   readonly features?: Features;
+  /** Rewrites of plans to leave out, for tests. */
+  readonly withoutRewrites?: readonly OptionalRewrite[];
   /** Most cells (series × steps) of one batch between operators. */
   readonly batchCells?: number;
   /** Without one, queries neither time out by themselves nor pause for other work of their thread. */
@@ -126,6 +128,7 @@ const DEFAULTS = {
   subqueryStepMs: 60_000,
   /** 2 MiB of float64: what stays in a processor's cache between operators. */
   batchCells: 2 ** 18,
+  withoutRewrites: [],
 } as const;
 
 /** Evaluates PromQL over a `Queryable`. Holds no state between queries and may run many at once. */
@@ -210,7 +213,13 @@ export class Engine {
   }
 
   #plan(query: string, times: Times, grid: Grid, options: QueryOptions): PlanNode {
-    const plan = makePlan(this.parse(query), this.#planContext(times), grid, this.#lookback(options));
+    const plan = makePlan(
+      this.parse(query),
+      this.#planContext(times),
+      grid,
+      this.#lookback(options),
+      this.#options.withoutRewrites,
+    );
     return options.team === undefined ? plan : splitBySeries(plan);
   }
 

@@ -1,3 +1,4 @@
+import { METRIC_NAME } from '../../model/labels.ts';
 import { assert } from '../../platform/assert.ts';
 import { infoText, warningText } from '../annotations.ts';
 import { HistogramTotals } from '../functions/histogram-totals.ts';
@@ -87,6 +88,10 @@ class Column {
 
 const HAS_FLOAT = 1;
 const HAS_HISTOGRAM = 2;
+/** A histogram did not fit the ones before it. */
+const IS_SPOILT = 4;
+/** … and before that there was a float. */
+const HAS_FLOAT_BEFORE = 8;
 const kahan = new KahanSum();
 
 /** `sum`, with compensation. */
@@ -137,7 +142,11 @@ class SumAccumulator implements Accumulator {
       else corrections[cell] += value - t + sum;
       sums[cell] = t;
     }
-    if (batch.histograms !== undefined) addHistograms(batch, from, to, this.#steps, seen, this.#histograms);
+    if (batch.histograms !== undefined)
+      addHistograms(group, batch, row, seen, this.#histograms, {
+        plan: this.#plan,
+        context: this.#context,
+      });
   }
 
   adopt(group: number, state: GroupState): void {
@@ -152,23 +161,35 @@ class SumAccumulator implements Accumulator {
       if (seen[cell] === HAS_FLOAT)
         setFloat(into, cell, this.#sums.values[cell] + this.#corrections.values[cell]);
       else if (seen[cell] !== 0)
-        finishHistogram(into, cell, seen[cell], this.#histograms, this.#plan, this.#context);
+        finishHistogram(into, cell, seen[cell], this.#histograms, {
+          plan: this.#plan,
+          context: this.#context,
+        });
     }
   }
 }
 
+/** What comes after the first float of a cell, or after a histogram that does not fit, does not count. */
 function addHistograms(
+  group: number,
   batch: Batch,
-  from: number,
-  to: number,
-  steps: number,
+  row: number,
   seen: Float64Array,
   totals: HistogramTotals,
+  { plan, context }: { readonly plan: AggregatePlan; readonly context: QueryContext },
 ): void {
-  for (let i = 0; i < steps; i++) {
-    if (batch.presence[from + i] !== Presence.histogram) continue;
-    seen[to + i] = (seen[to + i] as number) | HAS_HISTOGRAM;
-    totals.add(to + i, batch.histograms![from + i]!);
+  for (let i = 0; i < batch.steps; i++) {
+    const from = row * batch.steps + i;
+    if (batch.presence[from] !== Presence.histogram) continue;
+    const cell = group * batch.steps + i;
+    const before = seen[cell];
+    seen[cell] = before | HAS_HISTOGRAM;
+    if ((before & IS_SPOILT) !== 0 || before === HAS_FLOAT) continue;
+    if (totals.add(cell, batch.histograms![from]!)) continue;
+    const name = batch.labels.at(row).get(METRIC_NAME);
+    context.warn(warningText.mixedSchemas(name), plan.child.span);
+    // Floats that come later are not looked at.
+    seen[cell] = IS_SPOILT | (before & HAS_FLOAT ? HAS_FLOAT_BEFORE : 0);
   }
 }
 
@@ -178,19 +199,21 @@ function finishHistogram(
   cell: number,
   seen: number,
   totals: HistogramTotals,
-  plan: AggregatePlan,
-  context: QueryContext,
+  { plan, context }: { readonly plan: AggregatePlan; readonly context: QueryContext },
 ): void {
-  if (seen === (HAS_FLOAT | HAS_HISTOGRAM)) {
+  const spoilt = (seen & IS_SPOILT) !== 0;
+  if ((seen & HAS_FLOAT_BEFORE) !== 0 || (!spoilt && seen === (HAS_FLOAT | HAS_HISTOGRAM)))
     context.warn(warningText.mixedFloatsHistogramsInAggregation(), plan.child.span);
-    return;
-  }
-  const total = totals.finish(cell, {
-    warn: (message) => context.warn(message, plan.child.span),
-    info: (message) => context.info(message, plan.child.span),
-    mixedSchemas: () => context.warn(warningText.mixedSchemas(''), plan.child.span),
-  });
-  if (total !== undefined) setHistogram(into, cell, total);
+  else if (!spoilt)
+    setHistogram(
+      into,
+      cell,
+      totals.finish(cell, {
+        warn: (message) => context.warn(message, plan.child.span),
+        info: (message) => context.info(message, plan.child.span),
+      }),
+    );
+  else totals.remark(cell, (message) => context.info(message, plan.child.span));
 }
 
 /** `avg`: the compensated sum by the count; where the sum overflows, a running mean from there on. */
@@ -227,7 +250,11 @@ class AverageAccumulator implements Accumulator {
       seen[to + i] = (seen[to + i] as number) | HAS_FLOAT;
       this.#addFloat(to + i, batch.values[from + i]);
     }
-    if (batch.histograms !== undefined) addHistograms(batch, from, to, this.#steps, seen, this.#histograms);
+    if (batch.histograms !== undefined)
+      addHistograms(group, batch, row, seen, this.#histograms, {
+        plan: this.#plan,
+        context: this.#context,
+      });
   }
 
   #addFloat(cell: number, value: number): void {
@@ -278,7 +305,10 @@ class AverageAccumulator implements Accumulator {
       if (seen[cell] === HAS_FLOAT)
         setFloat(into, cell, this.#sums.values[cell] / count + this.#corrections.values[cell] / count);
       else if (seen[cell] !== 0)
-        finishHistogram(into, cell, seen[cell], this.#histograms, this.#plan, this.#context);
+        finishHistogram(into, cell, seen[cell], this.#histograms, {
+          plan: this.#plan,
+          context: this.#context,
+        });
     }
   }
 }
@@ -446,9 +476,6 @@ class QuantileAccumulator implements Accumulator {
   }
 
   finish(into: Batch): void {
-    for (const q of this.#params)
-      if (Number.isNaN(q) || q < 0 || q > 1)
-        this.#context.warn(warningText.invalidQuantile(q), this.#plan.param!.span);
     for (let group = 0; group < this.#rows.length; group++) {
       const rows = this.#rows[group];
       const presences = this.#presences[group];

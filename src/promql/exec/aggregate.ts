@@ -1,6 +1,7 @@
 import { type GroupKind, type GroupRows, isGroupKind } from '../../kernel/group-rows.ts';
 import { Labels } from '../../model/labels.ts';
 import { assert } from '../../platform/assert.ts';
+import { warningText } from '../annotations.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { type Accumulator, accumulatorFor, type GroupState } from './accumulators.ts';
 import type { Batch } from './batch.ts';
@@ -18,6 +19,7 @@ import {
   type Operator,
   rowsPerBatch,
 } from './operator.ts';
+import { boundsOf } from './parameter-bounds.ts';
 import type { QueryContext } from './query-context.ts';
 import type { PartResult } from './series-team.ts';
 import type { TeamPart } from './team-part.ts';
@@ -85,6 +87,7 @@ export class Aggregate implements Operator {
     if (this.#done) return undefined;
     this.#done = true;
     const params = this.#param && (await collectScalar(this.#param));
+    if (this.#plan.op === 'quantile') this.#checkQuantiles(params!);
     const groups = new GroupIds(this.#plan.grouping, this.#plan.without);
     const accumulator = accumulatorFor(this.#plan, this.grid.count, this.#context, params);
     const whole = await this.#accumulate(groups, accumulator);
@@ -93,6 +96,15 @@ export class Aggregate implements Operator {
     if (whole === undefined) accumulator.finish(batch);
     else this.#finishInKernel(whole, batch);
     return dropEmptyRows(batch);
+  }
+
+  /** Said of the parameter whether there is anything to aggregate or not, and of its lowest and highest value only. */
+  #checkQuantiles(params: Float64Array): void {
+    const warn = (q: number) => this.#context.warn(warningText.invalidQuantile(q), this.#plan.param!.span);
+    const { min, max, hasNaN } = boundsOf(params);
+    if (hasNaN) warn(Number.NaN);
+    if (max > 1) warn(max);
+    if (min < 0) warn(min);
   }
 
   /** Gives the groups of the kernel when everything is in there. */

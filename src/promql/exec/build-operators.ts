@@ -164,17 +164,17 @@ export class OperatorBuilder {
 
   #buildWindowCall(node: CallPlan, ranged: WindowsPlan | SubqueryPlan, grid: Grid): Operator {
     const source = this.windows(ranged, grid);
-    const name = node.name === 'absent_over_time' ? 'present_over_time' : node.name;
     const others = node.args.filter((arg) => arg !== ranged);
     const scalars = others.map((arg) => this.build(arg, grid));
     const call = new WindowCall(this.context, grid, source, {
-      name,
-      compute: windowFunction(name, source.mode),
+      name: node.name === 'absent_over_time' ? 'present_over_time' : node.name,
+      compute: windowFunction(node.name, source.mode),
       args: () => Promise.all(scalars.map(collectScalar)),
       spans: {
         call: node.span,
         args: others.map((arg) => arg.span),
         vector: ranged.span,
+        first: node.args[0].span,
         metricName: oneNameOf(ranged),
       },
     });

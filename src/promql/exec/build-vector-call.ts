@@ -1,5 +1,6 @@
 import { VeronaError } from '../../model/errors.ts';
 import { assert } from '../../platform/assert.ts';
+import { warningText } from '../annotations.ts';
 import { DATES } from '../functions/dates.ts';
 import { CLAMPING, MATH } from '../functions/math.ts';
 import { type CallPlan, type PlanNode, planType, type SelectPlan } from '../plan/node.ts';
@@ -19,6 +20,7 @@ export function buildVectorCall(builder: OperatorBuilder, node: CallPlan, grid: 
   const { context } = builder;
   const { name, args } = node;
   const child = (i: number) => builder.build(args[i], grid);
+  if (name.startsWith('sort') && !grid.isInstant) context.warn(warningText.sortInRangeQuery(), node.span);
   const strings = (from: number) => args.slice(from).map(stringOf);
   switch (name) {
     case 'time':

@@ -14,6 +14,8 @@ export interface CellFunction {
     row: number,
     batch: Batch,
   ): number | FloatHistogram | undefined;
+  /** After the last cell. */
+  finish?(): void;
 }
 
 /** Applies a function to every cell, in place, batch by batch. `prepare` runs once, before the first batch. */
@@ -39,6 +41,7 @@ export class CellMap implements Operator {
       const rest = dropEmptyRows(batch);
       if (rest.count > 0) return rest;
     }
+    this.#function.finish?.();
     return undefined;
   }
 }

@@ -1,10 +1,15 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
 import { infoText } from '../annotations.ts';
 import { combineHistograms } from '../functions/histogram-binary.ts';
-import { type BinaryOperator, isComparison, type Span } from '../parser/ast.ts';
+import { type BinaryOperator, isComparison } from '../parser/ast.ts';
 import { Presence } from './batch.ts';
-import type { QueryContext } from './query-context.ts';
 import { floatOperation } from './scalar-binary.ts';
+
+/** Where remarks on an operation go. */
+export interface OperationRemarks {
+  warn(message: string): void;
+  info(message: string): void;
+}
 
 /** What became of two cells. `dropped`: the operator is not defined for their kinds. `false`: a comparison that does not hold. */
 export type CellOutcome = 'kept' | 'false' | 'dropped';
@@ -19,15 +24,13 @@ export class CellOperation {
   histogram: FloatHistogram | undefined;
   readonly #op: BinaryOperator;
   readonly #compares: boolean;
-  readonly #context: QueryContext;
-  readonly #span: Span;
+  readonly #remarks: OperationRemarks;
   readonly #float: (a: number, b: number) => number;
 
-  constructor(op: BinaryOperator, context: QueryContext, span: Span) {
+  constructor(op: BinaryOperator, remarks: OperationRemarks) {
     this.#op = op;
     this.#compares = isComparison(op);
-    this.#context = context;
-    this.#span = span;
+    this.#remarks = remarks;
     this.#float = floatOperation(op);
   }
 
@@ -50,10 +53,7 @@ export class CellOperation {
   }
 
   #combine(a: number | FloatHistogram, b: number | FloatHistogram): CellOutcome {
-    const result = combineHistograms(this.#op, a, b, {
-      warn: (message) => this.#context.warn(message, this.#span),
-      info: (message) => this.#context.info(message, this.#span),
-    });
+    const result = combineHistograms(this.#op, a, b, this.#remarks);
     if (result === undefined) return this.#incompatible(kindOf(a), kindOf(b));
     if (result === 'dropped') return 'dropped';
     const value = typeof result === 'boolean' ? a : result;
@@ -68,7 +68,7 @@ export class CellOperation {
   }
 
   #incompatible(a: string, b: string): CellOutcome {
-    this.#context.info(infoText.incompatibleTypes(a, this.#op, b), this.#span);
+    this.#remarks.info(infoText.incompatibleTypes(a, this.#op, b));
     return 'dropped';
   }
 }

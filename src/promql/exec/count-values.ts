@@ -1,7 +1,6 @@
-import { formatFloat } from '../../encoding/number-text.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { histogramText } from '../../model/histogram-text.ts';
-import { quote } from '../parser/go-text.ts';
+import { formatDecimal, quote } from '../parser/go-text.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { GroupIds } from './aggregate.ts';
 import { type Batch, Presence } from './batch.ts';
@@ -17,6 +16,8 @@ export class CountValues implements Operator {
   readonly #plan: AggregatePlan;
   readonly #child: Operator;
   readonly #label: string;
+  /** `without` names the label itself, so that it goes again. */
+  readonly #isDropped: boolean;
   #done = false;
 
   constructor(context: QueryContext, plan: AggregatePlan, child: Operator, label: string) {
@@ -27,6 +28,7 @@ export class CountValues implements Operator {
     this.#plan = plan;
     this.#child = child;
     this.#label = label;
+    this.#isDropped = plan.without && plan.grouping.includes(label);
   }
 
   async next(): Promise<Batch | undefined> {
@@ -48,7 +50,7 @@ export class CountValues implements Operator {
       const text = textOf(batch, row * batch.steps + i);
       if (text === undefined) continue;
       const before = rows.count;
-      const counted = rows.rowOf(group.with({ [this.#label]: text }));
+      const counted = rows.rowOf(this.#isDropped ? group : group.with({ [this.#label]: text }));
       if (rows.count > before) this.#context.hold(this.grid.count);
       rows.addFloat(counted, i, 1);
     }
@@ -58,7 +60,7 @@ export class CountValues implements Operator {
 function textOf(batch: Batch, cell: number): string | undefined {
   switch (batch.presence[cell]) {
     case Presence.float:
-      return formatFloat(batch.values[cell]);
+      return formatDecimal(batch.values[cell]);
     case Presence.histogram:
       return histogramText(batch.histograms![cell]!);
     default:

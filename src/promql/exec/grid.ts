@@ -3,6 +3,8 @@ export interface Grid {
   readonly start: number;
   readonly step: number;
   readonly count: number;
+  /** The first time is the last moment too: not merely a range with room for one step. */
+  readonly isInstant: boolean;
 }
 
 export function timeAt(grid: Grid, i: number): number {
@@ -15,12 +17,13 @@ export function lastTime(grid: Grid): number {
 
 /** A grid of one time. */
 export function instantGrid(t: number): Grid {
-  return { start: t, step: 1, count: 1 };
+  return { start: t, step: 1, count: 1, isInstant: true };
 }
 
 /** The grid from `start` to `end`, both inclusive, every `step` ms; empty when the end is before the start. */
 export function rangeGrid(start: number, end: number, step: number): Grid {
-  return { start, step, count: end < start ? 0 : Math.floor((end - start) / step) + 1 };
+  const count = end < start ? 0 : Math.floor((end - start) / step) + 1;
+  return { start, step, count, isInstant: start === end };
 }
 
 /**

@@ -66,7 +66,9 @@ export class HistogramRows {
       if (!boundOf.has(text)) boundOf.set(text, parseFloatText(text));
       const bound = boundOf.get(text);
       if (bound === undefined) {
-        this.#context.warn(warningText.badBucketLabel(labels.at(row).get(METRIC_NAME), text), this.#span);
+        // Unless names are dropped at the end only, the remark comes without one.
+        const name = this.#context.delayedNameRemoval ? labels.at(row).get(METRIC_NAME) : '';
+        this.#context.warn(warningText.badBucketLabel(name, text), this.#span);
         continue;
       }
       const group = this.#groups.idOf(labels, row);

@@ -143,9 +143,13 @@ function quantileFunction(
 ): HistogramFunction {
   return {
     classic: (buckets, step, name) => {
-      const correction = makeMonotonic(buckets);
-      if (correction !== undefined) corrections.add(name, step, correction);
-      return classicQuantile(column[step], buckets);
+      const q = column[step];
+      // What has no quantile in its buckets is not mended.
+      if (q >= 0 && q <= 1 && buckets.bounds.at(-1) === Infinity) {
+        const correction = makeMonotonic(buckets);
+        if (correction !== undefined) corrections.add(name, step, correction);
+      }
+      return classicQuantile(q, buckets);
     },
     native: (histogram, step, name) => {
       const { value, isAmongNaN, skewedByNaN } = histogramQuantile(column[step], histogram);
@@ -187,10 +191,7 @@ function fraction(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operato
     const batch = await collect(child, context);
     const out = new RowBuilder(grid.count, batch.count);
     const compute: HistogramFunction = {
-      classic: (buckets: ClassicBuckets, step) => {
-        makeMonotonic(buckets);
-        return classicFraction(lower[step], upper[step], buckets);
-      },
+      classic: (buckets: ClassicBuckets, step) => classicFraction(lower[step], upper[step], buckets),
       native: (histogram, step, name) => {
         const { value, skewedByNaN } = histogramFraction(lower[step], upper[step], histogram);
         if (skewedByNaN) context.info(infoText.fractionWithoutNaN(name), span);

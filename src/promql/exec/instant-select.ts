@@ -1,8 +1,8 @@
 import type { StepGrid } from '../../kernel/query-kernel.ts';
 import { METRIC_NAME } from '../../model/labels.ts';
 import { isStale } from '../../model/sample.ts';
-import { warningText } from '../annotations.ts';
-import { interpolate } from '../functions/interpolate.ts';
+import { infoText, warningText } from '../annotations.ts';
+import { interpolate, type NoValue } from '../functions/interpolate.ts';
 import type { SeriesSamples } from '../functions/window.ts';
 import type { SelectPlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, newBatch, setFloat, setHistogram } from './batch.ts';
@@ -122,7 +122,9 @@ export class InstantSelect implements Operator {
     const { source } = this.#plan;
     for (let i = 0; i < grid.count; i++) {
       const ref = (source.at ?? grid.start + i * grid.step) - source.offset;
-      const found = interpolate(samples, ref, this.#context.lookbackMs);
+      const found = interpolate(samples, ref, this.#context.lookbackMs, (operation) =>
+        this.#context.info(infoText.mismatchedCustomBuckets(operation), this.#plan.span),
+      );
       if (found === undefined) continue;
       const cell = row * grid.count + i;
       if (typeof found === 'number') setFloat(batch, cell, found);
@@ -131,7 +133,7 @@ export class InstantSelect implements Operator {
     }
   }
 
-  #warnMixed(batch: Batch, row: number, what: 'mixed' | 'mixedSchemas'): void {
+  #warnMixed(batch: Batch, row: number, what: NoValue): void {
     const name = batch.labels.at(row).get(METRIC_NAME);
     const text = what === 'mixed' ? warningText.mixedFloatsHistograms : warningText.mixedSchemas;
     this.#context.warn(text(name), this.#plan.span);

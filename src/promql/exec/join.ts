@@ -1,15 +1,16 @@
 import { VeronaError } from '../../model/errors.ts';
 import type { FloatHistogram } from '../../model/histogram.ts';
-import type { Labels } from '../../model/labels.ts';
+import { compareStrings, type Labels } from '../../model/labels.ts';
 import { assert } from '../../platform/assert.ts';
 import type { VectorMatching } from '../parser/ast.ts';
 import type { BinaryPlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, Presence } from './batch.ts';
-import { CellOperation } from './cell-operation.ts';
+import { CellOperation, type CellOutcome } from './cell-operation.ts';
 import type { Grid } from './grid.ts';
 import { joinFloats } from './join-floats.ts';
 import { METADATA_LABELS } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
+import { LastRemarks } from './last-remarks.ts';
 import { type JoinSides, type MatchGroups, matchGroups } from './match-groups.ts';
 import { collect, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
@@ -70,8 +71,11 @@ class Matching {
   readonly #manyGroups: Int32Array;
   readonly #oneGroups: Int32Array;
   readonly #oneAt: Int32Array;
-  /** Per group and step, whether a row of the "many" side was there. */
+  /** Per group and step, whether two elements met and had a result, wanted or not. */
   readonly #matched: Uint8Array;
+  /** Many to one: the same for every label set of a result, at the steps where it is not to come again. */
+  readonly #claims = new Map<string, Uint8Array>();
+  readonly #remarks = new LastRemarks();
 
   constructor(context: QueryContext, plan: BinaryPlan, sides: JoinSides, groups: MatchGroups) {
     assert(plan.matching !== undefined, 'a join has a matching');
@@ -82,7 +86,7 @@ class Matching {
     this.#many = sides.many;
     this.#one = sides.one;
     this.#steps = sides.many.steps;
-    this.#operation = new CellOperation(plan.op, context, plan.span);
+    this.#operation = new CellOperation(plan.op, this.#remarks);
     this.#grouping = new LabelGrouping(plan.matching.labels, !plan.matching.on);
     this.#out = new RowBuilder(this.#steps, this.#many.count);
     const { many, one, count } = groups;
@@ -101,6 +105,7 @@ class Matching {
     }
     const fill = this.#fillOf('many');
     if (fill !== undefined) for (let row = 0; row < this.#one.count; row++) this.#fillMany(row, fill);
+    this.#remarks.make(this.#context, this.#plan.span);
     return this.#out.finish();
   }
 
@@ -134,12 +139,12 @@ class Matching {
   }
 
   #duplicate(a: number, b: number): VeronaError {
-    const first = this.#one.labels.at(a);
-    const second = this.#one.labels.at(b);
+    const two = [a, b].map((row) => String(this.#one.labels.at(row))).sort(compareStrings);
+    const group = this.#grouping.project(this.#one.labels.at(b));
     const side = this.#swapped ? 'left' : 'right';
     return new VeronaError(
       'execution',
-      `found duplicate series for the match group ${this.#grouping.project(second)} on the ${side} hand-side of the operation: [${second}, ${first}];many-to-many matching not allowed: matching labels must be unique on one side`,
+      `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${two.join(', ')}];many-to-many matching not allowed: matching labels must be unique on one side`,
     );
   }
 
@@ -156,8 +161,9 @@ class Matching {
       if (one === -1 && fill === undefined) {
         continue;
       }
+      this.#remarks.step = i;
       const oneCell = one * this.#steps + i;
-      const kept =
+      const outcome =
         one === -1
           ? this.#apply(many.values[cell], histogramAt(many, cell), fill!, undefined)
           : this.#apply(
@@ -166,13 +172,14 @@ class Matching {
               this.#one.values[oneCell],
               histogramAt(this.#one, oneCell),
             );
-      this.#matched[group * this.#steps + i] |= SEEN;
-      if (!kept) continue;
+      if (outcome === 'dropped') continue;
       if (one !== outOne) {
-        outRow = this.#outRow(many.labels.at(row), one === -1 ? undefined : this.#one.labels.at(one), row);
+        const labels = many.labels.at(row);
+        const partner = one === -1 ? this.#grouping.project(labels) : this.#one.labels.at(one);
+        outRow = this.#outRow(labels, partner);
         outOne = one;
       }
-      this.#put(outRow, group, i);
+      this.#put(outRow, group, i, outcome);
     }
   }
 
@@ -183,42 +190,54 @@ class Matching {
       const cell = row * this.#steps + i;
       if (this.#one.presence[cell] === Presence.none || this.#matched[group * this.#steps + i] !== 0)
         continue;
-      if (!this.#apply(fill, undefined, this.#one.values[cell], histogramAt(this.#one, cell))) continue;
+      this.#remarks.step = i;
+      const outcome = this.#apply(fill, undefined, this.#one.values[cell], histogramAt(this.#one, cell));
+      if (outcome === 'dropped') continue;
       const labels = this.#one.labels.at(row);
-      this.#put(this.#outRow(this.#grouping.project(labels), labels, -1), group, i);
+      this.#put(this.#outRow(this.#grouping.project(labels), labels), group, i, outcome);
     }
   }
 
-  /** The operator with its operands in the order written; false when there is no result. */
+  /** The operator with its operands in the order written. */
   #apply(
     many: number,
     manyHistogram: FloatHistogram | undefined,
     one: number,
     oneHistogram: FloatHistogram | undefined,
-  ): boolean {
+  ): CellOutcome {
     const operation = this.#operation;
     const outcome = this.#swapped
       ? operation.apply(one, oneHistogram, many, manyHistogram)
       : operation.apply(many, manyHistogram, one, oneHistogram);
-    if (outcome === 'dropped') return false;
-    if (this.#plan.returnBool) {
-      operation.kind = Presence.float;
-      operation.value = outcome === 'kept' ? 1 : 0;
-      return true;
-    }
-    return outcome === 'kept';
+    if (outcome === 'dropped' || !this.#plan.returnBool) return outcome;
+    operation.kind = Presence.float;
+    operation.value = outcome === 'kept' ? 1 : 0;
+    return 'kept';
   }
 
-  #put(row: number, group: number, step: number): void {
-    const oneToOne = this.#matching.cardinality === 'one-to-one';
+  /** A match must be the only one of its group, or of its labels, even when the comparison does not hold. */
+  #put(row: number, group: number, step: number, outcome: CellOutcome): void {
     const cell = group * this.#steps + step;
-    if (oneToOne && (this.#matched[cell] & KEPT) !== 0) throw new VeronaError('execution', AMBIGUOUS_ONE);
-    this.#matched[cell] |= KEPT;
-    if (this.#out.has(row, step))
-      throw new VeronaError('execution', oneToOne ? SAME_LABELSET : AMBIGUOUS_MANY);
+    if (this.#matching.cardinality !== 'one-to-one') this.#claim(row, group, step);
+    else if (this.#matched[cell] !== 0) throw new VeronaError('execution', AMBIGUOUS_ONE);
+    this.#matched[cell] = 1;
+    if (outcome !== 'kept') return;
+    if (this.#out.has(row, step)) throw new VeronaError('execution', SAME_LABELSET);
     const { kind, value, histogram } = this.#operation;
     if (kind === Presence.float) this.#out.setFloat(row, step, value);
     else this.#out.setHistogram(row, step, histogram!);
+  }
+
+  #claim(row: number, group: number, step: number): void {
+    const key = `${row} ${group}`;
+    let claims = this.#claims.get(key);
+    if (claims === undefined) {
+      claims = new Uint8Array(this.#steps);
+      this.#context.hold(this.#steps);
+      this.#claims.set(key, claims);
+    }
+    if (claims[step] !== 0) throw new VeronaError('execution', AMBIGUOUS_MANY);
+    claims[step] = 1;
   }
 
   #fillOf(side: 'one' | 'many'): number | undefined {
@@ -226,29 +245,27 @@ class Matching {
     return side === 'many' ? this.#matching.fillLeft : this.#matching.fillRight;
   }
 
-  #outRow(many: Labels, one: Labels | undefined, manyRow: number): number {
+  #outRow(many: Labels, one: Labels): number {
     const { returnBool, op } = this.#plan;
     const delayed = this.#context.delayedNameRemoval;
     let labels = this.#resultLabels(many, one);
     const arithmetic = !keepsName(op);
     if (arithmetic || (returnBool && !delayed)) labels = labels.drop(METADATA_LABELS);
-    const inherited = manyRow >= 0 ? this.#many.nameDropped?.[manyRow] : 0;
-    return this.#out.rowOf(labels, delayed && !arithmetic && (returnBool || inherited === 1));
+    // Prometheus forgets here that a name was to go: a comparison of `rate(x)` has it again.
+    return this.#out.rowOf(labels, delayed && !arithmetic && returnBool);
   }
 
-  #resultLabels(many: Labels, one: Labels | undefined): Labels {
+  #resultLabels(many: Labels, one: Labels): Labels {
     const { cardinality, include, on, labels } = this.#matching;
     if (cardinality === 'one-to-one') {
       const names = new Set(labels);
       return on ? many.keep(names) : many.drop(names);
     }
     if (include.length === 0) return many;
-    return many.with(Object.fromEntries(include.map((name) => [name, one?.get(name) ?? ''])));
+    return many.with(Object.fromEntries(include.map((name) => [name, one.get(name)])));
   }
 }
 
-const SEEN = 1;
-const KEPT = 2;
 const AMBIGUOUS_ONE =
   'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
 const AMBIGUOUS_MANY = 'multiple matches for labels: grouping labels must ensure unique matches';

@@ -1,11 +1,13 @@
 import { VeronaError } from '../../model/errors.ts';
-import { formatG } from '../../model/histogram-text.ts';
 import { infoText, warningText } from '../annotations.ts';
+import { formatGeneral } from '../parser/go-text.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { GroupIds } from './aggregate.ts';
-import { type Batch, dropEmptyRows, Presence, pickRows } from './batch.ts';
+import { type Batch, dropEmptyRows, newBatch, Presence, pickRows } from './batch.ts';
+import { LabelColumn } from './label-column.ts';
 import { labelHashRatio } from './label-hash.ts';
 import { collect, collectScalar, Deferred, type Operator } from './operator.ts';
+import { boundsOf } from './parameter-bounds.ts';
 import type { QueryContext } from './query-context.ts';
 
 /** `topk`, `bottomk`, `limitk`, `limit_ratio`: aggregations that keep some of the rows as they are. */
@@ -18,13 +20,14 @@ export function ranking(
   return new Deferred(child.grid, async () => {
     const params = await collectScalar(param);
     const rows = await collect(child, context);
+    if (!checkParams(context, plan, params)) return newBatch(LabelColumn.from([]), child.grid.count);
     const groups = new GroupIds(plan.grouping, plan.without);
     const members: number[][] = [];
     for (let row = 0; row < rows.count; row++) (members[groups.idOf(rows, row)] ??= []).push(row);
     const kept = new Uint8Array(rows.presence.length);
     const order =
       plan.op === 'limit_ratio'
-        ? takeRatio(context, plan, rows, params, kept)
+        ? takeRatio(rows, params, kept)
         : takeK(context, plan, rows, members, params, kept);
     for (let cell = 0; cell < kept.length; cell++) if (kept[cell] === 0) rows.presence[cell] = Presence.none;
     return dropEmptyRows(rows.steps === 1 ? pickRows(rows, order) : rows);
@@ -42,7 +45,7 @@ function takeK(
 ): number[] {
   const order: number[] = [];
   for (let step = 0; step < rows.steps; step++) {
-    const k = kOf(params[step]);
+    const k = Math.trunc(params[step]);
     if (k < 1) continue;
     if ((step & 63) === 0) context.check();
     for (const group of members) {
@@ -58,26 +61,40 @@ function takeK(
   return order;
 }
 
-function kOf(value: number): number {
-  if (Number.isNaN(value)) throw new VeronaError('execution', 'Parameter value is NaN');
-  if (value >= 2 ** 63) throw new VeronaError('execution', `Scalar value ${formatG(value)} overflows int64`);
-  if (value <= -(2 ** 63))
-    throw new VeronaError('execution', `Scalar value ${formatG(value)} underflows int64`);
-  return Math.trunc(value);
+/** What is wrong or to be said about the parameters of all steps together. False: there is nothing to be had. */
+function checkParams(context: QueryContext, plan: AggregatePlan, params: Float64Array): boolean {
+  const { min, max, hasNaN } = boundsOf(params);
+  if (plan.op === 'limit_ratio') {
+    if (min === 0 && max === 0) return false;
+    if (hasNaN) throw new VeronaError('execution', 'Ratio value is NaN');
+    if (max > 1) context.warn(warningText.invalidRatio(max, 1), plan.param!.span);
+    if (min < -1) context.warn(warningText.invalidRatio(min, -1), plan.param!.span);
+    return true;
+  }
+  if (max < 1) return false;
+  if (hasNaN) throw new VeronaError('execution', 'Parameter value is NaN');
+  if (min <= -(2 ** 63))
+    throw new VeronaError('execution', `Scalar value ${formatGeneral(min)} underflows int64`);
+  if (max >= 2 ** 63)
+    throw new VeronaError('execution', `Scalar value ${formatGeneral(max)} overflows int64`);
+  return true;
 }
 
 function isCandidate(context: QueryContext, plan: AggregatePlan, rows: Batch, cell: number): boolean {
   if (rows.presence[cell] === Presence.histogram && plan.op !== 'limitk') {
-    context.info(infoText.histogramIgnoredInAggregation(plan.op), plan.child.span);
+    context.info(infoText.histogramIgnoredInAggregation(plan.op), plan.span);
     return false;
   }
   return rows.presence[cell] !== Presence.none;
 }
 
-/** Up to this k the best rows are kept in a sorted list while all are looked at once; beyond it all are sorted. */
-const K_SMALL = 64;
+/** Go sorts up to this many elements by insertion, which keeps equal ones in the order they are in. */
+const INSERTION_SORTED_MAX = 12;
 
-/** The k rows with the largest (or smallest) values, best first; NaN only when nothing else is left. */
+/**
+ * The k rows with the largest (or smallest) values, best first; NaN only when nothing else is left. They are held in the
+ * heap that Prometheus holds them in, the worst on top, because it decides which of several equal ones stay.
+ */
 function select(
   rows: Batch,
   candidates: readonly number[],
@@ -86,34 +103,58 @@ function select(
   largest: boolean,
 ): readonly number[] {
   const { values, steps } = rows;
-  const isBetter = (a: number, b: number): boolean => {
-    const x = values[a * steps + step];
-    const y = values[b * steps + step];
-    return largest
-      ? x > y || (Number.isNaN(y) && !Number.isNaN(x))
-      : x < y || (Number.isNaN(y) && !Number.isNaN(x));
+  const valueAt = (row: number) => values[row * steps + step];
+  const isBelow = (a: number, b: number): boolean => {
+    const x = valueAt(a);
+    return Number.isNaN(x) || (largest ? x < valueAt(b) : x > valueAt(b));
   };
-  if (k > K_SMALL)
-    return candidates.toSorted((a, b) => Number(isBetter(b, a)) - Number(isBetter(a, b))).slice(0, k);
-  const best: number[] = [];
+  const heap: number[] = [];
   for (const row of candidates) {
-    if (best.length === k && !isBetter(row, best[k - 1])) continue;
-    let at = best.length < k ? best.length : k - 1;
-    for (; at > 0 && isBetter(row, best[at - 1]); at--) best[at] = best[at - 1];
-    best[at] = row;
+    if (heap.length < k) {
+      heap.push(row);
+      siftUp(heap, isBelow);
+      continue;
+    }
+    const worst = valueAt(heap[0]);
+    const value = valueAt(row);
+    const isBetter = Number.isNaN(worst) ? !Number.isNaN(value) : largest ? worst < value : worst > value;
+    if (!isBetter) continue;
+    heap[0] = row;
+    siftDown(heap, isBelow);
   }
-  return best;
+  return bestFirst(heap, isBelow);
+}
+
+function siftUp(heap: number[], isBelow: (a: number, b: number) => boolean): void {
+  for (let at = heap.length - 1; at > 0; ) {
+    const parent = (at - 1) >> 1;
+    if (!isBelow(heap[at], heap[parent])) return;
+    [heap[at], heap[parent]] = [heap[parent], heap[at]];
+    at = parent;
+  }
+}
+
+function siftDown(heap: number[], isBelow: (a: number, b: number) => boolean): void {
+  for (let at = 0, child = 1; child < heap.length; child = 2 * at + 1) {
+    if (child + 1 < heap.length && isBelow(heap[child + 1], heap[child])) child++;
+    if (!isBelow(heap[child], heap[at])) return;
+    [heap[at], heap[child]] = [heap[child], heap[at]];
+    at = child;
+  }
+}
+
+function bestFirst(heap: number[], isBelow: (a: number, b: number) => boolean): number[] {
+  if (heap.length > INSERTION_SORTED_MAX)
+    return heap.sort((a, b) => Number(isBelow(a, b)) - Number(isBelow(b, a)));
+  for (let i = 1; i < heap.length; i++)
+    for (let at = i; at > 0 && isBelow(heap[at - 1], heap[at]); at--)
+      [heap[at], heap[at - 1]] = [heap[at - 1], heap[at]];
+  return heap;
 }
 
 /** Rows whose hash lies in the wanted part of all hashes: the same rows at every step, and r and r-1 complement each other. */
-function takeRatio(
-  context: QueryContext,
-  plan: AggregatePlan,
-  rows: Batch,
-  params: Float64Array,
-  kept: Uint8Array,
-): number[] {
-  const ratios = Array.from(params, (param) => ratioOf(context, plan, param));
+function takeRatio(rows: Batch, params: Float64Array, kept: Uint8Array): number[] {
+  const ratios = Array.from(params, (param) => Math.max(-1, Math.min(1, param)));
   for (let row = 0; row < rows.count; row++) {
     const hash = labelHashRatio(rows.labels.at(row));
     for (let step = 0; step < rows.steps; step++) {
@@ -124,11 +165,4 @@ function takeRatio(
     }
   }
   return Array.from({ length: rows.count }, (_, row) => row);
-}
-
-function ratioOf(context: QueryContext, plan: AggregatePlan, value: number): number {
-  if (Number.isNaN(value)) throw new VeronaError('execution', 'Ratio value is NaN');
-  const capped = Math.max(-1, Math.min(1, value));
-  if (capped !== value) context.warn(warningText.invalidRatio(value, capped), plan.param!.span);
-  return capped;
 }

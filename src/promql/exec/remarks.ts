@@ -17,6 +17,8 @@ export interface CallSpans {
   readonly call: Span;
   readonly args: readonly Span[];
   readonly vector: Span;
+  /** The first argument, which mostly is the vector. */
+  readonly first: Span;
   /** The name that all series have, when the selector says so; spares decoding labels to check it. */
   readonly metricName: string | undefined;
 }
@@ -35,7 +37,7 @@ export function remarksOf(context: QueryContext, spans: CallSpans): SeriesRemark
       if (name !== '' && !looksLikeCounter(name))
         context.info(infoText.possibleNonCounter(name), spans.vector);
     },
-    histogramsIgnored: () => context.info(infoText.histogramsIgnoredInRange(metricName()), spans.vector),
+    histogramsIgnored: () => context.info(infoText.histogramsIgnoredInRange(metricName()), spans.first),
     row(column, row) {
       labels = column;
       current = row;

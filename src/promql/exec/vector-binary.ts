@@ -4,6 +4,7 @@ import type { BinaryPlan } from '../plan/node.ts';
 import { type Batch, Presence } from './batch.ts';
 import { type CellFunction, CellMap } from './cell-map.ts';
 import { CellOperation } from './cell-operation.ts';
+import { LastRemarks } from './last-remarks.ts';
 import { collectScalar, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 import { floatOperation } from './scalar-binary.ts';
@@ -18,21 +19,25 @@ export function vectorWithScalar(
 ): Operator {
   return new CellMap(context, vector, async () => {
     const scalars = await collectScalar(scalar);
-    const operation = new CellOperation(plan.op, context, plan.span);
-    return new ScalarCells(operation, plan, scalars, scalarIsLeft);
+    return new ScalarCells(context, plan, scalars, scalarIsLeft);
   });
 }
 
 class ScalarCells implements CellFunction {
+  readonly #context: QueryContext;
+  readonly #plan: BinaryPlan;
   readonly #operation: CellOperation;
+  readonly #remarks = new LastRemarks();
   readonly #returnBool: boolean;
   readonly #compares: boolean;
   readonly #scalars: Float64Array;
   readonly #scalarIsLeft: boolean;
   readonly #arithmetic: ((a: number, b: number) => number) | undefined;
 
-  constructor(operation: CellOperation, plan: BinaryPlan, scalars: Float64Array, scalarIsLeft: boolean) {
-    this.#operation = operation;
+  constructor(context: QueryContext, plan: BinaryPlan, scalars: Float64Array, scalarIsLeft: boolean) {
+    this.#context = context;
+    this.#plan = plan;
+    this.#operation = new CellOperation(plan.op, this.#remarks);
     this.#returnBool = plan.returnBool;
     this.#compares = isComparison(plan.op);
     this.#scalars = scalars;
@@ -44,6 +49,7 @@ class ScalarCells implements CellFunction {
     const scalar = this.#scalars[step];
     if (this.#arithmetic !== undefined)
       return this.#scalarIsLeft ? this.#arithmetic(scalar, value) : this.#arithmetic(value, scalar);
+    this.#remarks.step = step;
     const outcome = this.#scalarIsLeft
       ? this.#operation.apply(scalar, undefined, value, undefined)
       : this.#operation.apply(value, undefined, scalar, undefined);
@@ -60,6 +66,7 @@ class ScalarCells implements CellFunction {
   ): number | FloatHistogram | undefined {
     const scalar = this.#scalars[step];
     const operation = this.#operation;
+    this.#remarks.step = step;
     const outcome = this.#scalarIsLeft
       ? operation.apply(scalar, undefined, 0, histogram)
       : operation.apply(0, histogram, scalar, undefined);
@@ -67,5 +74,9 @@ class ScalarCells implements CellFunction {
     if (this.#returnBool) return outcome === 'kept' ? 1 : 0;
     if (outcome !== 'kept') return undefined;
     return operation.kind === Presence.float ? operation.value : operation.histogram;
+  }
+
+  finish(): void {
+    this.#remarks.make(this.#context, this.#plan.span);
   }
 }

@@ -66,8 +66,7 @@ export function classicQuantile(q: number, { bounds, counts }: ClassicBuckets): 
   const observations = counts[last];
   if (observations === 0) return Number.NaN;
   let rank = q * observations;
-  let b = 0;
-  while (b < last && !(counts[b] >= rank)) b++;
+  const b = firstReaching(rank, counts);
   if (b === last) return bounds[last - 1];
   if (b === 0 && bounds[0] <= 0) return bounds[0];
   let start = 0;
@@ -80,7 +79,19 @@ export function classicQuantile(q: number, { bounds, counts }: ClassicBuckets): 
   return start + (bounds[b] - start) * (rank / count);
 }
 
-/** The share of observations between two values. Buckets are coalesced and monotonic. */
+/** The first count of at least `rank`, or else the last: by halving, since that is how NaN among the counts is passed over. */
+function firstReaching(rank: number, counts: readonly number[]): number {
+  let low = 0;
+  let high = counts.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (counts[middle] >= rank) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The share of observations between two values. Buckets are coalesced. */
 export function classicFraction(lower: number, upper: number, buckets: ClassicBuckets): number {
   const { bounds, counts } = buckets;
   const last = bounds.length - 1;

@@ -1,5 +1,6 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
 import {
+  addedHint,
   addHistograms,
   divideHistogram,
   scaleHistogram,
@@ -18,23 +19,23 @@ export function extendedHistogramRate(w: Window, kind: RateKind, smoothed: boole
   const { histogramTimes: times, histograms } = w;
   const first = firstIndex(times, w.h0, w.h1, w.start);
   const last = lastIndex(times, first, w.h1, w.end, smoothed);
-  if (times[last] <= w.start || times[first] > w.end) return 0;
-  const used = histograms.slice(first, last + 1);
-  remarkKinds(w, used, kind.isCounter);
-  if (used.some((histogram) => usesCustomBuckets(histogram) !== usesCustomBuckets(used[0]))) {
-    warnMixedSchemas(w);
-    return 0;
-  }
+  if (times[last] <= w.start || (smoothed && times[first] > w.end)) return 0;
+  if (!fitTogether(w, histograms.slice(first, last + 1), kind.isCounter)) return 0;
   const change = histogramChange(w, first, last, kind.isCounter, smoothed);
   const result = kind.isRate ? divideHistogram(change, (w.end - w.start) / 1000) : change;
   w.histogram = compactHistogram({ ...result, counterResetHint: 'gauge' });
   return 2;
 }
 
-function remarkKinds(w: Window, used: readonly FloatHistogram[], isCounter: boolean): void {
-  const gauges = used.filter(({ counterResetHint }) => counterResetHint === 'gauge').length;
-  if (isCounter && gauges > 0) warnNotCounter(w);
-  if (!isCounter && gauges < used.length) warnNotGauge(w);
+function fitTogether(w: Window, used: readonly FloatHistogram[], isCounter: boolean): boolean {
+  for (const histogram of used) {
+    if (usesCustomBuckets(histogram) !== usesCustomBuckets(used[0])) {
+      warnMixedSchemas(w);
+      return false;
+    }
+    if (isCounter && histogram.counterResetHint === 'gauge') warnNotCounter(w);
+  }
+  return true;
 }
 
 function histogramChange(
@@ -45,44 +46,73 @@ function histogramChange(
   smoothed: boolean,
 ): FloatHistogram {
   const { histogramTimes: times, histograms, start, end } = w;
-  const isReset = (i: number) => isCounter && detectReset(histograms[i], histograms[i - 1]);
-  const interpolateLeft = smoothed && times[first] < start && first < last;
-  const interpolateRight = smoothed && times[last] > end && last > first;
-  let left = histograms[first];
-  if (interpolateLeft) {
-    const share = (start - times[first]) / (times[first + 1] - times[first]);
-    left = isReset(first + 1)
-      ? scaleHistogram(histograms[first + 1], share)
-      : betweenHistograms(left, histograms[first + 1], share);
-  }
-  let right = histograms[last];
-  if (interpolateRight) {
-    const share = (end - times[last - 1]) / (times[last] - times[last - 1]);
-    if (!isReset(last)) right = betweenHistograms(histograms[last - 1], right, share);
-    else if (interpolateLeft && first === last - 1) right = scaleHistogram(right, share);
-    else right = add(w, scaleHistogram(right, share), histograms[last - 1]);
-  }
-  let change = subtract(w, right, left);
-  if (!isCounter) return change;
-  const from = times[first] <= start ? first + 1 : first;
-  const to = times[last] >= end ? last - 1 : last;
-  // Resets between the ends; those inside an interpolated gap are dealt with above.
-  for (let i = Math.max(from, first + 1); i <= to; i++)
-    if (isReset(i) && !(interpolateLeft && i === first + 1)) change = add(w, change, histograms[i - 1]);
-  if (
-    !interpolateRight &&
-    to < last &&
-    last > first &&
-    isReset(last) &&
-    !(interpolateLeft && last === first + 1)
-  )
-    change = add(w, change, histograms[last - 1]);
-  return change;
+  const sample = (i: number) => ({ t: times[i], histogram: histograms[i] });
+  const reconciled = (operation: 'subtraction' | 'addition') => remarkReconciled(w, operation);
+  const cutsLeft = smoothed && times[first] < start;
+  const left = cutsLeft
+    ? histogramAt(sample(first), sample(first + 1), start, isCounter, reconciled)
+    : histograms[first];
+  const cutsRight = smoothed && last > w.h0 && times[last] > end;
+  const right = cutsRight
+    ? histogramAt(sample(last - 1), sample(last), end, isCounter, reconciled)
+    : histograms[last];
+  const isGauge = left.counterResetHint === 'gauge' && right.counterResetHint === 'gauge';
+  if (!isCounter && !isGauge) warnNotGauge(w);
+  const change = subtract(w, right, left);
+  const lost = isCounter ? lostByResets(w, first, last, left, right, cutsLeft) : undefined;
+  return lost === undefined ? change : add(w, change, lost);
 }
 
-/** The histogram at `share` of the way from one to another. */
-export function betweenHistograms(a: FloatHistogram, b: FloatHistogram, share: number): FloatHistogram {
-  return addHistograms(scaleHistogram(a, 1 - share), scaleHistogram(b, share)).histogram;
+/** What the counter had before each of its resets between the ends of the range. */
+function lostByResets(
+  w: Window,
+  first: number,
+  last: number,
+  left: FloatHistogram,
+  right: FloatHistogram,
+  cutsLeft: boolean,
+): FloatHistogram | undefined {
+  const { histograms } = w;
+  let from = first + 1;
+  let previous = left;
+  // A reset in the gap that the range begins in is in the value at its beginning already.
+  if (cutsLeft && detectReset(histograms[first + 1], histograms[first])) {
+    previous = histograms[first + 1];
+    from++;
+  }
+  if (from > last) return undefined;
+  let lost: FloatHistogram | undefined;
+  for (let i = from; i <= last; i++) {
+    const current = i === last ? right : histograms[i];
+    if (detectReset(current, previous)) lost = lost === undefined ? previous : add(w, lost, previous);
+    previous = current;
+  }
+  return lost;
+}
+
+interface HistogramAt {
+  readonly t: number;
+  readonly histogram: FloatHistogram;
+}
+
+/** The histogram at `t` on the line through two others with the same kind of buckets; a counter that was reset between them began at zero. */
+export function histogramAt(
+  a: HistogramAt,
+  b: HistogramAt,
+  t: number,
+  isCounter: boolean,
+  reconciled: (operation: 'subtraction' | 'addition') => void,
+): FloatHistogram {
+  if (t === a.t) return a.histogram;
+  if (t === b.t) return b.histogram;
+  const share = (t - a.t) / (b.t - a.t);
+  if (isCounter && detectReset(b.histogram, a.histogram)) return scaleHistogram(b.histogram, share);
+  const difference = subtractHistograms(b.histogram, a.histogram);
+  if (difference.boundsReconciled) reconciled('subtraction');
+  const sum = addHistograms(scaleHistogram(difference.histogram, share), a.histogram);
+  if (sum.boundsReconciled) reconciled('addition');
+  const counterResetHint = addedHint(b.histogram.counterResetHint, a.histogram.counterResetHint);
+  return { ...sum.histogram, counterResetHint };
 }
 
 function add(w: Window, a: FloatHistogram, b: FloatHistogram): FloatHistogram {

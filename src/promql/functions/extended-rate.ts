@@ -18,7 +18,8 @@ export function extendedRate(kind: RateKind, smoothed: boolean): WindowFunction 
     if (w.h1 > w.h0) return extendedHistogramRate(w, kind, smoothed);
     const first = firstIndex(w.floatTimes, w.f0, w.f1, w.start);
     const last = lastIndex(w.floatTimes, first, w.f1, w.end, smoothed);
-    if (w.floatTimes[last] <= w.start || w.floatTimes[first] > w.end) return 0;
+    if (w.floatTimes[last] <= w.start || (smoothed && w.floatTimes[first] > w.end)) return 0;
+    if (kind.isCounter) w.remarks.counterName();
     const change = floatChange(w, first, last, kind.isCounter, smoothed);
     w.value = kind.isRate ? change / ((w.end - w.start) / 1000) : change;
     return 1;

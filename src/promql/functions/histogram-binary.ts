@@ -56,9 +56,9 @@ function withHistogram(
     case '-':
       return addOrSubtract(op, a, b, remarks);
     case '==':
-      return equalHistograms(compactHistogram(a), compactHistogram(b));
+      return equalHistograms(a, b);
     case '!=':
-      return !equalHistograms(compactHistogram(a), compactHistogram(b));
+      return !equalHistograms(a, b);
     default:
       return undefined;
   }
@@ -77,7 +77,11 @@ function addOrSubtract(
   const { histogram, resetCollision, boundsReconciled } =
     op === '+' ? addHistograms(a, b) : subtractHistograms(a, b);
   const name = op === '+' ? 'addition' : 'subtraction';
-  if (resetCollision) remarks.warn(warningText.counterResetCollision(name));
+  // Prometheus takes this warning for an error and goes on without a result.
+  if (resetCollision) {
+    remarks.warn(warningText.counterResetCollision(name));
+    return 'dropped';
+  }
   if (boundsReconciled) remarks.info(infoText.mismatchedCustomBuckets(name));
   return compactHistogram(histogram);
 }

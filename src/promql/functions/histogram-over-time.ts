@@ -14,11 +14,11 @@ export function sumHistograms(w: Window): 0 | 2 {
 
 function total(w: Window, kind: 'sum' | 'avg'): 0 | 2 {
   const totals = new HistogramTotals(kind);
-  for (let i = w.h0; i < w.h1; i++) totals.add(0, w.histograms[i]);
-  w.histogram = totals.finish(0, {
-    warn: w.remarks.warn,
-    info: w.remarks.info,
-    mixedSchemas: () => warnMixedSchemas(w),
-  });
-  return w.histogram === undefined ? 0 : 2;
+  for (let i = w.h0; i < w.h1; i++)
+    if (!totals.add(0, w.histograms[i])) {
+      warnMixedSchemas(w);
+      return 0;
+    }
+  w.histogram = totals.finish(0, { warn: w.remarks.warn, info: w.remarks.info });
+  return 2;
 }

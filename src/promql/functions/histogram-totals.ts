@@ -8,8 +8,6 @@ import { infoText, warningText } from '../annotations.ts';
 export interface TotalRemarks {
   warn(message: string): void;
   info(message: string): void;
-  /** Exponential and custom buckets met: there is no total. */
-  mixedSchemas(): void;
 }
 
 /** Sums or means of histograms, one per cell. */
@@ -21,22 +19,25 @@ export class HistogramTotals {
     this.#kind = kind;
   }
 
-  add(cell: number, histogram: FloatHistogram): void {
+  /** False when it does not fit those before it: exponential and custom buckets met. */
+  add(cell: number, histogram: FloatHistogram): boolean {
     const total = this.#totals.get(cell);
     if (total === undefined) this.#totals.set(cell, new Total(histogram, this.#kind === 'avg'));
     else total.add(histogram);
+    return total?.mixed !== true;
   }
 
-  /** The total of a cell that was added to; undefined when its histograms do not fit together. */
-  finish(cell: number, remarks: TotalRemarks): FloatHistogram | undefined {
+  /** The total of a cell all of whose histograms fit together. */
+  finish(cell: number, remarks: TotalRemarks): FloatHistogram {
     const total = this.#totals.get(cell)!;
     if (total.resetSeen && total.noResetSeen) remarks.warn(warningText.counterResetCollision('aggregation'));
-    if (total.reconciled) remarks.info(infoText.mismatchedCustomBuckets('aggregation'));
-    if (total.mixed) {
-      remarks.mixedSchemas();
-      return undefined;
-    }
+    this.remark(cell, remarks.info);
     return compactHistogram(total.value());
+  }
+
+  /** Says what had to be done to add up, even if that came to nothing. */
+  remark(cell: number, info: (message: string) => void): void {
+    if (this.#totals.get(cell)?.reconciled) info(infoText.mismatchedCustomBuckets('aggregation'));
   }
 }
 

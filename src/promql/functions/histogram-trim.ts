@@ -8,18 +8,23 @@ import { compactHistogram, usesCustomBuckets, withSides } from '../../model/hist
  * nothing was cut off.
  */
 export function trimHistogram(histogram: FloatHistogram, bound: number, upper: boolean): FloatHistogram {
+  if (Number.isNaN(bound)) return trimToNowhere(histogram);
   const trim = (bucket: Bucket, isLinear: boolean) =>
     trimBucket(effectiveBucket(bucket), bound, upper, isLinear);
   const isCustom = usesCustomBuckets(histogram);
   const positive = positiveBuckets(histogram);
   const negative = negativeBuckets(histogram);
   const parts = {
-    zero: trim(biasedZero(histogram), true),
+    // Prometheus leaves a zero bucket alone that has no observations, or, after a subtraction, fewer.
+    zero: histogram.zeroCount > 0 ? [trim(biasedZero(histogram), true)] : [],
     positive: positive.map((bucket) => trim(bucket, isCustom)),
     negative: negative.map((bucket) => trim(bucket, isCustom)),
   };
-  const before = [histogram.zeroCount, ...[...positive, ...negative].map(({ count }) => count)];
-  const after = [parts.zero, ...parts.positive, ...parts.negative];
+  const before = [
+    ...(histogram.zeroCount > 0 ? [histogram.zeroCount] : []),
+    ...[...positive, ...negative].map(({ count }) => count),
+  ];
+  const after = [...parts.zero, ...parts.positive, ...parts.negative];
   if (after.every(({ count }, i) => count === before[i])) return histogram;
   const side = (buckets: readonly Bucket[], kept: readonly Part[]) => ({
     indexes: buckets.map(({ index }) => index),
@@ -27,11 +32,20 @@ export function trimHistogram(histogram: FloatHistogram, bound: number, upper: b
   });
   const trimmed = {
     ...histogram,
-    zeroCount: parts.zero.count,
+    zeroCount: parts.zero[0]?.count ?? histogram.zeroCount,
     count: after.reduce((sum, { count }) => sum + count, 0),
     sum: after.reduce((sum, { count, middle }) => (count === 0 ? sum : sum + count * middle), 0),
   };
   return compactHistogram(withSides(trimmed, side(positive, parts.positive), side(negative, parts.negative)));
+}
+
+/** Nothing is above or below NaN; of the zero bucket there is left what nobody knows. */
+function trimToNowhere(histogram: FloatHistogram): FloatHistogram {
+  const rest = histogram.zeroCount > 0 ? Number.NaN : 0;
+  const isEmpty = [...histogram.positiveBuckets, ...histogram.negativeBuckets].every((count) => count === 0);
+  if (isEmpty && rest === 0) return histogram;
+  const nothing = { indexes: [], counts: [] };
+  return withSides({ ...histogram, zeroCount: rest, count: rest, sum: rest }, nothing, nothing);
 }
 
 /** What is left of a bucket, and the value its observations are taken to have. */
@@ -45,8 +59,8 @@ const NOTHING: Part = { count: 0, middle: 0 };
 /** The zero bucket reaches to one side only when all other observations are there. */
 function biasedZero(histogram: FloatHistogram): Bucket {
   const bucket = zeroBucket(histogram);
-  const hasPositive = histogram.positiveBuckets.length > 0;
-  const hasNegative = histogram.negativeBuckets.length > 0;
+  const hasPositive = histogram.positiveBuckets.some((count) => count !== 0);
+  const hasNegative = histogram.negativeBuckets.some((count) => count !== 0);
   if (hasPositive === hasNegative) return bucket;
   return hasPositive ? { ...bucket, lower: 0 } : { ...bucket, upper: 0 };
 }

@@ -1,65 +1,58 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
-import { scaleHistogram } from '../../model/histogram-math.ts';
-import { detectReset } from '../../model/histogram-reset.ts';
 import { usesCustomBuckets } from '../../model/histogram-shape.ts';
-import { betweenHistograms } from './extended-histogram-rate.ts';
+import { histogramAt } from './extended-histogram-rate.ts';
 import type { SeriesSamples } from './window.ts';
 import { between } from './window-ends.ts';
 
+/** Why there is no value although there are samples. */
+export type NoValue = 'mixed' | 'mixedSchemas';
+
 /**
- * The value of a smoothed selector at `t`: on the line between the samples around it, each at most `lookback` away
- * (the earlier one exclusive). Without a later one the earlier one's. Undefined when nothing is before, when the two
- * are of different kinds (`mixed`), or have different kinds of buckets (`mixedSchemas`).
+ * The value of a smoothed selector at `t`: of the sample then, or on the line between the samples around it, each at most
+ * `lookback` away (the earlier one exclusive), or without a later one the earlier one's. Undefined when nothing is at or
+ * before. There is none where floats and histograms are near (`mixed`), or two kinds of buckets (`mixedSchemas`).
  */
 export function interpolate(
   samples: SeriesSamples,
   t: number,
   lookback: number,
-): number | FloatHistogram | 'mixedSchemas' | 'mixed' | undefined {
-  const before = newestAtOrBefore(samples, t, t - lookback);
-  if (before === undefined) return undefined;
-  const after = oldestAfter(samples, t, t + lookback);
-  if (after === undefined || before.t === t) return before.value;
-  if (typeof before.value === 'number' && typeof after.value === 'number')
-    return between(before.t, before.value, after.t, after.value, t);
-  if (typeof before.value === 'number' || typeof after.value === 'number') return 'mixed';
-  if (usesCustomBuckets(before.value) !== usesCustomBuckets(after.value)) return 'mixedSchemas';
-  // A counter that was reset in between starts again from zero.
-  const isCounter = before.value.counterResetHint !== 'gauge' && after.value.counterResetHint !== 'gauge';
-  if (isCounter && detectReset(after.value, before.value))
-    return scaleHistogram(after.value, (t - before.t) / (after.t - before.t));
-  return betweenHistograms(before.value, after.value, (t - before.t) / (after.t - before.t));
-}
-
-interface Found {
-  readonly t: number;
-  readonly value: number | FloatHistogram;
-}
-
-function newestAtOrBefore(samples: SeriesSamples, t: number, oldest: number): Found | undefined {
+  reconciled: (operation: 'subtraction' | 'addition') => void,
+): number | FloatHistogram | NoValue | undefined {
   const { floatTimes, floats, floatCount, histogramTimes, histograms } = samples;
-  let f = floatCount;
-  while (f > 0 && floatTimes[f - 1] > t) f--;
-  let h = histogramTimes.length;
-  while (h > 0 && histogramTimes[h - 1] > t) h--;
-  const floatTime = f > 0 ? floatTimes[f - 1] : -Infinity;
-  const histogramTime = h > 0 ? histogramTimes[h - 1] : -Infinity;
-  if (Math.max(floatTime, histogramTime) <= oldest) return undefined;
-  return floatTime > histogramTime
-    ? { t: floatTime, value: floats[f - 1] }
-    : { t: histogramTime, value: histograms[h - 1] };
+  const [f0, f1] = near(floatTimes, floatCount, t, lookback);
+  const [h0, h1] = near(histogramTimes, histogramTimes.length, t, lookback);
+  if (f1 > f0 && h1 > h0) return 'mixed';
+  if (f1 > f0) {
+    const after = firstAtOrAfter(floatTimes, f0, f1, t);
+    if (after < f1 && floatTimes[after] === t) return floats[after];
+    if (after === f0) return undefined;
+    if (after === f1) return floats[after - 1];
+    return between(floatTimes[after - 1], floats[after - 1], floatTimes[after], floats[after], t);
+  }
+  const after = firstAtOrAfter(histogramTimes, h0, h1, t);
+  if (after < h1 && histogramTimes[after] === t) return histograms[after];
+  if (after === h0) return undefined;
+  const a = histograms[after - 1];
+  // What the hint says of the sample before no longer holds of a value carried forward.
+  if (after === h1) return { ...a, counterResetHint: 'unknown' };
+  const b = histograms[after];
+  if (usesCustomBuckets(a) !== usesCustomBuckets(b)) return 'mixedSchemas';
+  const isCounter = !(a.counterResetHint === 'gauge' && b.counterResetHint === 'gauge');
+  const [from, to] = [histogramTimes[after - 1], histogramTimes[after]];
+  return histogramAt({ t: from, histogram: a }, { t: to, histogram: b }, t, isCounter, reconciled);
 }
 
-function oldestAfter(samples: SeriesSamples, t: number, newest: number): Found | undefined {
-  const { floatTimes, floats, floatCount, histogramTimes, histograms } = samples;
-  let f = 0;
-  while (f < floatCount && floatTimes[f] <= t) f++;
-  let h = 0;
-  while (h < histogramTimes.length && histogramTimes[h] <= t) h++;
-  const floatTime = f < floatCount ? floatTimes[f] : Infinity;
-  const histogramTime = h < histogramTimes.length ? histogramTimes[h] : Infinity;
-  if (Math.min(floatTime, histogramTime) > newest) return undefined;
-  return floatTime < histogramTime
-    ? { t: floatTime, value: floats[f] }
-    : { t: histogramTime, value: histograms[h] };
+/** The samples in `(t - lookback, t + lookback]`. */
+function near(times: ArrayLike<number>, count: number, t: number, lookback: number): [number, number] {
+  let from = 0;
+  while (from < count && times[from] <= t - lookback) from++;
+  let to = from;
+  while (to < count && times[to] <= t + lookback) to++;
+  return [from, to];
+}
+
+function firstAtOrAfter(times: ArrayLike<number>, from: number, to: number, t: number): number {
+  let at = from;
+  while (at < to && times[at] < t) at++;
+  return at;
 }

@@ -1,12 +1,12 @@
 import { VeronaError } from '../../model/errors.ts';
-import { formatG } from '../../model/histogram-text.ts';
+import { formatFixed } from '../parser/go-text.ts';
 import type { WindowFunction } from './window.ts';
 
 /** `double_exponential_smoothing`: Holt's linear method with the factors `args[0]` (level) and `args[1]` (trend), both in (0, 1). */
 export const doubleExponentialSmoothing: WindowFunction = (w) => {
   const [level, trend] = w.args;
-  if (!(level > 0 && level < 1)) throw invalid('smoothing', 'sf', level);
-  if (!(trend > 0 && trend < 1)) throw invalid('trend', 'tf', trend);
+  if (level <= 0 || level >= 1) throw invalid('smoothing', 'sf', level);
+  if (trend <= 0 || trend >= 1) throw invalid('trend', 'tf', trend);
   if (w.f1 - w.f0 < 2) {
     if (w.f1 - w.f0 === 1 && w.h1 > w.h0) w.remarks.histogramsIgnored();
     return 0;
@@ -25,6 +25,8 @@ export const doubleExponentialSmoothing: WindowFunction = (w) => {
 };
 
 function invalid(factor: string, letters: string, value: number): VeronaError {
-  const got = Number.isFinite(value) ? value.toFixed(6) : formatG(value);
-  return new VeronaError('execution', `invalid ${factor} factor. Expected: 0 < ${letters} < 1, got: ${got}`);
+  return new VeronaError(
+    'execution',
+    `invalid ${factor} factor. Expected: 0 < ${letters} < 1, got: ${formatFixed(value, 6)}`,
+  );
 }

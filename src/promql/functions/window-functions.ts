@@ -51,7 +51,7 @@ export function isWindowFunctionName(name: string): boolean {
 /** The function of a range vector in a range mode. Throws `execution` when it has none in that mode. */
 export function windowFunction(name: string, mode: 'plain' | 'anchored' | 'smoothed'): WindowFunction {
   const table = mode === 'plain' ? PLAIN : mode === 'anchored' ? ANCHORED : SMOOTHED;
-  const found = table[name];
+  const found = table[name === 'absent_over_time' ? 'present_over_time' : name];
   if (found === undefined)
     throw new VeronaError(
       'execution',

@@ -19,7 +19,8 @@ const OPAQUE: ReadonlySet<string> = new Set([
 
 /**
  * What one side of a join demands of a label that both sides must agree on, the other side may demand as well:
- * `a{job="x"} / b` reads only `b{job="x"}`. Not where samples without a partner count (`or`, `unless`, `fill`).
+ * `a{job="x"} / b` reads only `b{job="x"}`. Not where samples without a partner count (`or`, `unless`, `fill`), and not
+ * where a row that has no partner may still be one too many: several of the "one" side with the same matched labels.
  */
 export function propagateMatchers(node: PlanNode): PlanNode {
   const rewritten = mapChildren(node, propagateMatchers);
@@ -28,11 +29,24 @@ export function propagateMatchers(node: PlanNode): PlanNode {
   const left = sourceBelow(rewritten.left);
   const right = sourceBelow(rewritten.right);
   if (left === undefined || right === undefined) return rewritten;
+  const swapped = matching.cardinality === 'one-to-many';
   return {
     ...rewritten,
-    left: withMatchers(rewritten.left, shared(right, matching)),
-    right: withMatchers(rewritten.right, shared(left, matching)),
+    left: mayLoseRows(left, matching, swapped)
+      ? withMatchers(rewritten.left, shared(right, matching))
+      : rewritten.left,
+    right: mayLoseRows(right, matching, !swapped)
+      ? withMatchers(rewritten.right, shared(left, matching))
+      : rewritten.right,
   };
+}
+
+/** Whether no error depends on the rows of a side that match nothing. */
+function mayLoseRows(source: SelectorSource, matching: VectorMatching, isOne: boolean): boolean {
+  const hasOneName = source.matchers.some(({ name, type }) => name === METRIC_NAME && type === '=');
+  if (!hasOneName) return false;
+  const isSet = matching.cardinality === 'many-to-many';
+  return isSet || !isOne || (!matching.on && matching.labels.length === 0);
 }
 
 function isIntersection({ matching, op }: BinaryPlan): boolean {

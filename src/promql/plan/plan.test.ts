@@ -38,12 +38,17 @@ test('functions of the evaluation time are not taken to be constant', () => {
 });
 
 test('matchers of one side of a join are asked of the other', () => {
-  expect(explain('rate(a{x="1", y="2"}[1m]) / on (x) b')).toEqual([
-    'binary / on (x) one-to-one',
+  expect(explain('rate(a{x="1"}[1m]) / b')).toEqual([
+    'binary / one-to-one',
     '  call rate',
-    '    windows of 60000ms of {x="1", y="2", __name__="a"} [540001, 1200000]',
+    '    windows of 60000ms of {x="1", __name__="a"} [540001, 1200000]',
     '  select {__name__="b", x="1"} [300001, 1200000]',
   ]);
+  expect(explain('a / on (x) b{x="1", y="2"}')[1]).toBe('  select {__name__="a", x="1"} [300001, 1200000]');
+});
+
+test('no matcher keeps rows from being found to be too many of the same', () => {
+  expect(explain('a{x="1"} / on (x) b')[2]).toBe('  select {__name__="b"} [300001, 1200000]');
 });
 
 test.each(['a{x="1"} or b', 'a{x="1"} unless b', 'absent(a{x="1"}) * b', 'sum(a{x="1"}) * b'])(

@@ -11,6 +11,7 @@ import { quantileOf } from './over-time.ts';
 import { compact } from './plain-histogram.ts';
 import type { RemarkList } from './remarks.ts';
 import { type Element, isFloat, isHistogram, type Point } from './rows.ts';
+import { unwrapped } from './step-invariance.ts';
 
 /** What an aggregation makes of the elements of one group at one step; undefined: nothing. */
 export function aggregate(
@@ -47,8 +48,9 @@ export function aggregate(
 }
 
 function ignoreHistograms({ op, expr }: Aggregate, elements: readonly Element[], remarks: RemarkList): void {
+  const span = unwrapped(expr);
   if (elements.some(({ point }) => isHistogram(point)))
-    remarks.info(infoText.histogramIgnoredInAggregation(op), expr);
+    remarks.info(infoText.histogramIgnoredInAggregation(op), span);
 }
 
 function extreme(floats: readonly number[], largest: boolean): number {
@@ -67,32 +69,35 @@ function variance(floats: readonly number[]): number {
   return squares / floats.length;
 }
 
+/**
+ * What is of another kind than the first, or does not fit the histograms before it, spoils the total. After a histogram that
+ * does not fit the rest is not looked at.
+ */
 function total(
   { op, expr }: Aggregate,
   elements: readonly Element[],
   remarks: RemarkList,
 ): Point | undefined {
+  const span = unwrapped(expr);
   const points = elements.map(({ point }) => point);
-  const floats = points.filter(isFloat);
   const histograms = points.filter(isHistogram);
+  const add = op === 'sum' ? sumOfHistograms : meanOfHistograms;
+  const added = isHistogram(points[0]) ? add(histograms) : undefined;
+  const misfit = added?.misfit === undefined ? elements.length : points.indexOf(histograms[added.misfit]);
+  if (added?.boundsReconciled) remarks.info(infoText.mismatchedCustomBuckets('aggregation'), span);
+  if (misfit < elements.length)
+    remarks.warn(warningText.mixedSchemas(elements[misfit].labels.get(METRIC_NAME)), span);
+  const floats = points.slice(0, misfit).filter(isFloat);
   if (floats.length > 0 && histograms.length > 0) {
-    remarks.warn(warningText.mixedFloatsHistogramsInAggregation(), expr);
+    remarks.warn(warningText.mixedFloatsHistogramsInAggregation(), span);
     return undefined;
   }
   if (floats.length > 0) return op === 'sum' ? sumOf(floats) : meanOf(floats);
-  const { histogram, boundsReconciled, misfit } = (op === 'sum' ? sumOfHistograms : meanOfHistograms)(
-    histograms,
-  );
-  if (boundsReconciled) remarks.info(infoText.mismatchedCustomBuckets('aggregation'), expr);
-  if (histogram === undefined) {
-    const name = elements[misfit!].labels.get(METRIC_NAME);
-    remarks.warn(warningText.mixedSchemas(name), expr);
-    return undefined;
-  }
+  if (added?.histogram === undefined) return undefined;
   const hints = new Set(histograms.map(({ hint }) => hint));
   if (hints.has('reset') && hints.has('not_reset'))
-    remarks.warn(warningText.counterResetCollision('aggregation'), expr);
-  return compact(histogram);
+    remarks.warn(warningText.counterResetCollision('aggregation'), span);
+  return compact(added.histogram);
 }
 
 function sumOf(floats: readonly number[]): number {
@@ -146,7 +151,7 @@ function lengthBytes(length: number): number[] {
 /** What is wrong or to be said about the parameters of all steps together; false: there is no answer. */
 export function checkParameters(expr: Aggregate, params: readonly number[], remarks: RemarkList): boolean {
   const [min, max] = [lowest(params), highest(params)];
-  const span = expr.param ?? expr;
+  const span = unwrapped(expr.param ?? expr);
   switch (expr.op) {
     case 'topk':
     case 'bottomk':

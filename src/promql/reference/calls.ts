@@ -62,7 +62,7 @@ function vectorCall(
   const elements = vector === -1 ? [] : elementsAt(rows[vector], step);
   const alone = (point: number): Element[] => [{ labels: Labels.empty, dropName: false, point }];
   const { remarks, delayed, query } = evaluation.setting;
-  const histogramStep: HistogramStep = { call, elements, scalars, t, delayed, remarks };
+  const histogramStep: HistogramStep = { call: { ...call, args }, elements, scalars, t, delayed, remarks };
   switch (name) {
     case 'time':
       return alone(t / 1000);

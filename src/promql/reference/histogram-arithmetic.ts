@@ -97,7 +97,10 @@ function overBounds(h: PlainHistogram, common: readonly number[]): PlainHistogra
   return { ...h, bounds: common, positive };
 }
 
-/** Both with the lower of the two resolutions, and with a zero bucket as wide as the wider one, or wider. */
+/**
+ * Both with the lower of the two resolutions, and with a zero bucket as wide as the wider one, or wider. Buckets of the second
+ * that are inside its zero bucket, where none should be, do not count.
+ */
 export function sameExponentialBuckets(
   a: PlainHistogram,
   b: PlainHistogram,
@@ -108,7 +111,7 @@ export function sameExponentialBuckets(
     else left = withZeroThreshold(left, right.zeroThreshold);
   }
   const schema = Math.min(left.schema, right.schema);
-  return [withSchema(left, schema), withSchema(right, schema)];
+  return [withSchema(left, schema), beyondZero(withSchema(right, schema))];
 }
 
 /** With a wider zero bucket; wider even than asked for when that would cut a filled bucket in two. */
