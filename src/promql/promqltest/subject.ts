@@ -1,4 +1,6 @@
 import { VeronaError } from '../../model/errors.ts';
+import type { AnyHistogram } from '../../model/histogram.ts';
+import type { Labels } from '../../model/labels.ts';
 import { MemoryStorage } from '../../storage/memory-storage.ts';
 import { type Columns, Engine, type QueryResult } from '../engine.ts';
 import { ALL_FEATURES } from '../parser/options.ts';
@@ -36,8 +38,21 @@ class EngineSubject implements Subject {
   }
 }
 
+/** Exactly one of `v` and `histogram` is there. Times in ms. */
+export interface StoredSample {
+  readonly t: number;
+  readonly v: number | undefined;
+  readonly histogram: AnyHistogram | undefined;
+  readonly startT: number | undefined;
+}
+
+export interface StoredSeries {
+  readonly labels: Labels;
+  readonly samples: readonly StoredSample[];
+}
+
 /** Appends what a script loads. Throws `bad_data` when the storage takes a sample otherwise. */
-export async function loadSeries(storage: MemoryStorage, series: readonly LoadedSeries[]): Promise<void> {
+export async function loadSeries(storage: MemoryStorage, series: readonly StoredSeries[]): Promise<void> {
   const appender = storage.appender();
   for (const { labels, samples } of series)
     for (const { t, v, histogram, startT } of samples) {

@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Engine } from '../engine.ts';
+import { ALL_FEATURES } from '../parser/options.ts';
+import { Reference } from '../reference/reference.ts';
+import { readEverything } from '../reference/source.ts';
+import { arbitraryCase } from './arbitrary.ts';
+import { type Case, showCase } from './case.ts';
+import { difference } from './compare-outcomes.ts';
+import { WHOLE } from './dialect.ts';
+import { askEngine, askReference, isOrdered, storageOf } from './subjects.ts';
+
+/** Always the same ones here; `npm run test:differential` looks for more. */
+const RUNS = { seed: 20_260_101, numRuns: 200 };
+
+async function problemOf(given: Case, delayed: boolean): Promise<string | undefined> {
+  // Without series that a join has no use for there are no remarks on them either.
+  const engine = new Engine({
+    withoutRewrites: ['matcher-propagation'],
+    features: { ...ALL_FEATURES, 'promql-delayed-name-removal': delayed },
+  });
+  const storage = await storageOf(given.series);
+  const reference = new Reference(await readEverything(storage), { delayed });
+  const expected = askReference(reference, given.query, given.asked);
+  const actual = await askEngine(engine, storage, given.query, given.asked);
+  const ordered = given.asked.kind === 'instant' && isOrdered(given.query);
+  return difference(expected, actual, { tolerance: 1e-12, ordered, remarks: true });
+}
+
+test.each([
+  ['at once', false],
+  ['at the end', true],
+])(
+  'the engine answers as the plain evaluator does, names dropped %s',
+  { timeout: 60_000 },
+  async (_, delayed) => {
+    const property = fc.asyncProperty(arbitraryCase(WHOLE), async (given) => {
+      const problem = await problemOf(given, delayed);
+      expect(problem, showCase(given)).toBeUndefined();
+    });
+    await fc.assert(property, RUNS);
+  },
+);
