@@ -67,6 +67,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'storeapi',
   ],
   config: ['platform', 'model', 'objstore', 'tenancy'],
+  rules: ['platform', 'model', 'storage', 'promql', 'config'],
   server: ['platform', 'model', 'tenancy'],
   cmd: ['*'],
 };

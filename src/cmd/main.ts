@@ -33,6 +33,12 @@ addTsdbCommand(program);
 addPromqlCommand(program);
 addConfigCommand(program);
 
+// Whoever reads the first lines only, as `head` does, has what it wants.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -2,12 +2,14 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
+import { NodeDisk } from '../platform/node-disk.ts';
 import { Engine, type Features, type PlanTree } from '../promql/engine.ts';
 import { exprToJson } from '../promql/parser/json.ts';
 import { ALL_FEATURES } from '../promql/parser/options.ts';
 import { parseExpr } from '../promql/parser/parse.ts';
 import { prettyExpr } from '../promql/parser/pretty.ts';
 import { parseDurationParam, parseTime } from '../query/params.ts';
+import { runTestFile } from '../rules/run-tests.ts';
 import { EXIT } from './exit.ts';
 import { type ApiEnvelope, OUTPUTS, type Output, renderAnalysis, renderAnswer } from './promql-output.ts';
 import { openSource, type PromqlSource, type SourceOptions } from './promql-source.ts';
@@ -21,6 +23,8 @@ interface AskOptions {
   readonly limit: string;
   readonly output: Output;
   readonly analyze: boolean;
+  /** Only the analysis is of interest. */
+  readonly withoutAnswer?: boolean;
 }
 
 interface TimeOptions {
@@ -42,7 +46,7 @@ Folders are only read, also while their owner runs: a torn write-ahead log is me
 export function addPromqlCommand(program: Command): void {
   const promql = program
     .command('promql')
-    .description('ask a server or a folder of data; explain, format and parse queries')
+    .description('ask a server or a folder of data; explain, format and parse queries, test rules')
     .addHelpText(
       'after',
       `
@@ -58,6 +62,7 @@ Exit codes: 0 good, 1 the query failed, 2 the command line or the query is wrong
   addQuery(promql);
   addRange(promql);
   addExplain(promql);
+  addTest(promql);
   promql
     .command('format')
     .description('the query with line breaks and indentation')
@@ -71,6 +76,54 @@ Exit codes: 0 good, 1 the query failed, 2 the command line or the query is wrong
     .argument('<query>')
     .action((query: string) => {
       process.stdout.write(`${JSON.stringify(exprToJson(parsed(query)), undefined, 2)}\n`);
+    });
+}
+
+/** As promtool prints: what went well on standard output, failures on standard error. */
+function addTest(promql: Command): void {
+  promql
+    .command('test')
+    .description("run unit tests of rules, in promtool's format; exit code 1 when one fails")
+    .argument('<files...>', 'test files')
+    .addHelpText(
+      'after',
+      `
+A test file names rule files, gives series as they would be scraped, and says what alerts and queries must give:
+
+  rule_files: [alerts.yml]
+  evaluation_interval: 1m
+  tests:
+    - interval: 1m
+      input_series:
+        - series: up{job="api", instance="a"}
+          values: 1 1 0x5                      # 1 1 0 0 0 0 0 0; also 0+10x100, _ for a gap, stale
+      alert_rule_test:
+        - eval_time: 5m
+          alertname: InstanceDown
+          exp_alerts:
+            - exp_labels: {severity: page, job: api, instance: a}
+              exp_annotations: {summary: a is down}
+      promql_expr_test:
+        - expr: sum(up)
+          eval_time: 1m
+          exp_samples: [{labels: '{}', value: 1}]`,
+    )
+    .action(async (files: readonly string[]) => {
+      for (const file of files) {
+        process.stdout.write(`Unit Testing:  ${file}\n`);
+        const { failures, warnings } = await runTestFile(new NodeDisk(), file);
+        for (const warning of warnings) process.stderr.write(`  WARNING: ${warning}\n`);
+        if (failures.length === 0) process.stdout.write('  SUCCESS\n');
+        else {
+          process.stderr.write('  FAILED:\n');
+          for (const failure of failures) {
+            process.stderr.write(`${failure}\n`);
+            process.stdout.write('\n');
+          }
+          process.exitCode = EXIT.failed;
+        }
+        process.stdout.write('\n');
+      }
     });
 }
 
@@ -149,7 +202,7 @@ function addExplain(promql: Command): void {
   addAskOptions(addTimes(explain)).action(
     async (text: string, options: AskOptions & TimeOptions & { source?: string }) => {
       if (options.source === undefined) return explainPlan(text, options);
-      const analyzed = { ...options, analyze: true };
+      const analyzed = { ...options, analyze: true, withoutAnswer: true };
       await ask(options.source, analyzed, (opened) =>
         options.time === undefined
           ? { kind: 'range', ...rangeOf(options, latest(opened)), ...common(text, analyzed) }
@@ -184,17 +237,17 @@ async function ask(
   }
 }
 
-function show(envelope: ApiEnvelope, { output, analyze }: AskOptions): void {
+function show(envelope: ApiEnvelope, { output, analyze, withoutAnswer }: AskOptions): void {
   if (envelope.status === 'error' && output !== 'json') {
     process.stderr.write(`verona: ${envelope.error}\n`);
-  } else process.stdout.write(renderAnswer(envelope, output));
+  } else if (!withoutAnswer || output === 'json') process.stdout.write(renderAnswer(envelope, output));
   if (envelope.status === 'error')
     process.exitCode = envelope.errorType === 'bad_data' ? EXIT.usage : EXIT.failed;
   for (const text of [...(envelope.warnings ?? []), ...(envelope.infos ?? [])])
     process.stderr.write(`${text}\n`);
   const analysis = envelope.data?.analysis;
   if (!analyze || output === 'json' || envelope.status === 'error') return;
-  if (analysis) process.stdout.write(`\n${renderAnalysis(analysis)}`);
+  if (analysis) process.stdout.write(`${withoutAnswer ? '' : '\n'}${renderAnalysis(analysis)}`);
   else process.stderr.write('the server tells nothing of its operators\n');
 }
 

@@ -1,7 +1,7 @@
 import { Labels, METRIC_NAME } from '../../model/labels.ts';
 import { Cursor } from './cursor.ts';
 import { DEFAULT_LIMITS } from './options.ts';
-import { parseError } from './problems.ts';
+import { type Problem, parseError } from './problems.ts';
 import { unquote } from './string-literal.ts';
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
@@ -19,9 +19,16 @@ export function parseMetric(text: string): { readonly labels: Labels; readonly e
   const cursor = new Cursor(text.slice(name.length), {}, DEFAULT_LIMITS);
   const pairs = cursor.problems.attempt(() => parseLabelSet(cursor));
   if (pairs === undefined || cursor.problems.found.length > 0)
-    throw parseError(cursor.problems.text, cursor.problems.found);
+    throw parseError(
+      text,
+      cursor.problems.found.map((problem) => movedBy(name.length, problem)),
+    );
   if (name !== '') pairs.push([METRIC_NAME, name]);
   return { labels: Labels.from(pairs), end: name.length + cursor.end };
+}
+
+function movedBy(length: number, { start, end, message }: Problem): Problem {
+  return { start: start + length, end: end + length, message };
 }
 
 const INSIDE = 'label set';
