@@ -100,6 +100,7 @@ export class SimProcess {
         tenantsMax: 10,
         blockRangeMs: BLOCK_RANGE_MS,
         outOfOrderWindowMs: 0,
+        features: [],
         retentionMs: plan.retentionMs,
         retentionBytes: 0,
         wal: { fsync: plan.fsync, fsyncIntervalMs: 45_000, segmentBytes: plan.segmentBytes },

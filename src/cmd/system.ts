@@ -116,6 +116,7 @@ export async function buildSystem(
       tenantsMax: config.tsdb.max_tenants,
       blockRangeMs: config.tsdb.block_duration,
       outOfOrderWindowMs: config.tsdb.out_of_order_time_window,
+      features: config.tsdb.enable_feature,
       retentionMs: config.tsdb.retention_time,
       retentionBytes: config.tsdb.retention_size,
       wal: {

@@ -73,6 +73,10 @@ const tsdb = section('The storage engine: write-ahead log, head and local blocks
     '0s',
     "How far behind the tenant's newest sample a late sample may be, for tenants whose limits set nothing else.",
   ),
+  enable_feature: choices(
+    ['st-storage', 'created-timestamp-zero-ingestion'],
+    'Experimental features by the names Prometheus gives them: keep start timestamps of counters that remote write 2.0 and OTLP bring (in chunks that only Prometheus 3 reads), or put a zero where they begin.',
+  ),
   max_tenants: integer(1000, 1, 'Tenants with a head in this process; a write for a further one is refused.'),
 });
 

@@ -17,6 +17,9 @@ export interface DbLimits {
   /** How far ahead of the clock a sample may be. */
   readonly futureMs: number;
   readonly exemplarsMax: number;
+  /** As in `HeadLimits`. */
+  readonly keepStartTimes: boolean;
+  readonly ingestStartZeros: boolean;
   /** A write request that decodes to more is refused with `too_large`. */
   readonly requestBytesMax: number;
   /** Local blocks that ended longer ago are removed; 0: never. */
@@ -30,6 +33,8 @@ export const DB_LIMITS_DEFAULT: DbLimits = {
   outOfOrderWindowMs: 0,
   futureMs: 600_000,
   exemplarsMax: 100_000,
+  keepStartTimes: false,
+  ingestStartZeros: false,
   requestBytesMax: 32 * 1024 * 1024,
   retentionMs: 0,
   retentionBytes: 0,

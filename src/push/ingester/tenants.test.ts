@@ -39,6 +39,7 @@ function systemOn(disk: MemoryDisk, bucket: Bucket) {
       outOfOrderWindowMs: 3_600_000,
       retentionMs: 0,
       retentionBytes: 0,
+      features: [],
       wal: {},
     },
     {

@@ -23,6 +23,8 @@ export interface TenantsOptions {
   readonly blockRangeMs: number;
   /** For tenants whose limits set no window of their own. */
   readonly outOfOrderWindowMs: number;
+  /** Prometheus' features of these names, for all tenants. */
+  readonly features: readonly ('st-storage' | 'created-timestamp-zero-ingestion')[];
   readonly retentionMs: number;
   readonly retentionBytes: number;
   readonly wal: DbOptions['wal'];
@@ -244,9 +246,11 @@ export class Tenants implements TenantStorage {
 
   #dbLimits(tenant: string): DbOptions['limits'] {
     const limits = this.#deps.limits.of(tenant);
-    const { blockRangeMs, outOfOrderWindowMs, retentionMs, retentionBytes } = this.#options;
+    const { blockRangeMs, outOfOrderWindowMs, retentionMs, retentionBytes, features } = this.#options;
     return {
       blockRangeMs,
+      keepStartTimes: features.includes('st-storage'),
+      ingestStartZeros: features.includes('created-timestamp-zero-ingestion'),
       retentionMs,
       retentionBytes,
       outOfOrderWindowMs: limits.outOfOrderTimeWindow || outOfOrderWindowMs,

@@ -36,13 +36,15 @@ export class BatchAppender implements Appender {
     this.#policy = policy;
   }
 
-  append(labels: Labels, t: number, v: number): AppendOutcome {
-    return this.#add(labels, t, v, (slot) => this.#head.store.appendFloat(slot, t, v));
+  append(labels: Labels, t: number, v: number, startT = 0): AppendOutcome {
+    return this.#add(labels, t, v, (slot) => this.#head.store.appendFloat(slot, t, v, startT));
   }
 
-  appendHistogram(labels: Labels, t: number, histogram: AnyHistogram): AppendOutcome {
+  appendHistogram(labels: Labels, t: number, histogram: AnyHistogram, startT = 0): AppendOutcome {
     if (histogramProblem(histogram) !== undefined) return 'invalid_histogram';
-    return this.#add(labels, t, histogram, (slot) => this.#head.store.appendHistogram(slot, t, histogram));
+    return this.#add(labels, t, histogram, (slot) =>
+      this.#head.store.appendHistogram(slot, t, histogram, startT),
+    );
   }
 
   appendExemplar(labels: Labels, exemplar: Exemplar): AppendOutcome {

@@ -3,6 +3,7 @@ import type { Exemplar } from '../../model/exemplar.ts';
 import type { AnyHistogram } from '../../model/histogram.ts';
 import { METRIC_NAME } from '../../model/labels.ts';
 import { type Metadata, metricFamily } from '../../model/metadata.ts';
+import { isStale } from '../../model/sample.ts';
 import type { AppendOutcome } from '../../storage/appender.ts';
 import type { ClosedChunks } from './closed-chunks.ts';
 import { ExemplarRing } from './exemplar-ring.ts';
@@ -25,6 +26,10 @@ export interface HeadLimits {
   /** How far ahead of the clock a sample may be. */
   readonly futureMs: number;
   readonly exemplarsMax: number;
+  /** Keep start timestamps of samples that come with one. */
+  readonly keepStartTimes?: boolean;
+  /** Put a zero where a start timestamp says that a counter began, as Prometheus' `created-timestamp-zero-ingestion`. */
+  readonly ingestStartZeros?: boolean;
 }
 
 /**
@@ -90,25 +95,33 @@ export class HeadStore {
     this.memory.setBounds(this.#minBound, this.#maxBound);
   }
 
-  appendFloat(slot: number, t: number, v: number): AppendOutcome {
-    if (this.memory.isRare(slot)) return this.#appendRare(slot, t, v);
+  /** Whether start timestamps mean anything here. */
+  get usesStartTimes(): boolean {
+    return this.limits.keepStartTimes === true || this.limits.ingestStartZeros === true;
+  }
+
+  /** `startT` is when the counter began, ms; 0 when unknown. */
+  appendFloat(slot: number, t: number, v: number, startT = 0): AppendOutcome {
+    if (startT !== 0 && this.usesStartTimes) return this.#appendStarted(slot, t, v, startT);
+    if (this.memory.isRare(slot)) return this.#appendRare(slot, t, v, 0);
     return this.settle(slot, t, v, this.memory.append(slot, t, v));
   }
 
   /** What an outcome in order means for the client; a late sample is taken here if the window allows. */
-  settle(slot: number, t: number, value: RareValue, outcome: SampleOutcome): AppendOutcome {
+  settle(slot: number, t: number, value: RareValue, outcome: SampleOutcome, startT = 0): AppendOutcome {
     const window = this.limits.outOfOrderWindowMs;
     const isLate = outcome === SampleOutcome.outOfOrder || outcome === SampleOutcome.outOfBounds;
     if (!isLate || window === 0) return OUTCOMES[outcome];
     if (t < this.#maxtAtBounds - window) return 'too_old';
-    if (!this.late.insert(slot, t, value)) return 'duplicate';
-    this.unlogged.late.push(toLogged(this.memory.walRefOf(slot), t, value));
+    if (!this.late.insert(slot, t, value, startT)) return 'duplicate';
+    this.unlogged.late.push(toLogged(this.memory.walRefOf(slot), t, value, startT));
     return 'ok';
   }
 
-  appendHistogram(slot: number, t: number, histogram: AnyHistogram): AppendOutcome {
+  appendHistogram(slot: number, t: number, histogram: AnyHistogram, startT = 0): AppendOutcome {
     if (histogramProblem(histogram) !== undefined) return 'invalid_histogram';
-    return this.#appendRare(slot, t, histogram);
+    if (startT !== 0 && this.usesStartTimes) return this.#appendStarted(slot, t, histogram, startT);
+    return this.#appendRare(slot, t, histogram, 0);
   }
 
   appendExemplar(slot: number, exemplar: Exemplar): AppendOutcome {
@@ -156,13 +169,13 @@ export class HeadStore {
   }
 
   /** Puts a sample of the log back, without rules of age; false when the series has a newer one. For replay. */
-  restoreRare(slot: number, t: number, value: RareValue): boolean {
-    return t >= this.#minValidTime && this.#putRare(slot, t, value) === SampleOutcome.ok;
+  restoreRare(slot: number, t: number, value: RareValue, startT = 0): boolean {
+    return t >= this.#minValidTime && this.#putRare(slot, t, value, startT) === SampleOutcome.ok;
   }
 
   /** Puts a late sample of the log back. */
-  restoreLate(slot: number, t: number, value: RareValue): boolean {
-    return this.late.insert(slot, t, value);
+  restoreLate(slot: number, t: number, value: RareValue, startT = 0): boolean {
+    return this.late.insert(slot, t, value, startT);
   }
 
   /** Puts a chunk of `chunks_head/` back; chunks of a series come in order. */
@@ -203,12 +216,26 @@ export class HeadStore {
     return all.chunkMint.length > 0 ? Math.min(all.chunkMint[0], series.openMint) : series.openMint;
   }
 
-  #appendRare(slot: number, t: number, value: RareValue): AppendOutcome {
+  #appendStarted(slot: number, t: number, value: RareValue, startT: number): AppendOutcome {
+    if (this.limits.ingestStartZeros) this.#appendStartZero(slot, t, value, startT);
+    if (this.limits.keepStartTimes) return this.#appendRare(slot, t, value, startT);
+    return typeof value === 'number' ? this.appendFloat(slot, t, value) : this.#appendRare(slot, t, value, 0);
+  }
+
+  /** A zero at the start of a counter, if that is after the newest sample of the series and not of before the head. */
+  #appendStartZero(slot: number, t: number, value: RareValue, startT: number): void {
+    const newest = this.#rare.get(slot)?.lastTime ?? this.memory.lastTimeOf(slot);
+    if (startT >= t || startT <= newest || startT < this.#minBound || isStaleValue(value)) return;
+    if (typeof value === 'number') this.appendFloat(slot, startT, 0);
+    else this.#appendRare(slot, startT, zeroLike(value), 0);
+  }
+
+  #appendRare(slot: number, t: number, value: RareValue, startT: number): AppendOutcome {
     const bounds = this.#checkBounds(slot, t);
-    if (bounds !== SampleOutcome.ok) return this.settle(slot, t, value, bounds);
-    const outcome = this.#putRare(slot, t, value);
-    if (outcome === SampleOutcome.ok) this.#noteUnlogged(slot, t, value);
-    return this.settle(slot, t, value, outcome);
+    if (bounds !== SampleOutcome.ok) return this.settle(slot, t, value, bounds, startT);
+    const outcome = this.#putRare(slot, t, value, startT);
+    if (outcome === SampleOutcome.ok) this.#noteUnlogged(slot, t, value, startT);
+    return this.settle(slot, t, value, outcome, startT);
   }
 
   /** A series of floats alone stays one when a histogram for it is late. */
@@ -218,8 +245,8 @@ export class HeadStore {
     return this.memory.isRare(slot) ? SampleOutcome.ok : compareTimes(t, this.memory.lastTimeOf(slot));
   }
 
-  #putRare(slot: number, t: number, value: RareValue): SampleOutcome {
-    const outcome = this.#rareSeries(slot).append(t, value);
+  #putRare(slot: number, t: number, value: RareValue, startT: number): SampleOutcome {
+    const outcome = this.#rareSeries(slot).append(t, value, startT);
     if (outcome === SampleOutcome.ok) this.#noteRareTime(t);
     return outcome;
   }
@@ -229,8 +256,8 @@ export class HeadStore {
     this.#rareMint = Math.min(this.#rareMint, t);
   }
 
-  #noteUnlogged(slot: number, t: number, value: RareValue): void {
-    this.unlogged.rare.push(toLogged(this.memory.walRefOf(slot), t, value));
+  #noteUnlogged(slot: number, t: number, value: RareValue, startT: number): void {
+    this.unlogged.rare.push(toLogged(this.memory.walRefOf(slot), t, value, startT));
   }
 
   #rareSeries(slot: number): RareSeries {
@@ -242,6 +269,25 @@ export class HeadStore {
     this.#rare.set(slot, series);
     return series;
   }
+}
+
+function isStaleValue(value: RareValue): boolean {
+  return isStale(typeof value === 'number' ? value : value.sum);
+}
+
+/** The empty histogram that shares a chunk with `histogram`. */
+function zeroLike(histogram: AnyHistogram): AnyHistogram {
+  return {
+    ...histogram,
+    counterResetHint: 'reset',
+    zeroCount: 0,
+    count: 0,
+    sum: 0,
+    positiveSpans: [],
+    negativeSpans: [],
+    positiveBuckets: [],
+    negativeBuckets: [],
+  };
 }
 
 function compareTimes(t: number, lastTime: number): SampleOutcome {

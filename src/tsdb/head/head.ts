@@ -278,7 +278,9 @@ export class Head {
     const { segment } = late.position;
     for (const [slot, chunks] of this.store.late.closeAll()) {
       const ref = this.store.memory.walRefOf(slot);
-      const samples = chunks.flatMap(decodeSamples).map(({ t, value }) => toLogged(ref, t, value));
+      const samples = chunks
+        .flatMap(decodeSamples)
+        .map(({ t, value, startT = 0 }) => toLogged(ref, t, value, startT));
       await late.log(encodeSamples(samples));
     }
     await late.sync();

@@ -6,10 +6,10 @@ export class LateSamples {
   readonly #bySlot = new Map<number, LateSeries>();
 
   /** False when it is known already. */
-  insert(slot: number, t: number, value: RareValue): boolean {
+  insert(slot: number, t: number, value: RareValue, startT: number): boolean {
     let series = this.#bySlot.get(slot);
     if (series === undefined) this.#bySlot.set(slot, (series = new LateSeries()));
-    return series.insert(t, value);
+    return series.insert(t, value, startT);
   }
 
   chunks(slot: number, mint: number, maxt: number): readonly ChunkPiece[] {

@@ -14,11 +14,13 @@ export class LateSeries {
   readonly #values = new Float64Array(LATE_SAMPLES_MAX);
   /** Where a sample is a histogram, beside `#values`; undefined while the series has only floats. */
   #histograms: (AnyHistogram | undefined)[] | undefined;
+  /** Beside `#times`; undefined while no sample has a start timestamp. */
+  #startTimes: Float64Array | undefined;
   #count = 0;
   #chunks: ChunkPiece[] = [];
 
   /** False when the buffer has a sample of this time already: the first one stays. */
-  insert(t: number, value: RareValue): boolean {
+  insert(t: number, value: RareValue, startT: number): boolean {
     let at = this.#count;
     while (at > 0 && this.#times[at - 1] > t) at--;
     if (at > 0 && this.#times[at - 1] === t) return false;
@@ -29,6 +31,9 @@ export class LateSeries {
     this.#times.copyWithin(at + 1, at, this.#count);
     this.#times[at] = t;
     this.#put(at, value);
+    if (startT !== 0) this.#startTimes ??= new Float64Array(LATE_SAMPLES_MAX);
+    this.#startTimes?.copyWithin(at + 1, at, this.#count);
+    this.#startTimes?.fill(startT, at, at + 1);
     this.#count++;
     return true;
   }
@@ -38,6 +43,7 @@ export class LateSeries {
     this.#chunks.push(...this.#bufferChunks());
     this.#count = 0;
     this.#histograms = undefined;
+    this.#startTimes = undefined;
   }
 
   /** Chunks that touch mint … maxt, the buffer as the last of them; bytes owned here. */
@@ -80,7 +86,11 @@ export class LateSeries {
     if (this.#count === 0) return [];
     const times = this.#times.subarray(0, this.#count);
     return encodeSamples(
-      Array.from(times, (t, i) => ({ t, value: this.#histograms?.[i] ?? this.#values[i] })),
+      Array.from(times, (t, i) => ({
+        t,
+        value: this.#histograms?.[i] ?? this.#values[i],
+        startT: this.#startTimes?.[i] ?? 0,
+      })),
     );
   }
 }

@@ -34,7 +34,7 @@ type OpenChunk = XorAppender | Xor2Appender | HistogramAppender<AnyHistogram>;
  */
 export class RareSeries {
   readonly #chunkRangeMs: number;
-  readonly #withStartTimes: boolean;
+  #withStartTimes: boolean;
   readonly #onClosed: (chunk: ChunkPiece) => void;
   #chunk: OpenChunk | undefined;
   #mint = 0;
@@ -79,10 +79,14 @@ export class RareSeries {
       : SampleOutcome.duplicateValue;
   }
 
-  /** `startT` (0 when unknown) is kept by a series with start timestamps. */
+  /** `startT` is when the counter began; 0 when unknown. With the first one the series begins to keep them. */
   append(t: number, value: RareValue, startT = 0): SampleOutcome {
     const outcome = this.check(t, value);
     if (outcome !== SampleOutcome.ok) return outcome;
+    if (startT !== 0 && !this.#withStartTimes) {
+      this.close();
+      this.#withStartTimes = true;
+    }
     if (this.#chunk !== undefined && (this.#isFull(t) || !isKind(this.#chunk, value))) this.close();
     this.#write(t, value, startT);
     this.#lastTime = t;

@@ -2,6 +2,7 @@ import { CUSTOM_BUCKETS_SCHEMA } from '../../model/histogram.ts';
 import { encodeHistogramRecords } from '../wal/records/histogram-record.ts';
 import { encodeExemplarsRecord, encodeMetadataRecord } from '../wal/records/other-records.ts';
 import { encodeSamplesRecord } from '../wal/records/samples-record.ts';
+import { encodeStartedSamplesRecord } from '../wal/records/started-samples-record.ts';
 import type { LoggedFloat, LoggedHistogram, LoggedRare, Unlogged } from './unlogged.ts';
 
 /** The log records of one request: series first, so that every ref is known when it is used. `series` and `samples` may be empty. */
@@ -23,7 +24,7 @@ export function encodeSamples(samples: readonly LoggedRare[]): Uint8Array[] {
     let to = from + 1;
     while (to < samples.length && kindOf(samples[to]) === kind) to++;
     const run = samples.slice(from, to);
-    if (kind === 'number') records.push(encodeFloats(run as LoggedFloat[]));
+    if (kind.endsWith('number')) records.push(encodeFloats(run as LoggedFloat[]));
     else records.push(...encodeHistogramRecords(run as LoggedHistogram[]));
     from = to;
   }
@@ -32,15 +33,21 @@ export function encodeSamples(samples: readonly LoggedRare[]): Uint8Array[] {
 
 /** What may share a record. */
 function kindOf(sample: LoggedRare): string {
-  if (!('histogram' in sample)) return 'number';
-  return `${sample.histogram.kind} ${sample.histogram.schema === CUSTOM_BUCKETS_SCHEMA}`;
+  const started = sample.startT !== 0;
+  if (!('histogram' in sample)) return started ? 'started number' : 'number';
+  return `${sample.histogram.kind} ${started || sample.histogram.schema === CUSTOM_BUCKETS_SCHEMA} ${started}`;
 }
 
 function encodeFloats(floats: readonly LoggedFloat[]): Uint8Array {
-  return encodeSamplesRecord({
+  const columns = {
     count: floats.length,
     refs: Float64Array.from(floats, ({ ref }) => ref),
     times: Float64Array.from(floats, ({ t }) => t),
     values: Float64Array.from(floats, ({ v }) => v),
+  };
+  if (floats[0].startT === 0) return encodeSamplesRecord(columns);
+  return encodeStartedSamplesRecord({
+    ...columns,
+    startTimes: Float64Array.from(floats, ({ startT }) => startT),
   });
 }

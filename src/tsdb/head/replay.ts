@@ -8,8 +8,9 @@ import {
   decodeTombstonesRecord,
 } from '../wal/records/other-records.ts';
 import { HISTOGRAM_RECORDS, RecordType, recordType } from '../wal/records/record-type.ts';
-import { decodeSamplesRecord } from '../wal/records/samples-record.ts';
+import { decodeSamplesRecord, encodeSamplesRecord } from '../wal/records/samples-record.ts';
 import { visitSeriesRecord } from '../wal/records/series-record.ts';
+import { decodeStartedSamplesRecord } from '../wal/records/started-samples-record.ts';
 import { repairWal } from '../wal/repair.ts';
 import { findLastCheckpoint } from '../wal/segments.ts';
 import { type WalBatch, type WalDamage, WalReader } from '../wal/wal-reader.ts';
@@ -122,6 +123,11 @@ export class Replay {
       case RecordType.samples:
         this.#applySamples(record);
         return;
+      case RecordType.samplesST:
+        this.#applyStartedSamples(record);
+        return;
+      case RecordType.histogramsST:
+      case RecordType.floatHistogramsST:
       case RecordType.histograms:
       case RecordType.floatHistograms:
       case RecordType.customHistograms:
@@ -174,15 +180,32 @@ export class Replay {
   }
 
   #applyHistograms(record: Uint8Array): void {
-    for (const { ref, t, histogram } of decodeHistogramRecord(record))
+    for (const { ref, t, histogram, startT } of decodeHistogramRecord(record))
       this.#withSlot(ref, (slot) => {
-        if (this.#store.restoreRare(slot, t, histogram)) this.counts.histograms++;
+        if (this.#store.restoreRare(slot, t, histogram, startT)) this.counts.histograms++;
         else this.counts.skipped++;
       });
   }
 
-  #restoreRare(slot: number, t: number, value: number): void {
-    if (this.#store.restoreRare(slot, t, value)) this.counts.samples++;
+  /** Samples without a start timestamp, as most of a scrape are, go the way of all others. */
+  #applyStartedSamples(record: Uint8Array): void {
+    const { count, refs, times, values, startTimes } = decodeStartedSamplesRecord(record);
+    for (let from = 0; from < count; ) {
+      let to = from;
+      while (to < count && startTimes[to] === 0) to++;
+      if (to > from) {
+        const run = (column: Float64Array) => column.slice(from, to);
+        const plain = { count: to - from, refs: run(refs), times: run(times), values: run(values) };
+        this.#applySamples(encodeSamplesRecord(plain));
+      }
+      for (; to < count && startTimes[to] !== 0; to++)
+        this.#withSlot(refs[to], (slot) => this.#restoreRare(slot, times[to], values[to], startTimes[to]));
+      from = to;
+    }
+  }
+
+  #restoreRare(slot: number, t: number, value: number, startT = 0): void {
+    if (this.#store.restoreRare(slot, t, value, startT)) this.counts.samples++;
     else this.counts.skipped++;
   }
 
@@ -195,15 +218,19 @@ export class Replay {
     }
     if (type === RecordType.samples) {
       const { count, refs, times, values } = decodeSamplesRecord(record);
-      for (let i = 0; i < count; i++) this.#restoreLate(refs[i], times[i], values[i]);
+      for (let i = 0; i < count; i++) this.#restoreLate(refs[i], times[i], values[i], 0);
+    } else if (type === RecordType.samplesST) {
+      const { count, refs, times, values, startTimes } = decodeStartedSamplesRecord(record);
+      for (let i = 0; i < count; i++) this.#restoreLate(refs[i], times[i], values[i], startTimes[i]);
     } else if (type !== undefined && HISTOGRAM_RECORDS.has(type))
-      for (const { ref, t, histogram } of decodeHistogramRecord(record)) this.#restoreLate(ref, t, histogram);
+      for (const { ref, t, histogram, startT } of decodeHistogramRecord(record))
+        this.#restoreLate(ref, t, histogram, startT);
     else this.counts.badRecords++;
   }
 
-  #restoreLate(ref: number, t: number, value: RareValue): void {
+  #restoreLate(ref: number, t: number, value: RareValue, startT?: number): void {
     this.#withSlot(ref, (slot) => {
-      if (this.#store.restoreLate(slot, t, value)) this.counts.lateSamples++;
+      if (this.#store.restoreLate(slot, t, value, startT)) this.counts.lateSamples++;
     });
   }
 

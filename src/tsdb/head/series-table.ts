@@ -1,6 +1,6 @@
 import { decodeLabels, encodeLabels, isAsciiLabels } from '../../encoding/label-bytes.ts';
 import { type HeadMemory, LABEL_BYTES_MAX } from '../../kernel/head-memory.ts';
-import type { Labels } from '../../model/labels.ts';
+import { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { SeriesRecordWriter } from '../wal/records/series-record.ts';
 import { HeadIndex, type ListsOfSeries } from './head-index.ts';
@@ -94,6 +94,18 @@ export class SeriesTable {
       return invalid(`invalid labels: ${(error as Error).message}`);
     }
     return this.#resolve(labels, canonical ? bytes.slice() : encodeLabels(labels), policy);
+  }
+
+  /** The slot of a label set given as name, value, name, value … in any order. */
+  resolveFlat(flat: readonly string[], policy: SeriesPolicy): number | Refusal {
+    const pairs: [string, string][] = [];
+    for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i], flat[i + 1]]);
+    const names = new Set<string>();
+    for (const [name] of pairs) {
+      if (names.has(name)) return invalid(`label name "${name}" is not unique`);
+      names.add(name);
+    }
+    return this.resolve(Labels.from(pairs), policy);
   }
 
   /** The slot of a label set, made when `policy` admits it. */

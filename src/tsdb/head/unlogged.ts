@@ -7,19 +7,22 @@ export interface LoggedFloat {
   readonly ref: number;
   readonly t: number;
   readonly v: number;
+  /** ms; 0 when unknown. */
+  readonly startT: number;
 }
 
 export interface LoggedHistogram {
   readonly ref: number;
   readonly t: number;
   readonly histogram: AnyHistogram;
+  readonly startT: number;
 }
 
 /** A sample of any kind. */
 export type LoggedRare = LoggedFloat | LoggedHistogram;
 
-export function toLogged(ref: number, t: number, value: RareValue): LoggedRare {
-  return typeof value === 'number' ? { ref, t, v: value } : { ref, t, histogram: value };
+export function toLogged(ref: number, t: number, value: RareValue, startT: number): LoggedRare {
+  return typeof value === 'number' ? { ref, t, v: value, startT } : { ref, t, histogram: value, startT };
 }
 
 export interface LoggedExemplar {

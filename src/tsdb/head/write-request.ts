@@ -1,4 +1,5 @@
 import type { ByteParts } from '../../encoding/byte-parts.ts';
+import { WireReader, WireType } from '../../encoding/protobuf.ts';
 import { IngestEvent } from '../../kernel/head-memory.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
@@ -21,6 +22,8 @@ export interface AppliedRequest {
 
 /** Metadata field of a 1.0 request. */
 const METADATA_FIELD = 3;
+/** Series of a 2.0 request. */
+const SERIES_FIELD_V2 = 5;
 
 /**
  * Applies a snappy-compressed write request to the head's memory; synchronous, so requests never mix. Throws
@@ -37,6 +40,8 @@ export function applyWriteRequest(
   if (version === 1) memory.beginWrite(body, decodedMax);
   else memory.beginWriteV2(body, decodedMax);
   const request = new RequestUnderWay(store, version, policy);
+  if (version === 2 && store.usesStartTimes)
+    return { malformed: request.applyPlainly(), result: request.result };
   let malformed: VeronaError | undefined;
   for (let event = memory.resume(); event !== IngestEvent.done; event = memory.resume()) {
     if (event === IngestEvent.malformed) {
@@ -65,6 +70,27 @@ class RequestUnderWay {
     this.#store = store;
     this.#version = version;
     this.#policy = policy;
+  }
+
+  /** A whole 2.0 request without the kernel, which passes over start timestamps. Returns the error where it does not parse. */
+  applyPlainly(): VeronaError | undefined {
+    const bytes = this.#store.memory.decoded().slice();
+    try {
+      this.#symbols = new SymbolTable(bytes);
+      const reader = new WireReader(bytes);
+      while (reader.next()) {
+        if (reader.field !== SERIES_FIELD_V2) continue;
+        reader.expect(WireType.bytes);
+        const sent = readTimeSeriesV2(bytes, reader.valueStart, reader.valueEnd, this.#symbols);
+        const found = this.#store.table.resolveFlat(sent.labels, this.#policy);
+        if (typeof found === 'number') this.#applySeries(found, sent);
+        else this.#refuseAll(found, sent);
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof VeronaError && error.code === 'bad_data') return error;
+      throw error;
+    }
   }
 
   /** The error when what the event is about does not decode. */
@@ -107,13 +133,13 @@ class RequestUnderWay {
   #applySeries(slot: number, sent: TimeSeries): void {
     const store = this.#store;
     const labels = (): Labels => store.table.labelsOf(slot);
-    for (const { t, v } of sent.samples) {
-      const outcome = store.appendFloat(slot, t, v);
+    for (const { t, v, startT } of sent.samples) {
+      const outcome = store.appendFloat(slot, t, v, startT);
       if (outcome === 'ok' || outcome === 'duplicate') this.result.samples++;
       else refuse(this.result, outcome, labels, t);
     }
-    for (const { t, histogram } of sent.histograms) {
-      const outcome = store.appendHistogram(slot, t, histogram);
+    for (const { t, histogram, startT } of sent.histograms) {
+      const outcome = store.appendHistogram(slot, t, histogram, startT);
       if (outcome === 'ok' || outcome === 'duplicate') this.result.histograms++;
       else refuse(this.result, outcome, labels, t);
     }

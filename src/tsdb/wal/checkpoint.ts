@@ -16,6 +16,11 @@ import {
 import { RecordType, recordType } from './records/record-type.ts';
 import { decodeSamplesRecord, encodeSamplesRecord, filterSamples } from './records/samples-record.ts';
 import { SeriesRecordWriter, visitSeriesRecord } from './records/series-record.ts';
+import {
+  decodeStartedSamplesRecord,
+  encodeStartedSamplesRecord,
+  filterStartedSamples,
+} from './records/started-samples-record.ts';
 import { findLastCheckpoint, listCheckpoints, SEGMENT_BYTES_DEFAULT, segmentPath } from './segments.ts';
 import { type WalDamage, WalReader } from './wal-reader.ts';
 
@@ -114,6 +119,12 @@ class CheckpointFilter {
         if (samples.count > 0) this.#writer.add(encodeSamplesRecord(samples));
         return;
       }
+      case RecordType.samplesST: {
+        this.#flushSeries();
+        const samples = filterStartedSamples(decodeStartedSamplesRecord(record), (t) => t >= mint);
+        if (samples.count > 0) this.#writer.add(encodeStartedSamplesRecord(samples));
+        return;
+      }
       case RecordType.tombstones: {
         const list = decodeTombstonesRecord(record).filter(({ maxt }) => maxt >= mint);
         this.#write(list, encodeTombstonesRecord);
@@ -131,7 +142,9 @@ class CheckpointFilter {
       case RecordType.histograms:
       case RecordType.floatHistograms:
       case RecordType.customHistograms:
-      case RecordType.customFloatHistograms: {
+      case RecordType.customFloatHistograms:
+      case RecordType.histogramsST:
+      case RecordType.floatHistogramsST: {
         this.#flushSeries();
         const list = decodeHistogramRecord(record).filter(({ t }) => t >= mint);
         for (const kept of encodeHistogramRecords(list)) this.#writer.add(kept);

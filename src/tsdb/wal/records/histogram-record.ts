@@ -10,11 +10,14 @@ import {
 import { ByteReader } from '../../format/byte-reader.ts';
 import { ByteWriter } from '../../format/byte-writer.ts';
 import { RecordType } from './record-type.ts';
+import { readStart, writeStart } from './start-marker.ts';
 
 export interface HistogramSample {
   readonly ref: number;
   readonly t: number;
   readonly histogram: AnyHistogram;
+  /** ms; 0 or absent when unknown. */
+  readonly startT?: number;
 }
 
 const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'gauge'];
@@ -31,16 +34,27 @@ const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'ga
  *   spans:   count uvarint, ( offset varint │ length uvarint )…
  *
  * All samples of one record are of one kind; `encodeHistogramRecords` makes as many records as there are kinds.
+ *
+ * With start timestamps (types 12 and 13, any schema) refs are relative to the sample before (`start-marker.ts`):
+ *
+ *   │ type │ first ref varint │ first t varint │ first st varint │ hist │ ( Δref varint │ t - first varint │ st │ hist )…
  */
 export function encodeHistogramRecords(samples: readonly HistogramSample[]): Uint8Array[] {
-  const byType = Map.groupBy(samples, ({ histogram }) => typeOf(histogram));
-  return [...byType].map(([type, list]) => encodeRecord(type, list));
+  const byType = Map.groupBy(samples, ({ histogram, startT = 0 }) => typeOf(histogram, startT));
+  return [...byType].map(([type, list]) =>
+    isStarted(type) ? encodeStarted(type, list) : encodeRecord(type, list),
+  );
 }
 
-/** Reads a record of any of the four histogram types. Throws `corrupt`. */
+/** Reads a record of any of the histogram types. Throws `corrupt`. */
 export function decodeHistogramRecord(record: Uint8Array): HistogramSample[] {
-  const isFloat = record[0] === RecordType.floatHistograms || record[0] === RecordType.customFloatHistograms;
+  const type = record[0];
+  const isFloat =
+    type === RecordType.floatHistograms ||
+    type === RecordType.customFloatHistograms ||
+    type === RecordType.floatHistogramsST;
   const reader = new ByteReader(record, 1);
+  if (isStarted(type)) return decodeStarted(reader, isFloat);
   const samples: HistogramSample[] = [];
   if (reader.left === 0) return samples;
   const firstRef = reader.be64();
@@ -53,7 +67,39 @@ export function decodeHistogramRecord(record: Uint8Array): HistogramSample[] {
   return samples;
 }
 
-function typeOf({ kind, schema }: AnyHistogram): RecordType {
+function decodeStarted(reader: ByteReader, isFloat: boolean): HistogramSample[] {
+  const samples: HistogramSample[] = [];
+  while (reader.left > 0) {
+    const first = samples[0];
+    const last = samples.at(-1);
+    const ref = reader.varint() + (last?.ref ?? 0);
+    const t = reader.varint() + (first?.t ?? 0);
+    const startT =
+      last === undefined ? reader.varint() : readStart(reader, first.startT ?? 0, last.startT ?? 0);
+    samples.push({ ref, t, histogram: isFloat ? decodeFloat(reader) : decodeInteger(reader), startT });
+  }
+  return samples;
+}
+
+function encodeStarted(type: RecordType, samples: readonly HistogramSample[]): Uint8Array {
+  const out = new ByteWriter(64 * samples.length);
+  out.byte(type);
+  for (const [i, { ref, t, histogram, startT = 0 }] of samples.entries()) {
+    out.varint(i === 0 ? ref : ref - samples[i - 1].ref);
+    out.varint(i === 0 ? t : t - samples[0].t);
+    if (i === 0) out.varint(startT);
+    else writeStart(out, startT, samples[0].startT ?? 0, samples[i - 1].startT ?? 0);
+    encodeHistogram(out, histogram);
+  }
+  return out.copy();
+}
+
+function isStarted(type: number): boolean {
+  return type === RecordType.histogramsST || type === RecordType.floatHistogramsST;
+}
+
+function typeOf({ kind, schema }: AnyHistogram, startT: number): RecordType {
+  if (startT !== 0) return kind === 'float' ? RecordType.floatHistogramsST : RecordType.histogramsST;
   const isCustom = schema === CUSTOM_BUCKETS_SCHEMA;
   if (kind === 'float') return isCustom ? RecordType.customFloatHistograms : RecordType.floatHistograms;
   return isCustom ? RecordType.customHistograms : RecordType.histograms;

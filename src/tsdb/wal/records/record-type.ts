@@ -12,6 +12,10 @@ export const RecordType = {
   /** As 7 and 8, with custom bucket bounds; Prometheus 3 keeps them apart from the others. */
   customHistograms: 9,
   customFloatHistograms: 10,
+  /** As 2, 7 and 9, 8 and 10, with start timestamps (Prometheus 3, `st-storage`). */
+  samplesST: 11,
+  histogramsST: 12,
+  floatHistogramsST: 13,
 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
@@ -21,6 +25,8 @@ export const HISTOGRAM_RECORDS: ReadonlySet<RecordType> = new Set([
   RecordType.floatHistograms,
   RecordType.customHistograms,
   RecordType.customFloatHistograms,
+  RecordType.histogramsST,
+  RecordType.floatHistogramsST,
 ]);
 
 const KNOWN: ReadonlySet<number> = new Set(Object.values(RecordType));

@@ -5,7 +5,7 @@ import type { AnyHistogram } from '../../../model/histogram.ts';
 import { Labels } from '../../../model/labels.ts';
 import { STALE_NAN_BITS } from '../../../model/sample.ts';
 import { SeededRandom } from '../../../platform/random.ts';
-import { decodeHistogramRecord, encodeHistogramRecords } from './histogram-record.ts';
+import { decodeHistogramRecord, encodeHistogramRecords, type HistogramSample } from './histogram-record.ts';
 import {
   decodeExemplarsRecord,
   decodeMetadataRecord,
@@ -19,6 +19,11 @@ import {
 import { recordType } from './record-type.ts';
 import { decodeSamplesRecord, encodeSamplesRecord, filterSamples } from './samples-record.ts';
 import { SeriesRecordWriter, visitSeriesRecord } from './series-record.ts';
+import {
+  decodeStartedSamplesRecord,
+  encodeStartedSamplesRecord,
+  filterStartedSamples,
+} from './started-samples-record.ts';
 
 const integer: AnyHistogram = {
   kind: 'integer',
@@ -110,6 +115,42 @@ test('histograms, exemplars, tombstones, markers and metadata come back as they 
   expect(decodeMmapMarkersRecord(encodeMmapMarkersRecord(markers))).toEqual(markers);
 });
 
+const started = {
+  count: 4,
+  refs: Float64Array.of(5, 6, 6, 7),
+  times: Float64Array.of(100, 115, 130, 100),
+  startTimes: Float64Array.of(90, 90, 0, 95),
+  values: Float64Array.of(1, 1, 1, 1),
+};
+
+test('samples with start timestamps have the bytes of Prometheus’ layout, both ways', () => {
+  const one = '3ff0000000000000';
+  const hex = `0b 0a c801 b401 ${one} 02 1e 01 ${one} 00 3c 00 ${one} 02 00 02 0a ${one}`.replaceAll(' ', '');
+  expect(Buffer.from(encodeStartedSamplesRecord(started)).toString('hex')).toBe(hex);
+  const decoded = decodeStartedSamplesRecord(Uint8Array.from(Buffer.from(hex, 'hex')));
+  for (const name of ['refs', 'times', 'startTimes', 'values'] as const)
+    expect([...decoded[name].subarray(0, decoded.count)]).toEqual([...started[name]]);
+  const kept = filterStartedSamples(decoded, (t) => t > 100);
+  expect([kept.count, [...kept.startTimes]]).toEqual([2, [90, 0]]);
+});
+
+const startedHistograms = [
+  { ref: 9, t: 1000, histogram: integer, startT: 900 },
+  { ref: 9, t: 1010, histogram: { ...custom, kind: 'integer', positiveBuckets: [1, 0, 2] }, startT: 900 },
+  { ref: 10, t: 1001, histogram: integer, startT: 0 },
+  { ref: 8, t: 1002, histogram: custom, startT: 1 },
+] as readonly HistogramSample[];
+
+test('histograms with start timestamps come back as they were, of all schemas in one record', () => {
+  const records = encodeHistogramRecords(startedHistograms);
+  expect(records.map((record) => record[0])).toEqual([12, 7, 13]);
+  const decoded = records.flatMap(decodeHistogramRecord);
+  expect(decoded.map(({ startT = 0 }) => startT)).toEqual([900, 900, 0, 1]);
+  expect(decoded.map(({ ref, t, histogram }) => ({ ref, t, histogram }))).toEqual(
+    startedHistograms.map(({ ref, t, histogram }) => ({ ref, t, histogram })),
+  );
+});
+
 test('records of unknown types are recognized as such', () => {
   expect([
     recordType(new Uint8Array(0)),
@@ -129,6 +170,8 @@ const decoders: [string, Uint8Array, (record: Uint8Array) => unknown][] = [
   ['samples', samples, decodeSamplesRecord],
   ['integer histograms', encodeHistogramRecords(histograms)[0], decodeHistogramRecord],
   ['custom histograms', encodeHistogramRecords(histograms)[1], decodeHistogramRecord],
+  ['samples with start', encodeStartedSamplesRecord(started), decodeStartedSamplesRecord],
+  ['histograms with start', encodeHistogramRecords(startedHistograms)[0], decodeHistogramRecord],
   ['exemplars', encodeExemplarsRecord(exemplars), decodeExemplarsRecord],
   ['tombstones', encodeTombstonesRecord(tombstones), decodeTombstonesRecord],
   ['metadata', encodeMetadataRecord(metadata), decodeMetadataRecord],
