@@ -23,6 +23,7 @@ export async function startVerona(dir: string, flags: readonly string[] = [], po
     // As in package.json's `start`.
     '--single-threaded-gc',
     '--max-semi-space-size=4',
+    '--heap-growing-percent=300',
     join(ROOT, 'bin/verona.js'),
     'all',
     `--http.listen-address=127.0.0.1:${port}`,
