@@ -232,10 +232,14 @@ class Pair {
     this.#both((memory) => memory.timeRange());
     for (const slot of empty)
       if (this.#chance(0.8)) {
+        expect(this.#both((memory) => memory.isEmpty(slot))).toBe(true);
         this.#both((memory) => memory.collect(slot));
         this.#slots.delete(slot);
         meet('collected');
       }
+    if (this.#chance(0.5)) this.#both((memory) => memory.reuseCollected());
+    const some = this.#slot();
+    if (some !== 0) this.#both((memory) => memory.isEmpty(some));
   }
 
   #setBounds(): void {

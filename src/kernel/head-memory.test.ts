@@ -198,6 +198,7 @@ describe.each([
     const before = memory.memoryUse().total;
     for (let i = 500; i < 20_000; i++) {
       memory.collect(memory.find(labels(i - 500)));
+      memory.reuseCollected();
       memory.create(labels(i), i + 1);
     }
     expect([memory.seriesCount, memory.find(labels(0)), memory.find(labels(19_500)) > 0]).toEqual([
@@ -244,6 +245,7 @@ test('a memory that is full refuses, keeps what it has, and goes on when somethi
   memory.takeClosedChunks();
   expect(memory.append(1, last + 1000, 1)).toBe(SampleOutcome.ok);
   memory.collect(count);
+  memory.reuseCollected();
   expect(memory.create(labels(count + 1), count + 1)).toBe(count);
 });
 

@@ -135,8 +135,15 @@ export interface HeadMemory {
    * left without any sample, except rare ones; they stay until `collect`.
    */
   truncate(mint: number): Uint32Array;
-  /** Frees a series and its slot. Its walRef stays used. Not for the series of a request under way, nor during replay. */
+  /** Whether a slot has no sample here, in an open chunk or a closed one. */
+  isEmpty(slot: number): boolean;
+  /**
+   * Frees a series. Its slot is used again only after `reuseCollected`, its walRef never. Not for the series of a request
+   * under way, nor during replay.
+   */
   collect(slot: number): void;
+  /** Lets slots collected so far be used again: to be called when nobody names them any more. */
+  reuseCollected(): void;
 }
 
 /** A label set of more bytes is refused: nothing legitimate comes near it. */

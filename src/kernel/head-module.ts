@@ -66,6 +66,8 @@ export interface HeadExports {
   maxt(): number;
   truncate(mint: number): number;
   collect(slot: number): number;
+  isEmpty(slot: number): number;
+  reuseCollected(): void;
 }
 
 /** Where `assembly/event.ts` puts what `resume` reports; offsets in bytes from here. */

@@ -68,6 +68,7 @@ export class PlainHeadMemory implements HeadMemory {
   readonly #chunkRangeMs: number;
   readonly #bySlot: (Series | undefined)[] = [undefined];
   readonly #freeSlots: number[] = [];
+  #collected: number[] = [];
   readonly #byLabels = new Map<string, Series>();
   readonly #byWalRef = new Map<number, number>();
   #minValid = -Infinity;
@@ -556,7 +557,17 @@ export class PlainHeadMemory implements HeadMemory {
     assert(this.#request?.current?.slot !== slot, 'the series of a request under way is not collected');
     this.#byLabels.delete(keyOf(series.labels));
     this.#bySlot[slot] = undefined;
-    this.#freeSlots.push(slot);
+    this.#collected.push(slot);
+  }
+
+  isEmpty(slot: number): boolean {
+    const { open, closed } = this.#at(slot);
+    return open.length === 0 && closed.length === 0;
+  }
+
+  reuseCollected(): void {
+    for (const slot of this.#collected) this.#freeSlots.push(slot);
+    this.#collected = [];
   }
 }
 

@@ -310,6 +310,15 @@ export class WasmHeadMemory implements HeadMemory {
     return new Uint32Array(this.#wasm.memory.buffer.slice(at, at + 4 * count));
   }
 
+  isEmpty(slot: number): boolean {
+    this.#check(slot);
+    return this.#wasm.isEmpty(slot) !== 0;
+  }
+
+  reuseCollected(): void {
+    this.#wasm.reuseCollected();
+  }
+
   collect(slot: number): void {
     this.#check(slot);
     const refusal = this.#wasm.collect(slot);

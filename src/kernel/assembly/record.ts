@@ -27,6 +27,9 @@ let directory: u32 = 0;
 /** Slots ever used: 1 … slotCount. */
 export let slotCount: u32 = 0;
 let freeRecords: u32 = 0;
+/** Given back and not to be used again yet: the newest, and the oldest. */
+let collectedRecords: u32 = 0;
+let oldestCollected: u32 = 0;
 export let recordSlabs: u32 = 0;
 
 @inline export function lastTime(rec: u32): i64 {
@@ -114,10 +117,19 @@ export function takeRecord(entry: u32): u32 {
   return rec;
 }
 
+/** Takes a record out of use; its slot is used again after `reuseCollected`. */
 export function giveRecord(rec: u32): void {
   let slot = slotOf(rec);
   memory.fill(rec, 0, 64);
-  store<u32>(rec, freeRecords);
+  store<u32>(rec, collectedRecords);
   store<u32>(rec, slot, 60);
-  freeRecords = rec;
+  if (collectedRecords == 0) oldestCollected = rec;
+  collectedRecords = rec;
+}
+
+export function reuseCollected(): void {
+  if (collectedRecords == 0) return;
+  store<u32>(oldestCollected, freeRecords);
+  freeRecords = collectedRecords;
+  collectedRecords = 0;
 }

@@ -44,7 +44,7 @@ export async function cutHead(options: CutOptions): Promise<{ readonly oldestChu
   return { oldestChunkFile: await cutChunkFiles(options) };
 }
 
-/** Finding the lists of series that look empty is sliced; then, in one turn, those still empty go. */
+/** Series without samples go, those that got one meanwhile excepted. Sliced. */
 export async function collectSeries({
   store,
   mint,
@@ -55,17 +55,17 @@ export async function collectSeries({
   const candidates = store.truncate(mint);
   if (candidates.length === 0) return;
   const lists = await runYielding(store.table.findLists(candidates), nextTurn);
-  const prepared = new Set(candidates);
-  const empty = store.truncate(mint).filter((slot) => prepared.has(slot));
-  const { segment } = wal.position;
-  store.table.collect(empty, lists, (slot) => {
-    collectedRefs.set(store.memory.walRefOf(slot), segment);
+  const free = (slot: number): boolean => {
+    if (!store.isEmpty(slot)) return false;
+    collectedRefs.set(store.memory.walRefOf(slot), wal.position.segment);
     options.deletions.removeSlot(slot);
     options.noteCollected(slot);
     store.collect(slot);
-  });
-  options.metrics.series.dec(empty.length);
-  options.metrics.seriesCollected.inc(empty.length);
+    return true;
+  };
+  const count = await runYielding(store.table.collect(candidates, lists, free), nextTurn);
+  options.metrics.series.dec(count);
+  options.metrics.seriesCollected.inc(count);
 }
 
 /**

@@ -52,9 +52,12 @@ export class Gatherer {
 
   *gather(request: GatherRequest): Generator<HeadSlice | undefined, void> {
     const collected = new Set<number>();
+    // Series that are gone, but not yet from every list.
+    const { leaving } = this.#store.table;
     this.#underWay.add(collected);
     try {
       let slots = yield* turning(this.#store.table.select(request.matchers));
+      if (leaving !== undefined) slots = slots.filter((slot) => !leaving.has(slot));
       if (request.sorted) slots = yield* turning(this.#sort(slots, collected));
       let length = SLICE_SERIES_FIRST;
       for (let at = 0; at < slots.length; ) {

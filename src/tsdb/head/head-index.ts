@@ -20,6 +20,9 @@ export type ValuePostings = Map<string, number>;
 /** Values by label name: which lists a set of series is in. */
 export type ListsOfSeries = Map<string, Set<string>>;
 
+/** What one list costs, in entries of a list. */
+const REMOVE_WORK = 16;
+
 /** Called when a label gets a value it did not have; selections keep their results up to date with it. */
 export type OnNewValue = (name: string, value: string) => void;
 
@@ -137,10 +140,19 @@ export class HeadIndex {
     return lists;
   }
 
-  /** Takes series out of every list; `lists` cover them. One piece: no slot may be half removed when it is used again. */
-  remove(gone: SlotSet, lists: ListsOfSeries): void {
-    this.#last.clear();
-    for (const [name, values] of lists) for (const value of values) this.#removeFrom(name, value, gone);
+  /**
+   * Takes series out of every list; `lists` cover them. Others may be added meanwhile. To be run to its end before one of
+   * these slots is used again.
+   */
+  *remove(gone: SlotSet, lists: ListsOfSeries): Sliced<void> {
+    let work = 0;
+    for (const [name, values] of lists)
+      for (const value of values) {
+        work += REMOVE_WORK + this.#removeFrom(name, value, gone);
+        if (work < SLICE_WORK) continue;
+        work = 0;
+        yield;
+      }
     this.#removeFromAll(gone);
   }
 
@@ -173,10 +185,14 @@ export class HeadIndex {
     });
   }
 
-  #removeFrom(name: string, value: string, gone: SlotSet): void {
+  /** The length of the list it was. */
+  #removeFrom(name: string, value: string, gone: SlotSet): number {
     const values = this.#names.get(name);
     const postings = values?.get(value);
-    if (values === undefined || postings === undefined) return;
+    if (values === undefined || postings === undefined) return 0;
+    // Lists may be freed or given to other values here.
+    this.#last.clear();
+    const length = this.countOf(postings);
     if (postings > 0) {
       if (gone.has(postings)) values.delete(value);
     } else {
@@ -186,6 +202,7 @@ export class HeadIndex {
       if (left < 2) this.#lists.remove(-postings);
     }
     if (values.size === 0) this.#names.delete(name);
+    return length;
   }
 
   #removeFromAll(gone: SlotSet): void {

@@ -204,7 +204,13 @@ export class HeadStore {
     return Uint32Array.from(empty);
   }
 
-  /** Frees a series that is in no list any more. */
+  /** Whether a series has no sample at all in the head. */
+  isEmpty(slot: number): boolean {
+    const openMint = this.#rare.get(slot)?.openMint ?? Number.POSITIVE_INFINITY;
+    return openMint === Number.POSITIVE_INFINITY && this.memory.isEmpty(slot) && !this.late.has(slot);
+  }
+
+  /** Frees a series; its slot is not used again before `SeriesTable.collect` is through. */
   collect(slot: number): void {
     this.#rare.delete(slot);
     this.exemplars.removeSlot(slot);

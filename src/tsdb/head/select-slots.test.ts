@@ -25,7 +25,7 @@ class Series {
   remove(slots: readonly number[]): void {
     const gone = new SlotSet(this.index.slotMax);
     gone.addAll(Uint32Array.from(slots));
-    this.index.remove(gone, runAtOnce(this.index.findLists(Uint32Array.from(slots))));
+    runAtOnce(this.index.remove(gone, runAtOnce(this.index.findLists(Uint32Array.from(slots)))));
     this.matched.clear();
     for (const slot of slots) this.labels.delete(slot);
   }

@@ -39,6 +39,7 @@ export class SeriesTable {
   readonly index: HeadIndex;
   /** Slots that hold no series now. */
   readonly #freed = new Set<number>();
+  #leaving: SlotSet | undefined;
   #lastRef = 0;
   /** Series made since the last `takeUnlogged`. */
   #unlogged = new SeriesRecordWriter();
@@ -159,16 +160,32 @@ export class SeriesTable {
     return this.index.findLists(slots);
   }
 
-  /** Takes series out of the index and frees their slots by `free`, in one go; `lists` cover them. */
-  collect(slots: Uint32Array, lists: ListsOfSeries, free: (slot: number) => void): void {
-    const gone = new SlotSet(this.index.slotMax);
-    gone.addAll(slots);
-    this.index.remove(gone, lists);
-    this.#matched.clear();
-    for (const slot of slots) {
-      free(slot);
-      this.#freed.add(slot);
+  /** Slots of series that are gone but may still be in the lists of the index; undefined when there are none. */
+  get leaving(): SlotSet | undefined {
+    return this.#leaving;
+  }
+
+  /**
+   * Second step: frees series by `free`, which may refuse by false, then takes those out of the index; `lists` cover
+   * them. Until the end no slot is used again, so that none in a list means another series. Returns how many went.
+   */
+  *collect(slots: Uint32Array, lists: ListsOfSeries, free: (slot: number) => boolean): Sliced<number> {
+    const leaving = new SlotSet(this.index.slotMax);
+    this.#leaving = leaving;
+    let count = 0;
+    for (const [i, slot] of slots.entries()) {
+      if (free(slot)) {
+        leaving.add(slot);
+        this.#freed.add(slot);
+        count++;
+      }
+      if (i % FREED_PER_SLICE === FREED_PER_SLICE - 1) yield;
     }
+    yield* this.index.remove(leaving, lists);
+    this.#matched.clear();
+    this.memory.reuseCollected();
+    this.#leaving = undefined;
+    return count;
   }
 
   #create(labelBytes: Uint8Array, ref: number): number {
@@ -184,6 +201,8 @@ export class SeriesTable {
 }
 
 const NO_BYTES = new Uint8Array();
+/** Series freed between two turns of the event loop: some milliseconds. */
+const FREED_PER_SLICE = 2048;
 const UNLOGGED_KEPT_BYTES = 2 * 1024 * 1024;
 
 /** Neither empty nor too long, and ASCII: nothing can be wrong with the text. */

@@ -7,9 +7,11 @@ import { closedPending as pendingBytes, setPosition, takeClosed as forgetClosed 
 import { initCrc } from '../crc32c';
 import { sortSlots } from '../sort';
 import { gatherSlice, measure } from '../gather';
-import { entryLabels, entryLength, entryWalRef, labelSlabs } from '../label-arena';
+import { entryClosed, entryLabels, entryLength, entryWalRef, labelSlabs } from '../label-arena';
 import { blockSlabs, nodeSlabs } from '../pools';
-import { HAS_LAST, RARE, entryOf, flagsOf, initRecords, lastTime, recordOf, recordSlabs, setFlags, slotOf } from '../record';
+import {
+  HAS_LAST, RARE, entryOf, flagsOf, initRecords, lastTime, recordOf, recordSlabs, reuseCollected as reuse, sampleCount, setFlags, slotOf,
+} from '../record';
 import { forgetRefs, mapRef, mappedRefs, replay as replayRecord } from '../replay';
 import {
   adopt as adoptRecord, begin as beginRequest, createUndecided, currentRecord, endRequest, isUndecided, resume as resumeRequest,
@@ -198,6 +200,13 @@ export function maxt(): f64 {
 }
 export function truncate(mint: f64): i32 {
   return truncateAll(saturated(Math.ceil(mint)));
+}
+export function isEmpty(slot: u32): bool {
+  let rec = recordOf(slot);
+  return sampleCount(rec) == 0 && entryClosed(entryOf(rec)) == 0;
+}
+export function reuseCollected(): void {
+  reuse();
 }
 /** 0, or why not: 1 replay is under way, 2 the series is being appended to. */
 export function collect(slot: u32): u32 {
