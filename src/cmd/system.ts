@@ -33,6 +33,8 @@ import { TenantLimits } from '../tenancy/limits.ts';
 import { RateLimiter } from '../tenancy/rate-limiter.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
+import { LocalBlockMaker } from '../tsdb/compact/block-maker.ts';
+import { ThreadBlockMaker } from '../tsdb/compact/remote-block.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { bucketOptionsOf, bucketText } from './bucket-options.ts';
 import { catalogOptions } from './catalog-options.ts';
@@ -110,6 +112,7 @@ export async function buildSystem(
         );
       },
     });
+  const pageCache = new PageCache(PAGE_CACHE_BYTES);
   const tenants: Tenants = new Tenants(
     {
       dir: tenantsDir,
@@ -133,7 +136,11 @@ export async function buildSystem(
       log,
       metrics,
       limits,
-      pageCache: new PageCache(PAGE_CACHE_BYTES),
+      pageCache,
+      blockMaker: new ThreadBlockMaker(
+        () => startThread(new URL('./block-thread.ts', import.meta.url), undefined),
+        new LocalBlockMaker(disk, pageCache),
+      ),
       newMemory: (options) =>
         new WasmHeadMemory({ ...options, hashSeed: Math.floor(random.next() * 2 ** 32) }),
       shipping: bucket &&

@@ -6,6 +6,7 @@ import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import type { BlockMeta } from './block/meta.ts';
 import type { PageCache } from './chunks/page-cache.ts';
+import type { BlockMaker } from './compact/block-maker.ts';
 import type { HeadOptions } from './head/head.ts';
 
 /** What a tenant's storage keeps and refuses. Times ms. */
@@ -61,6 +62,8 @@ export interface DbOptions {
   readonly pageCache: PageCache;
   readonly wal?: HeadOptions['wal'];
   readonly hooks?: DbHooks;
+  /** Who writes blocks of the head; this thread when undefined. */
+  readonly blockMaker?: BlockMaker;
   /** How often to look whether the head is due to become a block and blocks are due to go; 0: only when asked. */
   readonly maintenanceIntervalMs?: number;
 }

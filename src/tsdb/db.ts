@@ -7,9 +7,9 @@ import type { Querier, Queryable } from '../storage/querier.ts';
 import type { Block } from './block/block.ts';
 import type { BlockMeta } from './block/meta.ts';
 import { newUlid } from './block/ulid.ts';
-import { verifyBlock } from './block/verify-block.ts';
+import { type BlockMaker, LocalBlockMaker, verifyNewBlock } from './compact/block-maker.ts';
 import { type BlockTarget, writeHeadBlock } from './compact/head-block.ts';
-import { rangesOf, writeLateBlock } from './compact/late-blocks.ts';
+import { type LateChunks, rangesOf, writeLateBlock } from './compact/late-blocks.ts';
 import { blocksToDrop } from './compact/retention.ts';
 import { DbBlocks, folderBytes, type LocalBlock } from './db-blocks.ts';
 import { type DbMetrics, dbMetrics } from './db-metrics.ts';
@@ -34,6 +34,7 @@ export class Db implements Queryable {
   readonly #lock: DiskLock;
   readonly #blocks: DbBlocks;
   readonly #views = new DbViews();
+  readonly #maker: BlockMaker;
   readonly #metrics: DbMetrics;
   /** Blocks being made, on disk already or not, that nobody may see yet. */
   readonly #unfinished = new Map<string, Block | undefined>();
@@ -52,6 +53,7 @@ export class Db implements Queryable {
     this.#lock = lock;
     this.#blocks = blocks;
     this.head = head;
+    this.#maker = options.blockMaker ?? new LocalBlockMaker(options.disk, options.pageCache);
     this.#inOrderMint = blocks.inOrderMaxTime;
     this.#metrics = dbMetrics(options.metrics);
   }
@@ -201,7 +203,8 @@ export class Db implements Queryable {
   async #compactRange(from: number, maxt: number): Promise<void> {
     const startedAt = this.#options.clock.monotonic();
     const target = this.#target(Math.floor(from / this.limits.blockRangeMs) * this.limits.blockRangeMs, maxt);
-    const block = await this.#makeBlock(target, () => writeHeadBlock(this.head, target));
+    const { disk: _, ...place } = target;
+    const block = await this.#makeBlock(target, () => writeHeadBlock(this.head, this.#maker, place));
     if (block !== undefined) this.#show(block);
     this.#inOrderMint = Math.max(this.#inOrderMint, maxt);
     this.head.store.setMinValidTime(maxt);
@@ -221,7 +224,7 @@ export class Db implements Queryable {
     const made: LocalBlock[] = [];
     for (const mint of rangesOf(chunks, this.limits.blockRangeMs)) {
       const target = this.#target(mint, mint + this.limits.blockRangeMs);
-      const block = await this.#makeBlock(target, () => writeLateBlock(this.head, chunks, target));
+      const block = await this.#makeBlock(target, () => this.#writeLate(chunks, target));
       if (block !== undefined) made.push(block);
     }
     for (const block of made) this.#show(block);
@@ -232,6 +235,14 @@ export class Db implements Queryable {
     for (const { block } of made) await this.#announce(block.meta);
   }
 
+  async #writeLate(chunks: LateChunks, target: BlockTarget): Promise<BlockMeta | undefined> {
+    const meta = await writeLateBlock(this.head, chunks, target);
+    const { disk, pageCache } = this.#options;
+    if (meta !== undefined) await verifyNewBlock(disk, pageCache, `${target.dir}/${target.ulid}`);
+    return meta;
+  }
+
+  /** `write` writes and verifies. */
   async #makeBlock(
     { ulid, mint, maxt }: BlockTarget,
     write: () => Promise<BlockMeta | undefined>,
@@ -244,9 +255,6 @@ export class Db implements Queryable {
     }
     const block = await this.#blocks.openBlock(ulid);
     this.#unfinished.set(ulid, block);
-    const { findings, findingCount } = await verifyBlock(block);
-    if (findingCount > 0)
-      throw new VeronaError('corrupt', `new block ${ulid}: ${findings.slice(0, 3).join('; ')}`);
     this.#metrics.blocks.inc();
     this.#options.log.info('the head became a block', { ulid, mint, maxt, ...meta.stats });
     return this.#blocks.sized(block);

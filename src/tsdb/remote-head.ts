@@ -10,7 +10,7 @@ import type {
   SelectRequest,
 } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
-import type { HeadSlice } from './head/head-slice.ts';
+import { buffersOf, type HeadSlice } from './head/head-slice.ts';
 
 /** What a head must give for queries on other threads. */
 export interface SliceSource {
@@ -184,13 +184,6 @@ export class RemoteHead implements Querier {
   }
 
   async close(): Promise<void> {}
-}
-
-function buffersOf({ gathered }: HeadSlice): ArrayBuffer[] {
-  const buffers = new Set<ArrayBuffer>();
-  for (const column of Object.values(gathered))
-    if (ArrayBuffer.isView(column) && column.buffer instanceof ArrayBuffer) buffers.add(column.buffer);
-  return [...buffers];
 }
 
 function fromMatcher({ type, name, value }: Matcher): PlainMatcher {

@@ -39,6 +39,8 @@ export interface TenantsDeps {
   readonly limits: TenantLimits;
   readonly pageCache: PageCache;
   readonly newMemory: (options: HeadMemoryOptions) => HeadMemory;
+  /** As in `DbOptions`. */
+  readonly blockMaker?: DbOptions['blockMaker'];
   /** Undefined when there is no bucket. */
   readonly shipping: Omit<TenantShipperDeps, 'disk' | 'clock' | 'random' | 'log' | 'metrics'> | undefined;
 }

@@ -15,6 +15,14 @@ export interface HeadSlice {
   readonly isLast?: boolean;
 }
 
+/** The memory of a slice, to be moved to another thread. */
+export function buffersOf({ gathered }: HeadSlice): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const column of Object.values(gathered))
+    if (ArrayBuffer.isView(column) && column.buffer instanceof ArrayBuffer) buffers.add(column.buffer);
+  return [...buffers];
+}
+
 /** Chunks of one series that are not in the head's memory: open chunks of rare series, late samples, unwritten chunks. */
 export type ExtraChunks = readonly ChunkPiece[];
 
