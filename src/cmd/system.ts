@@ -21,9 +21,13 @@ import { PushMetrics } from '../push/push-metrics.ts';
 import { RemoteWriteHandler, WRITE_BODY_MAX } from '../push/remote-write-handler.ts';
 import { SelfMetrics } from '../push/self-metrics.ts';
 import { LimitPolicy } from '../push/series-policy.ts';
+import { ActiveQueries } from '../query/active-queries.ts';
 import { queryRoutes } from '../query/api.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import { checkQueryLength, jobLimits } from '../query/query-limits.ts';
+import { QueryLog } from '../query/query-log.ts';
+import { observeAll } from '../query/query-observer.ts';
+import { QueryStatistics } from '../query/query-statistics.ts';
 import { statusRoutes } from '../query/status.ts';
 import { ThreadPool } from '../query/thread-pool.ts';
 import { HttpServer, type ListenerAccess, OPEN_ACCESS } from '../server/http-server.ts';
@@ -159,6 +163,21 @@ export async function buildSystem(
     logLevel: config.log.level,
     logFormat: config.log.format,
   };
+  const activeQueries = new ActiveQueries(
+    join(dataDir, 'queries.active'),
+    config.query.max_concurrency,
+    disk,
+    clock,
+    log,
+  );
+  const queryLog = new QueryLog(
+    { path: config.query.log_file, slowMs: config.query.log_queries_longer_than },
+    disk,
+    clock,
+    log,
+    metrics,
+  );
+  const queryStatistics = new QueryStatistics(() => clock.now(), metrics);
   const pool = new ThreadPool(
     {
       threads: config.query.threads || processorCount(),
@@ -171,6 +190,7 @@ export async function buildSystem(
     clock,
     log,
     metrics,
+    observeAll([activeQueries, queryLog, queryStatistics]),
   );
   const push = { tenants, limits, rates: new RateLimiter(clock), metrics: new PushMetrics(metrics) };
   const reloads = { ok: true, atMs: clock.now() };
@@ -186,6 +206,7 @@ export async function buildSystem(
         limits.replace(current.limits, current.overrides);
         log.setLevel(current.log.level);
         Object.assign(reloads, { ok: true, atMs: clock.now() });
+        queryLog.reopen();
         log.info('the configuration was read again: limits, overrides and log level are in force');
         return true;
       } catch (error) {
@@ -217,6 +238,7 @@ export async function buildSystem(
       parse: { features: threadData.features },
       run,
     }),
+    ...queryStatistics.routes(activeQueries),
     ...statusRoutes(
       statusSource(
         tenants,
@@ -267,6 +289,8 @@ export async function buildSystem(
       },
       ...(bucketSync ? [bucketSync] : []),
       tenants,
+      activeQueries,
+      queryLog,
       {
         name: 'query threads',
         start: () => removeUnfinishedHeaders(disk, threadData.cacheDir),

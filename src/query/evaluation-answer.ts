@@ -43,7 +43,9 @@ export async function answerEvaluation(
     sink.text(`,"analysis":${JSON.stringify(analysisJson(result.analysis))}`);
   sink.text('}');
   const warnings = truncated ? [...result.warnings, 'results truncated due to limit'] : result.warnings;
-  return rawAnswer(sink.take(), { warnings, infos: result.infos });
+  const answer = rawAnswer(sink.take(), { warnings, infos: result.infos });
+  const { samplesRead, peakSamples, planMs, evaluationMs } = result.stats;
+  return { ...answer, figures: { samplesRead, peakSamples, planMs, evaluationMs } };
 }
 
 /** What is wrong with the query itself is said of the parameter, as in Prometheus. */

@@ -7,6 +7,14 @@ import { type Movable, newChannel, type Thread } from '../platform/threads.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { PartStream } from './part-stream.ts';
+import {
+  type BegunQuery,
+  type EndedQuery,
+  observeAll,
+  type QueryFigures,
+  type QueryObserver,
+  queryText,
+} from './query-observer.ts';
 import { type CancelFlag, makeCancelFlag, raiseCancelFlag } from './shared-signal.ts';
 import type { Answer, FromThread, ToThread } from './thread-protocol.ts';
 import { makeThreadLoad, type ThreadLoad } from './thread-team.ts';
@@ -43,6 +51,10 @@ interface Task {
   readonly reject: (error: Error) => void;
   pinned?: PinnedView;
   settled: boolean;
+  /** Since when it has a thread, monotonic ms. */
+  begunAt: number;
+  figures?: QueryFigures;
+  streamedBytes: number;
   /** The body on its way out, of an answer that streams. */
   stream?: PartStream;
 }
@@ -61,6 +73,7 @@ export class ThreadPool {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #seats: Seat[] = [];
+  readonly #observer: QueryObserver;
   readonly #queue: FairQueue<Task>;
   readonly #inFlight: Gauge;
   readonly #refused: Counter<'reason'>;
@@ -68,7 +81,15 @@ export class ThreadPool {
   #running = 0;
   #closed = false;
 
-  constructor(options: ThreadPoolOptions, start: () => Thread, clock: Clock, log: Logger, metrics: Metrics) {
+  constructor(
+    options: ThreadPoolOptions,
+    start: () => Thread,
+    clock: Clock,
+    log: Logger,
+    metrics: Metrics,
+    observer: QueryObserver = observeAll([]),
+  ) {
+    this.#observer = observer;
     this.#options = options;
     this.#start = start;
     this.#clock = clock;
@@ -108,6 +129,8 @@ export class ThreadPool {
         resolve,
         reject,
         settled: false,
+        begunAt: 0,
+        streamedBytes: 0,
       };
       if (signal.aborted) return reject(canceled());
       signal.addEventListener('abort', () => this.#cancel(task), { once: true });
@@ -139,6 +162,8 @@ export class ThreadPool {
       this.#running++;
       this.#inFlight.set(this.#running);
       seat.running.set(task.id, task);
+      task.begunAt = this.#clock.monotonic();
+      this.#observer.began(begun(task));
       this.#begin(seat, task).catch((error: Error) => this.#finish(seat, task, undefined, error));
     }
   }
@@ -197,7 +222,7 @@ export class ThreadPool {
     if (this.#closed) return;
     this.#log.error('a query thread ended and is replaced', {
       error: error?.message,
-      queries: seat.running.size,
+      queries: [...seat.running.values()].map(({ tenant, job }) => ({ tenant, query: queryText(job) })),
     });
     const reason = new VeronaError(
       'execution',
@@ -226,6 +251,7 @@ export class ThreadPool {
         else this.#finish(seat, task, message.answer, undefined);
         break;
       case 'part':
+        task.streamedBytes += message.part.length;
         task.stream?.push(message.part);
         break;
       case 'end':
@@ -242,7 +268,8 @@ export class ThreadPool {
   }
 
   /** The answer has begun; its thread and view stay taken until the last part. */
-  #stream(seat: Seat, task: Task, { status, headers }: Answer): void {
+  #stream(seat: Seat, task: Task, { status, headers, figures }: Answer): void {
+    task.figures = figures;
     const stream = new PartStream(
       (bytes) => this.#post(seat, { type: 'taken', id: task.id, bytes }),
       () => this.#cancel(task),
@@ -297,6 +324,7 @@ export class ThreadPool {
     this.#inFlight.set(this.#running);
     task.pinned?.release();
     task.stream?.end(error);
+    this.#observer.ended(ended(task, answer, error, this.#clock.monotonic()));
     this.#settle(task, answer, error);
     this.#dispatch();
   }
@@ -307,6 +335,24 @@ export class ThreadPool {
     if (answer) task.resolve(toResponse(answer));
     else task.reject(error ?? canceled());
   }
+}
+
+function begun({ id, tenant, job, enqueuedAt, begunAt }: Task): BegunQuery {
+  return { id, tenant, job, waitedMs: begunAt - enqueuedAt };
+}
+
+function ended(task: Task, answer: Answer | undefined, error: Error | undefined, now: number): EndedQuery {
+  const isCanceled = error === undefined && answer === undefined && !task.stream;
+  const code =
+    error instanceof VeronaError ? error.code : error ? 'internal' : isCanceled ? 'canceled' : 'ok';
+  return {
+    ...begun(task),
+    tookMs: now - task.begunAt,
+    outcome: code,
+    error: error?.message,
+    figures: answer?.figures ?? task.figures,
+    answerBytes: (answer?.parts ?? []).reduce((sum, { length }) => sum + length, task.streamedBytes),
+  };
 }
 
 function toResponse(answer: Answer): HttpResponse {

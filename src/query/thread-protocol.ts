@@ -1,5 +1,6 @@
 import type { MovablePort } from '../platform/threads.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
+import type { QueryFigures } from './query-observer.ts';
 import type { CancelFlag } from './shared-signal.ts';
 import type { ThreadLoad } from './thread-team.ts';
 
@@ -44,6 +45,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly parts: readonly Uint8Array[];
+  /** What the evaluation took, where there was one. */
+  readonly figures?: QueryFigures;
   /** Parts follow one by one until `end` or `failure`. */
   readonly streams?: boolean;
 }
