@@ -208,8 +208,8 @@ test.each([
 
 test('SIGHUP puts new limits in force, and a wrong file leaves the old ones', async () => {
   const file = join(folder, 'verona.yml');
-  const limits = (maxSeries: number | string) =>
-    writeFile(file, `limits: {max_series: ${maxSeries}}\noverrides: {small: {max_series: 2}}\n`);
+  const limits = (maxSeries: number | string, more = '') =>
+    writeFile(file, `limits: {max_series: ${maxSeries}${more}}\noverrides: {small: {max_series: 2}}\n`);
   await limits(5);
   const verona = await veronaOn(join(folder, 'data'), [`--config.file=${file}`]);
   let now = Date.now() - 60_000;
@@ -229,11 +229,15 @@ test('SIGHUP puts new limits in force, and a wrong file leaves the old ones', as
   await said(verona, 'the old one stays');
   expect([await accepted(5), await accepted(10)]).toEqual([true, false]);
 
-  await limits(10);
+  const late = async () =>
+    (await send(verona.writeUrl, [floats({ __name__: 's', i: '0' }, [[now - 30_000, 1]])])).ok;
+  expect(await late()).toBe(false);
+  await limits(10, ', out_of_order_time_window: 1h');
   verona.process.child.kill('SIGHUP');
   await said(verona, 'the configuration was read again');
   expect([await accepted(10), await accepted(11)]).toEqual([true, false]);
   expect(await accepted(3, 'small')).toBe(false);
+  expect(await late()).toBe(true);
 });
 
 /** A write whose body has begun; `finish` sends the rest and resolves with the answer. */

@@ -11,22 +11,28 @@ export function addSettingFlags(command: Command): void {
       const value = setting.kind === 'boolean' ? '[true|false]' : `<${placeholder(setting.kind)}>`;
       const shown = setting.defaultText === '' ? '' : ` (default ${setting.defaultText})`;
       const option = new Option(`${setting.flag} ${value}`, `${setting.description}${shown}`);
+      if (setting.kind === 'list of text') option.argParser(collect);
       command.addOption(option.helpGroup(`${group.name}: ${group.description}`));
     }
 }
 
 /** The flags that were given, by their long name. */
 export function givenFlags(command: Command): { configFile: string | undefined; flags: FlagValues } {
-  const flags: Record<string, string | boolean> = {};
+  const flags: Record<string, string | boolean | readonly string[]> = {};
   let configFile: string | undefined;
   for (const option of command.options) {
     const value: unknown = command.getOptionValue(option.attributeName());
     if (value === undefined) continue;
     if (option.long === '--config.file') configFile = String(value);
     else if (option.long === '--web.config.file') flags['--web.config-file'] = String(value);
-    else flags[option.long as string] = value as string | boolean;
+    else flags[option.long as string] = value as string | boolean | readonly string[];
   }
   return { configFile, flags };
+}
+
+/** A list may be given in one flag or in several. */
+function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...text.split(',')];
 }
 
 /** `one of a, b` becomes `a|b`. */

@@ -204,6 +204,7 @@ export async function buildSystem(
       try {
         current = reread();
         limits.replace(current.limits, current.overrides);
+        void tenants.applyLimits();
         log.setLevel(current.log.level);
         Object.assign(reloads, { ok: true, atMs: clock.now() });
         queryLog.reopen();

@@ -109,6 +109,30 @@ test('late samples inside the window are answered, survive a crash and become an
   expect((await write(db, 'a', [[T0 - 2 * HOUR, 1]])).refusedCounts).toEqual(new Map([['too_old', 1]]));
 });
 
+test('limits that are raised while it runs are in force at once, and late samples then are in a log', async () => {
+  const disk = new MemoryDisk();
+  const clock = new TestClock(T0 + 2 * HOUR);
+  const wal = { fsync: 'always' as const };
+  let db = await openDb(disk, clock, { wal });
+  await write(db, 'a', [[T0 + 2 * HOUR, 1]]);
+  const late: [number, number][] = [[T0 + HOUR, 2]];
+  expect((await write(db, 'a', late)).refusedCounts.size).toBe(1);
+  const limits = { outOfOrderWindowMs: 2 * HOUR, futureMs: 2 * HOUR, requestBytesMax: 10 };
+  await Promise.all([db.setLimits(limits), db.setLimits(limits)]);
+  await expect(write(db, 'a', late)).rejects.toMatchObject({ code: 'too_large' });
+  await db.setLimits({ requestBytesMax: 1000 });
+  await write(db, 'a', [...late, [T0 + 4 * HOUR, 3]]);
+  disk.crash(1);
+  db = await openDb(disk, clock, { wal });
+  expect(await answer(db, ...FOREVER)).toEqual({
+    '{__name__="a"}': [
+      [T0 + HOUR, 2],
+      [T0 + 2 * HOUR, 1],
+      [T0 + 4 * HOUR, 3],
+    ],
+  });
+});
+
 test('refused samples are counted by reason, in the words of Prometheus', async () => {
   const clock = new TestClock(T0 + HOUR);
   const db = await openDb(new MemoryDisk(), clock);

@@ -28,7 +28,7 @@ const READERS_WAIT_MS = 300_000;
  * becomes a block every block range, blocks leave when they are old and allowed to. One process at a time.
  */
 export class Db implements Queryable {
-  readonly limits: DbLimits;
+  #limits: DbLimits;
   readonly head: Head;
   readonly #options: DbOptions;
   readonly #lock: DiskLock;
@@ -49,7 +49,7 @@ export class Db implements Queryable {
 
   private constructor(options: DbOptions, limits: DbLimits, lock: DiskLock, blocks: DbBlocks, head: Head) {
     this.#options = options;
-    this.limits = limits;
+    this.#limits = limits;
     this.#lock = lock;
     this.#blocks = blocks;
     this.head = head;
@@ -84,6 +84,10 @@ export class Db implements Queryable {
     }
   }
 
+  get limits(): DbLimits {
+    return this.#limits;
+  }
+
   get blocks(): readonly LocalBlock[] {
     return this.#blocks.all;
   }
@@ -94,9 +98,23 @@ export class Db implements Queryable {
   }
 
   /** Applies a snappy-compressed remote write request; see `Head.write`. */
-  write(body: ByteParts, version: WriteVersion, policy: SeriesPolicy): Promise<WriteResult> {
+  write(
+    body: ByteParts,
+    version: WriteVersion,
+    policy: SeriesPolicy,
+    decodedMax = this.limits.requestBytesMax,
+  ): Promise<WriteResult> {
     this.#checkOpen();
-    return this.head.write(body, version, this.limits.requestBytesMax, policy);
+    return this.head.write(body, version, decodedMax, policy);
+  }
+
+  /** Puts other limits in force; the length of blocks stays as it was at the start. */
+  setLimits(changed: Partial<DbLimits>): Promise<void> {
+    return this.#alone(async () => {
+      const limits = { ...this.#limits, ...changed, blockRangeMs: this.#limits.blockRangeMs };
+      await this.head.setLimits({ ...limits, chunkRangeMs: limits.blockRangeMs });
+      this.#limits = limits;
+    });
   }
 
   appender(policy: SeriesPolicy): Appender {

@@ -138,9 +138,19 @@ export class Tenants implements TenantStorage {
   async open(tenant: string): Promise<TenantDb> {
     const { db } = await this.#openTenant(tenant);
     return {
-      write: (body, version, _decodedMax, policy) => db.write(body, version, policy),
+      write: (body, version, decodedMax, policy) => db.write(body, version, policy, decodedMax),
       appender: (policy) => db.appender(policy),
     };
+  }
+
+  /** Puts the limits of tenants in force as they are now. A tenant whose disk does not let it keeps its own, which is told. */
+  async applyLimits(): Promise<void> {
+    for (const [tenant, { db }] of this.#open)
+      await db
+        .setLimits(this.#dbLimits(tenant) ?? {})
+        .catch((error: unknown) =>
+          this.#deps.log.error('new limits of a tenant are not in force', { tenant, error: String(error) }),
+        );
   }
 
   /** Makes blocks of everything in memory and ships them: before a move, or for a test. Throws when one did not get there. */

@@ -34,3 +34,20 @@ test('labels of more than 128 characters are refused, counted by characters', ()
   expect(ring.add(1, exemplar(1, 1, '𝄞'.repeat(120)))).toBe('ok');
   expect(ring.add(1, exemplar(2, 1, 'x'.repeat(121)))).toBe('invalid_exemplar');
 });
+
+test('a ring that is made smaller or larger keeps the newest', () => {
+  const ring = new ExemplarRing(4);
+  for (let t = 0; t < 6; t++) ring.add(1 + (t % 2), exemplar(t));
+  const times = () => [1, 2].map((slot) => ring.of(slot, 0, 100).map(({ t }) => t));
+  expect(times()).toEqual([
+    [2, 4],
+    [3, 5],
+  ]);
+  ring.resize(3);
+  expect(times()).toEqual([[4], [3, 5]]);
+  ring.resize(5);
+  for (let t = 6; t < 10; t++) ring.add(1, exemplar(t));
+  expect(times()).toEqual([[6, 7, 8, 9], [5]]);
+  ring.resize(0);
+  expect(times()).toEqual([[], []]);
+});

@@ -15,14 +15,30 @@ interface Entry {
  * rules: labels of at most 128 characters, and per series in order of time.
  */
 export class ExemplarRing {
-  readonly #max: number;
-  readonly #ring: (Entry | undefined)[] = [];
+  #max: number;
+  #ring: (Entry | undefined)[] = [];
   #next = 0;
   /** Per series its entries, oldest first. */
   readonly #bySlot = new Map<number, Exemplar[]>();
 
   constructor(max: number) {
     this.#max = max;
+  }
+
+  /** Keeps at most `max` from now on: the newest of those there are. */
+  resize(max: number): void {
+    if (max === this.#max) return;
+    const byAge = [...this.#ring.slice(this.#next), ...this.#ring.slice(0, this.#next)];
+    const entries = byAge.filter((entry) => entry !== undefined && this.#has(entry)) as Entry[];
+    this.#max = max;
+    this.#ring = [];
+    this.#next = 0;
+    this.#bySlot.clear();
+    for (const { slot, exemplar } of max === 0 ? [] : entries.slice(-max)) this.add(slot, exemplar);
+  }
+
+  #has({ slot, exemplar }: Entry): boolean {
+    return this.#bySlot.get(slot)?.includes(exemplar) ?? false;
   }
 
   check(slot: number, exemplar: Exemplar): ExemplarOutcome {

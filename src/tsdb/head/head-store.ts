@@ -39,7 +39,7 @@ export interface HeadLimits {
  * Float samples in order are the kernel's; here is the rest: series with histograms, late samples, exemplars, metadata.
  */
 export class HeadStore {
-  readonly limits: HeadLimits;
+  #limits: HeadLimits;
   readonly memory: HeadMemory;
   readonly table: SeriesTable;
   readonly late = new LateSamples();
@@ -60,10 +60,20 @@ export class HeadStore {
 
   constructor(memory: HeadMemory, closed: ClosedChunks, limits: HeadLimits) {
     this.memory = memory;
-    this.limits = limits;
+    this.#limits = limits;
     this.table = new SeriesTable(memory);
     this.exemplars = new ExemplarRing(limits.exemplarsMax);
     this.#closed = closed;
+  }
+
+  get limits(): HeadLimits {
+    return this.#limits;
+  }
+
+  /** Other limits from the next batch on; the length of blocks stays. */
+  setLimits(limits: HeadLimits): void {
+    this.#limits = { ...limits, chunkRangeMs: this.#limits.chunkRangeMs };
+    this.exemplars.resize(limits.exemplarsMax);
   }
 
   /** Smallest and largest time of a sample in order; mint > maxt when empty. */

@@ -57,7 +57,7 @@ export interface HeadOptions {
 /** The log of samples, and the one of late samples when they are taken. */
 export interface HeadLogs {
   readonly wal: Wal;
-  readonly late: Wal | undefined;
+  late: Wal | undefined;
 }
 
 /**
@@ -161,6 +161,12 @@ export class Head {
       // What was appended before a fault is in memory: the log gets it too.
       await this.logAppended();
     }
+  }
+
+  /** Puts other limits in force; a log of late samples is begun when they are taken for the first time. */
+  async setLimits(limits: HeadLimits): Promise<void> {
+    if (limits.outOfOrderWindowMs > 0) this.#logs.late ??= await openLog(this.#options, 'wbl');
+    this.store.setLimits(limits);
   }
 
   appender(policy: SeriesPolicy): Appender {
@@ -323,11 +329,14 @@ export class Head {
 }
 
 async function openLogs(options: HeadOptions): Promise<HeadLogs> {
-  const { disk, clock, log, dir, limits } = options;
-  const common = { ...options.wal, disk, clock, log, metrics: walMetrics(options.metrics) };
-  const wal = await Wal.open({ ...common, dir: `${dir}/wal` });
+  const { disk, dir, limits } = options;
+  const wal = await openLog(options, 'wal');
   // With no window any more, late samples of before still wait there to become a block.
   const usesLate = limits.outOfOrderWindowMs > 0 || (await listSegments(disk, `${dir}/wbl`)).length > 0;
-  const late = usesLate ? await Wal.open({ ...common, dir: `${dir}/wbl` }) : undefined;
-  return { wal, late };
+  return { wal, late: usesLate ? await openLog(options, 'wbl') : undefined };
+}
+
+function openLog(options: HeadOptions, name: 'wal' | 'wbl'): Promise<Wal> {
+  const { disk, clock, log, dir, metrics } = options;
+  return Wal.open({ ...options.wal, disk, clock, log, metrics: walMetrics(metrics), dir: `${dir}/${name}` });
 }
