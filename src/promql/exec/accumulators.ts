@@ -202,18 +202,15 @@ function finishHistogram(
   { plan, context }: { readonly plan: AggregatePlan; readonly context: QueryContext },
 ): void {
   const spoilt = (seen & IS_SPOILT) !== 0;
-  if ((seen & HAS_FLOAT_BEFORE) !== 0 || (!spoilt && seen === (HAS_FLOAT | HAS_HISTOGRAM)))
-    context.warn(warningText.mixedFloatsHistogramsInAggregation(), plan.child.span);
-  else if (!spoilt)
-    setHistogram(
-      into,
-      cell,
-      totals.finish(cell, {
-        warn: (message) => context.warn(message, plan.child.span),
-        info: (message) => context.info(message, plan.child.span),
-      }),
-    );
-  else totals.remark(cell, (message) => context.info(message, plan.child.span));
+  const info = (message: string) => context.info(message, plan.child.span);
+  const isMixed = (seen & HAS_FLOAT_BEFORE) !== 0 || (!spoilt && seen === (HAS_FLOAT | HAS_HISTOGRAM));
+  if (isMixed) context.warn(warningText.mixedFloatsHistogramsInAggregation(), plan.child.span);
+  if (isMixed || spoilt) {
+    totals.remark(cell, info);
+    return;
+  }
+  const warn = (message: string) => context.warn(message, plan.child.span);
+  setHistogram(into, cell, totals.finish(cell, { warn, info }));
 }
 
 /** `avg`: the compensated sum by the count; where the sum overflows, a running mean from there on. */

@@ -66,15 +66,18 @@ export class HistogramRows {
       if (!boundOf.has(text)) boundOf.set(text, parseFloatText(text));
       const bound = boundOf.get(text);
       if (bound === undefined) {
-        // Unless names are dropped at the end only, the remark comes without one.
-        const name = this.#context.delayedNameRemoval ? labels.at(row).get(METRIC_NAME) : '';
-        this.#context.warn(warningText.badBucketLabel(name, text), this.#span);
+        this.#context.warn(warningText.badBucketLabel(this.#nameOf(labels.at(row)), text), this.#span);
         continue;
       }
       const group = this.#groups.idOf(labels, row);
       if (group === this.#classic.length) this.#classic.push({ row, rows: [], bounds: [], distinct: true });
       insert(this.#classic[group], bound, row);
     }
+  }
+
+  /** Remarks come without a name unless names are dropped at the end of the query only. */
+  #nameOf(labels: Labels): string {
+    return this.#context.delayedNameRemoval ? labels.get(METRIC_NAME) : '';
   }
 
   #hasFloats(row: number): boolean {
@@ -91,7 +94,7 @@ export class HistogramRows {
     if (histograms === undefined) return mixed;
     const classicOf = this.#classicByLabels();
     for (let row = 0; row < count; row++) {
-      const name = labels.at(row).get(METRIC_NAME);
+      const name = this.#nameOf(labels.at(row));
       const classic = classicOf(row);
       let put: ReturnType<OpenRow> | undefined;
       for (let step = 0; step < steps; step++) {
@@ -128,7 +131,7 @@ export class HistogramRows {
     mixed: Uint8Array | undefined,
   ): void {
     const whole = this.#batch.labels.at(classic.row);
-    const name = whole.get(METRIC_NAME);
+    const name = this.#nameOf(whole);
     let put: ReturnType<OpenRow> | undefined;
     for (let step = 0; step < this.#batch.steps; step++) {
       if (mixed?.[step] === 1) continue;

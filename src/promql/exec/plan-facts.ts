@@ -43,15 +43,22 @@ export function oneNameOf(node: PlanNode): string | undefined {
   return node.source.matchers.find(({ name, type }) => name === METRIC_NAME && type === '=')?.value;
 }
 
-/** The labels that an absent series would have: those a selector pins to one value. */
+/**
+ * The labels that an absent series would have: those a selector pins to a value. As in Prometheus only the first `=` of a
+ * label pins, and any other matcher of it that comes later undoes that.
+ */
 export function absentLabels(node: PlanNode): Labels {
-  const source = sourceBelow(node);
-  if (source === undefined) return Labels.empty;
-  const named = source.matchers.filter(({ name }) => name !== METRIC_NAME);
-  const pinned = named.filter(
-    ({ name, type }) => type === '=' && named.filter((other) => other.name === name).length === 1,
-  );
-  return Labels.from(pinned.map(({ name, value }) => [name, value] as const));
+  const pinned = new Map<string, string>();
+  const known = new Set<string>();
+  for (const { name, type, value } of sourceBelow(node)?.matchers ?? []) {
+    if (name === METRIC_NAME) continue;
+    if (type !== '=' || known.has(name)) pinned.delete(name);
+    else {
+      pinned.set(name, value);
+      known.add(name);
+    }
+  }
+  return Labels.from(pinned);
 }
 
 function sourceBelow(node: PlanNode): SelectorSource | undefined {

@@ -1,5 +1,3 @@
-const DEGREE = Math.PI / 180;
-
 /** Functions of one float; histograms have no result. */
 export const MATH: Readonly<Record<string, (v: number) => number>> = {
   abs: Math.abs,
@@ -18,7 +16,7 @@ export const MATH: Readonly<Record<string, (v: number) => number>> = {
   ln: Math.log,
   log10: Math.log10,
   log2: Math.log2,
-  rad: (v) => v * DEGREE,
+  rad: (v) => (v * Math.PI) / 180,
   sgn: (v) => (v < 0 ? -1 : v > 0 ? 1 : v),
   sin: Math.sin,
   sinh: Math.sinh,

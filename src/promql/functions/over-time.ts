@@ -45,7 +45,7 @@ export const OVER_TIME: Readonly<Record<string, WindowFunction>> = {
   mad_over_time: ofFloats(medianDeviation),
   quantile_over_time: (w) => {
     const [q] = w.args;
-    if (Number.isNaN(q) || q < 0 || q > 1) w.remarks.warnArgument(0, warningText.invalidQuantile(q));
+    if (w.f1 > w.f0 && !(q >= 0 && q <= 1)) w.remarks.warnArgument(0, warningText.invalidQuantile(q));
     return quantileOfFloats(w);
   },
   last_over_time: (w) => pick(w, newestIsFloat(w), w.f1 - 1, w.h1 - 1),

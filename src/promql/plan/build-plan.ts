@@ -95,9 +95,15 @@ function buildCall(expr: Call, context: PlanContext, span: Span): PlanNode {
   if (name === 'info')
     return { kind: 'call', name, args: [args[0], infoSelect(args)], returns: expr.func.returns, span };
   const [first] = args;
-  if (name === 'timestamp' && first.kind === 'select') args[0] = { ...first, value: 'timestamp' };
+  // The time is that of a sample, which a smoothed value has none of.
+  if (name === 'timestamp' && first.kind === 'select')
+    args[0] = { ...first, value: 'timestamp', source: { ...first.source, mode: 'plain' } };
   if (name === 'start_timestamp' && first.kind === 'select' && context.startTimes)
-    args[0] = { ...first, value: 'start_timestamp', source: { ...first.source, startTimes: true } };
+    args[0] = {
+      ...first,
+      value: 'start_timestamp',
+      source: { ...first.source, startTimes: true, mode: 'plain' },
+    };
   return { kind: 'call', name, args, returns: expr.func.returns, span };
 }
 
