@@ -8,6 +8,8 @@ export type Result = { readonly outcome: Outcome } | { readonly error: string };
 export interface Comparison {
   /** Of values, relative. */
   readonly tolerance: number;
+  /** Values closer than this are the same whatever their relation, and zeros have no sign; 0 for none. */
+  readonly absolute?: number;
   /** Whether the order of an instant query's rows is part of the answer; equal values may change places all the same. */
   readonly ordered: boolean;
   readonly remarks: boolean;
@@ -47,7 +49,7 @@ function differentRemarks(expected: Outcome, actual: Outcome): string | undefine
 
 function differentAnswer(expected: Answer, actual: Answer, how: Comparison): string | undefined {
   if (expected.type === 'scalar' && actual.type === 'scalar')
-    return close(expected.v, actual.v, how.tolerance) ? undefined : `expected ${expected.v}, got ${actual.v}`;
+    return close(expected.v, actual.v, how) ? undefined : `expected ${expected.v}, got ${actual.v}`;
   if (expected.type === 'string' && actual.type === 'string')
     return expected.v === actual.v ? undefined : `expected ${expected.v}, got ${actual.v}`;
   if (expected.type === 'vector' && actual.type === 'vector')
@@ -90,12 +92,12 @@ function differentPoints(expected: AnswerSeries, actual: AnswerSeries, how: Comp
     return `expected ${shown(expected)}, got ${shown(actual)}`;
   for (const [i, { t, v }] of expected.floats.entries()) {
     const other = actual.floats[i];
-    if (t !== other.t || !close(v, other.v, how.tolerance))
+    if (t !== other.t || !close(v, other.v, how))
       return `expected ${v} at ${t}, got ${other.v} at ${other.t}`;
   }
   for (const [i, { t, histogram }] of expected.histograms.entries()) {
     const other = actual.histograms[i];
-    if (t !== other.t || !sameHistogram(histogram, other.histogram, how.tolerance))
+    if (t !== other.t || !sameHistogram(histogram, other.histogram, how))
       return `expected ${JSON.stringify(histogram)} at ${t}, got ${JSON.stringify(other.histogram)} at ${other.t}`;
   }
   return undefined;
@@ -116,7 +118,7 @@ function differentOrder(
   how: Comparison,
 ): string | undefined {
   const at = expected.findIndex(({ v, histogram }, i) =>
-    histogram === undefined ? !close(v, actual[i].v, how.tolerance) : actual[i].histogram === undefined,
+    histogram === undefined ? !close(v, actual[i].v, how) : actual[i].histogram === undefined,
   );
   return at === -1
     ? undefined
@@ -124,31 +126,29 @@ function differentOrder(
 }
 
 /** NaN is NaN; zeros have signs. */
-function close(a: number, b: number, tolerance: number): boolean {
-  if (Object.is(a, b)) return true;
+function close(a: number, b: number, { tolerance, absolute = 0 }: Comparison): boolean {
+  if (Object.is(a, b) || Math.abs(a - b) < absolute) return true;
   if (a === 0 && b === 0) return false;
   if (!Number.isFinite(a) || !Number.isFinite(b)) return false;
   return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b));
 }
 
 /** Empty buckets are as good as none. */
-function sameHistogram(a: FloatHistogram, b: FloatHistogram, tolerance: number): boolean {
-  const numbers = (['count', 'sum', 'zeroCount'] as const).every((key) => near(a[key], b[key], tolerance));
+function sameHistogram(a: FloatHistogram, b: FloatHistogram, how: Comparison): boolean {
+  const numbers = (['count', 'sum', 'zeroCount'] as const).every((key) => near(a[key], b[key], how));
   const shape = a.schema === b.schema && a.zeroThreshold === b.zeroThreshold;
   const hints = a.counterResetHint === b.counterResetHint;
   const bounds = a.customValues.join() === b.customValues.join();
   const sides = (['positive', 'negative'] as const).every((side) => {
     const [x, y] = [countsOf(a, side), countsOf(b, side)];
-    return [...new Set([...x.keys(), ...y.keys()])].every((i) =>
-      near(x.get(i) ?? 0, y.get(i) ?? 0, tolerance),
-    );
+    return [...new Set([...x.keys(), ...y.keys()])].every((i) => near(x.get(i) ?? 0, y.get(i) ?? 0, how));
   });
   return numbers && shape && hints && bounds && sides;
 }
 
 /** In histograms zeros have no signs. */
-function near(a: number, b: number, tolerance: number): boolean {
-  return a === b || close(a, b, tolerance);
+function near(a: number, b: number, how: Comparison): boolean {
+  return a === b || close(a, b, how);
 }
 
 function countsOf(h: FloatHistogram, side: 'positive' | 'negative'): Map<number, number> {

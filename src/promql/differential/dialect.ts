@@ -142,7 +142,8 @@ export const SHARED_WITH_2: Dialect = {
   labelNames: ['job', 'instance', 'code', 'le', 'version', '__name__', 'nothing'],
   functions: WHOLE.functions.filter((name) => !NEWER.has(name)),
   aggregations: WHOLE.aggregations.filter((name) => !name.startsWith('limit')),
-  operators: WHOLE.operators.filter((op) => op !== '</' && op !== '>/'),
+  // There a metric keeps its name through `atan2`.
+  operators: WHOLE.operators.filter((op) => !['</', '>/', 'atan2'].includes(op)),
   isModern: false,
   offGrid: true,
   counters: ['requests_total', 'latency_bucket'],

@@ -76,7 +76,7 @@ const FLOATS: Readonly<Record<string, FloatMetric>> = {
   latency_bucket: (_, times) => times.map((_, i) => 1_000_000 + 3 * i),
   flag: (chance, times) => times.map(() => chance.int(0, 1)),
   special: (chance, times) => times.map(() => special(chance)),
-  huge: (chance, times) => times.map(() => pick(chance, [1e300, 1e-300, -1e300, 5e-324, 1e17, 0.1])),
+  huge: (chance, times) => times.map(() => pick(chance, [1e300, 1e-300, -1e300, 2.3e-308, 1e17, 0.1])),
   target_info: (_, times) => times.map(() => 1),
   build_info: (_, times) => times.map(() => 1),
 };
