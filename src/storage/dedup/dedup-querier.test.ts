@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest';
+import type { AnyHistogram } from '../../model/histogram.ts';
+import { Labels } from '../../model/labels.ts';
+import { Matcher } from '../../model/matcher.ts';
+import { querierAcceptance, selectSamples } from '../acceptance.ts';
+import { MemoryStorage } from '../memory-storage.ts';
+import type { Queryable } from '../querier.ts';
+import { type DedupFunction, DedupQuerier } from './dedup-querier.ts';
+
+function deduplicated(source: Queryable, dedup: DedupFunction = 'fill'): Queryable {
+  return {
+    querier: async (mint, maxt) =>
+      new DedupQuerier(
+        await source.querier(mint - 3_600_000, maxt + 3_600_000),
+        ['replica', 'rule_replica'],
+        dedup,
+      ),
+  };
+}
+
+for (const dedup of ['fill', 'penalty', 'chain'] as const)
+  querierAcceptance(`a source without replicas, deduplicated by ${dedup}`, async ({ floats, histograms }) => {
+    const storage = new MemoryStorage();
+    const appender = storage.appender();
+    for (const { labels, t, v } of floats) appender.append(labels, t, v);
+    for (const { labels, t, histogram } of histograms) appender.appendHistogram(labels, t, histogram);
+    await appender.commit();
+    return deduplicated(storage, dedup);
+  });
+
+querierAcceptance('two replicas with the same samples, deduplicated', async ({ floats, histograms }) => {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  for (const replica of ['a', 'b']) {
+    for (const { labels, t, v } of floats) appender.append(labels.with({ replica }), t, v);
+    for (const { labels, t, histogram } of histograms)
+      appender.appendHistogram(labels.with({ replica }), t, histogram);
+  }
+  await appender.commit();
+  return deduplicated(storage);
+});
+
+const MINUTE = 60_000;
+
+async function pair(b: { readonly offset: number; readonly from: number; readonly to: number }) {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  const up = (replica: string) => Labels.from({ __name__: 'up', cluster: 'eu', replica });
+  for (let t = 0; t < 120 * MINUTE; t += 15_000) {
+    if (t < 40 * MINUTE || t > 80 * MINUTE) appender.append(up('a'), t, t);
+    if (t >= b.from && t < b.to) appender.append(up('b'), t + b.offset, t + b.offset);
+  }
+  await appender.commit();
+  return deduplicated(storage);
+}
+
+test('two replicas are one series without holes', async () => {
+  const source = await pair({ offset: 5000, from: 0, to: 120 * MINUTE });
+  const querier = await source.querier(0, 120 * MINUTE);
+  const matchers = [new Matcher('=', '__name__', 'up')];
+  const selected = await selectSamples(querier, { matchers, mint: 0, maxt: 120 * MINUTE, sorted: true });
+  expect(Object.keys(selected)).toEqual(['{__name__="up", cluster="eu"}']);
+  const times = selected['{__name__="up", cluster="eu"}'].map((text) => Number(text.split(' ')[0]));
+  times.sort((x, y) => x - y);
+  for (let i = 1; i < times.length; i++) expect(times[i] - times[i - 1]).toBeLessThan(30_000);
+});
+
+test('a select of a part gives the samples that a select of the whole has there', async () => {
+  const source = await pair({ offset: 5000, from: 20 * MINUTE, to: 70 * MINUTE });
+  const matchers = [new Matcher('=', '__name__', 'up')];
+  const read = async (mint: number, maxt: number) => {
+    const selected = await selectSamples(await source.querier(mint, maxt), {
+      matchers,
+      mint,
+      maxt,
+      sorted: true,
+    });
+    return Object.values(selected)[0] ?? [];
+  };
+  const whole = await read(0, 120 * MINUTE);
+  for (const [mint, maxt] of [
+    [41 * MINUTE, 50 * MINUTE],
+    [39 * MINUTE, 41 * MINUTE],
+    [65 * MINUTE, 90 * MINUTE],
+  ])
+    expect(await read(mint, maxt)).toEqual(
+      whole.filter((text) => {
+        const t = Number(text.split(' ')[0]);
+        return t >= mint && t <= maxt;
+      }),
+    );
+});
+
+test('histograms of two replicas fill each other’s gaps', async () => {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  const sizes = (replica: string) => Labels.from({ __name__: 'sizes', replica });
+  for (let i = 0; i < 40; i++) {
+    const histogram = { ...EMPTY, count: i, zeroCount: i };
+    if (i < 10 || i > 30) appender.appendHistogram(sizes('a'), i * 15_000, histogram);
+    appender.appendHistogram(sizes('b'), i * 15_000 + 4000, histogram);
+  }
+  await appender.commit();
+  const querier = await deduplicated(storage).querier(0, 60 * MINUTE);
+  const request = {
+    matchers: [new Matcher('=', '__name__', 'sizes')],
+    mint: 0,
+    maxt: 60 * MINUTE,
+    sorted: true,
+  };
+  const [samples] = Object.values(await selectSamples(querier, request));
+  // One scrape lies too close to the seam.
+  expect(samples).toHaveLength(39);
+});
+
+const EMPTY: AnyHistogram = {
+  kind: 'integer',
+  counterResetHint: 'unknown',
+  schema: 0,
+  zeroThreshold: 0.001,
+  zeroCount: 0,
+  count: 0,
+  sum: 0,
+  positiveSpans: [],
+  negativeSpans: [],
+  positiveBuckets: [],
+  negativeBuckets: [],
+  customValues: [],
+};

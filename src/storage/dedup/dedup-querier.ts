@@ -1,0 +1,221 @@
+import { BatchDecoder, type HistogramSamples } from '../../chunkenc/batch-decoder.ts';
+import { QueryKernel } from '../../kernel/query-kernel.ts';
+import type { AnyHistogram } from '../../model/histogram.ts';
+import { Labels } from '../../model/labels.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import { BatchBuilder } from '../batch-builder.ts';
+import { LabelChange } from '../label-change.ts';
+import type { ExemplarSeries, LabelRequest, Querier, ReadContext, SelectRequest } from '../querier.ts';
+import { type PlacedSeries, regroupSeries } from '../regroup.ts';
+import type { SeriesBatch } from '../series-batch.ts';
+import { type EncodedChunk, encodeFloats, encodeHistograms } from './encode-samples.ts';
+import { fillGaps, MARGIN_MS, mergeSamples, type Samples } from './fill-gaps.ts';
+import { mergeByPenalty } from './penalty.ts';
+
+/**
+ * How replicas become one: `fill` by our own algorithm (`fill-gaps.ts`), `penalty` by Thanos' (`penalty.ts`), `chain` takes
+ * every sample of all, for copies that are the same samples.
+ */
+export type DedupFunction = 'fill' | 'penalty' | 'chain';
+
+/** Functions of counters, whose values must never seem to go down where replicas change. */
+const COUNTER_FUNCTIONS: ReadonlySet<string> = new Set(['rate', 'irate', 'increase', 'resets']);
+/** Read beyond the request on both sides, so that what is chosen does not depend on it: enough for three replicas. */
+const MARGINS = 2;
+
+/**
+ * A source without its replica labels: series that are equal without them are one. Replicas are taken in the order of
+ * their labels. Series with a single replica are handed through as they are.
+ */
+export class DedupQuerier implements Querier {
+  readonly #source: Querier;
+  readonly #change: LabelChange;
+  readonly #dedup: DedupFunction;
+
+  constructor(source: Querier, replicaLabels: readonly string[], dedup: DedupFunction) {
+    this.#source = source;
+    this.#change = new LabelChange(Labels.empty, replicaLabels);
+    this.#dedup = dedup;
+  }
+
+  get warnings(): readonly string[] {
+    return this.#source.warnings;
+  }
+
+  async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
+    const margin = this.#dedup === 'fill' ? MARGINS * MARGIN_MS : 0;
+    const wider = { ...request, mint: request.mint - margin, maxt: request.maxt + margin, sorted: true };
+    const merger = new ReplicaMerger(this.#dedup, wider, COUNTER_FUNCTIONS.has(request.hints?.func ?? ''));
+    const groups = regroupSeries(this.#source.select(ctx, wider), this.#change);
+    for await (const group of groups) {
+      ctx.signal.throwIfAborted();
+      merger.add(group);
+      if (merger.isFull) yield* merger.take();
+    }
+    yield* merger.take();
+  }
+
+  async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
+    const names = await this.#source.labelNames(ctx, request);
+    return names.filter((name) => !this.#change.remove.has(name));
+  }
+
+  async labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
+    return this.#source.labelValues(ctx, name, request);
+  }
+
+  async exemplars(
+    ctx: ReadContext,
+    matcherSets: readonly (readonly Matcher[])[],
+    mint: number,
+    maxt: number,
+  ): Promise<readonly ExemplarSeries[]> {
+    return this.#source.exemplars(ctx, matcherSets, mint, maxt);
+  }
+
+  close(): Promise<void> {
+    return this.#source.close();
+  }
+}
+
+/** Gathers groups of replicas into one batch, so that the kernel is loaded once for many of them, and merges each. */
+class ReplicaMerger {
+  readonly #dedup: DedupFunction;
+  readonly #range: { readonly mint: number; readonly maxt: number };
+  readonly #counter: boolean;
+  readonly #decoder = new BatchDecoder(new QueryKernel());
+  readonly #gathered = new BatchBuilder();
+  readonly #scratch: Float64Array[] = [];
+  /** Replicas of each group gathered. */
+  #sizes: number[] = [];
+
+  constructor(
+    dedup: DedupFunction,
+    range: { readonly mint: number; readonly maxt: number },
+    counter: boolean,
+  ) {
+    this.#dedup = dedup;
+    this.#range = range;
+    this.#counter = counter;
+  }
+
+  get isFull(): boolean {
+    return this.#gathered.isFull;
+  }
+
+  add(group: readonly PlacedSeries[]): void {
+    for (const { batch, index, labelBytes } of group) {
+      this.#gathered.addSeries(labelBytes);
+      for (let c = batch.chunkStarts[index]; c < batch.chunkStarts[index + 1]; c++)
+        this.#gathered.addChunkOf(batch, c);
+    }
+    this.#sizes.push(group.length);
+  }
+
+  *take(): Generator<SeriesBatch> {
+    if (this.#gathered.isEmpty) return;
+    const sizes = this.#sizes;
+    this.#sizes = [];
+    const batch = this.#gathered.take();
+    if (sizes.length === batch.seriesCount) return yield batch;
+    this.#decoder.open(batch);
+    const out = new BatchBuilder();
+    let first = 0;
+    for (const size of sizes) {
+      this.#merge(batch, first, size, out);
+      first += size;
+      if (out.isFull) yield out.take();
+    }
+    if (!out.isEmpty) yield out.take();
+  }
+
+  #merge(batch: SeriesBatch, first: number, size: number, out: BatchBuilder): void {
+    out.addSeries(batch.labelBytes.subarray(batch.labelOffsets[first], batch.labelOffsets[first + 1]));
+    const replicas = Array.from({ length: size }, (_, i) => first + i);
+    const withChunks = replicas.filter((s) => batch.chunkStarts[s] < batch.chunkStarts[s + 1]);
+    if (withChunks.length < 2) copyChunks(batch, withChunks[0] ?? first, out);
+    else
+      for (const { mint, maxt, encoding, payload } of this.#merged(batch, withChunks))
+        out.addChunk(mint, maxt, encoding, payload);
+  }
+
+  #merged(batch: SeriesBatch, replicas: readonly number[]): readonly EncodedChunk[] {
+    const kinds = replicas.map((s) => this.#decoder.kind(s));
+    const chunks: EncodedChunk[] = [];
+    if (kinds.some((kind) => kind !== 'histograms'))
+      chunks.push(...this.#mergedFloats(batch, replicas, kinds[0] === 'floats'));
+    if (kinds.some((kind) => kind !== 'floats'))
+      chunks.push(...encodeHistograms(mergeHistograms(replicas.map((s) => this.#histograms(s)))));
+    return chunks.sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
+  }
+
+  /** `keepsChunks`: the first replica's chunks hold floats only, and may stay as they are. */
+  #mergedFloats(batch: SeriesBatch, replicas: readonly number[], keepsChunks: boolean): EncodedChunk[] {
+    const samples = replicas.map((s, i) => this.#floats(s, i));
+    if (this.#dedup !== 'fill') return encodeFloats(this.#mergeAll(samples));
+    const { added, dropsMarkers, whole } = fillGaps(samples, this.#counter);
+    if (dropsMarkers || !keepsChunks) return encodeFloats(whole);
+    return [...chunksOf(batch, replicas[0]), ...encodeFloats(added)];
+  }
+
+  #mergeAll(samples: readonly Samples[]): Samples {
+    return this.#dedup === 'chain' ? samples.reduce(mergeSamples) : mergeByPenalty(samples, this.#counter);
+  }
+
+  /** Samples of a series, in memory that the next group uses again. */
+  #floats(series: number, replica: number): Samples {
+    const { mint, maxt } = this.#range;
+    const { count, timestamps, values } = this.#decoder.floats(series, mint, maxt, true);
+    let scratch = this.#scratch[replica];
+    if (scratch === undefined || scratch.length < 2 * count)
+      scratch = this.#scratch[replica] = new Float64Array(4 * count);
+    scratch.set(timestamps.subarray(0, count));
+    scratch.set(values.subarray(0, count), count);
+    return { timestamps: scratch.subarray(0, count), values: scratch.subarray(count, 2 * count) };
+  }
+
+  #histograms(series: number): HistogramSamples {
+    return this.#decoder.histograms(series, this.#range.mint, this.#range.maxt);
+  }
+}
+
+function chunksOf(batch: SeriesBatch, series: number): EncodedChunk[] {
+  const chunks: EncodedChunk[] = [];
+  for (let c = batch.chunkStarts[series]; c < batch.chunkStarts[series + 1]; c++) {
+    const offset = batch.chunkDataOffset[c];
+    chunks.push({
+      mint: batch.chunkMint[c],
+      maxt: batch.chunkMaxt[c],
+      encoding: batch.chunkEncoding[c],
+      payload: batch.chunkData.subarray(offset, offset + batch.chunkDataLength[c]),
+    });
+  }
+  return chunks;
+}
+
+function copyChunks(batch: SeriesBatch, series: number, out: BatchBuilder): void {
+  for (let c = batch.chunkStarts[series]; c < batch.chunkStarts[series + 1]; c++) out.addChunkOf(batch, c);
+}
+
+/**
+ * Gaps filled as for floats, whatever the function: times are chosen, and histograms come along. What a histogram said
+ * of the one before it no longer holds where replicas change.
+ */
+function mergeHistograms(replicas: readonly HistogramSamples[]): HistogramSamples {
+  const places: { readonly replica: number; readonly histogram: AnyHistogram }[] = [];
+  const asSamples = replicas.map(({ timestamps, histograms }, replica) => {
+    const first = places.length;
+    for (const histogram of histograms) places.push({ replica, histogram });
+    return { timestamps, values: Float64Array.from(histograms, (_, i) => first + i) };
+  });
+  const { timestamps, values } = fillGaps(asSamples, false).whole;
+  const chosen = Array.from(values, (place) => places[place]);
+  const histograms = chosen.map(({ replica, histogram }, i) =>
+    i > 0 && chosen[i - 1].replica === replica ? histogram : withUnknownReset(histogram),
+  );
+  return { timestamps, histograms };
+}
+
+function withUnknownReset(histogram: AnyHistogram): AnyHistogram {
+  return histogram.counterResetHint === 'gauge' ? histogram : { ...histogram, counterResetHint: 'unknown' };
+}
