@@ -1,19 +1,24 @@
+import { VeronaError } from '../model/errors.ts';
 import type { Exemplar } from '../model/exemplar.ts';
 import { compareLabels, compareStrings, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import { compareLabelBytes } from './compare-label-bytes.ts';
+import { LinkedSignal } from './linked-signal.ts';
 import type { ExemplarSeries, LabelRequest, Querier, ReadContext, SelectRequest } from './querier.ts';
 import type { SeriesBatch } from './series-batch.ts';
 
 /**
  * Several sources as one: each series appears once, with the chunks of all sources ordered by (mint, maxt); where these
- * are equal, chunks of later sources come later and so win. An error of one source fails the whole answer; warnings
- * are collected. A single source is handed through as it is.
+ * are equal, chunks of later sources come later and so win. An error of one source fails the whole answer and cancels
+ * the others at once; warnings are collected. A single source is handed through as it is.
  */
 export function mergeQueriers(queriers: readonly Querier[]): Querier {
   return queriers.length === 1 ? queriers[0] : new MergedQuerier(queriers);
 }
+
+/** Why the rest of a select is canceled when one source failed or the reader stopped. */
+const ENDED = new VeronaError('canceled', 'the select has ended');
 
 class MergedQuerier implements Querier {
   readonly #sources: readonly Querier[];
@@ -25,13 +30,18 @@ class MergedQuerier implements Querier {
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
     // Equal series are found next to each other only in sorted streams.
     const sorted: SelectRequest = { ...request, sorted: true };
-    const cursors = this.#sources.map((source, i) => new SeriesCursor(source.select(ctx, sorted), i));
+    const signal = new LinkedSignal(ctx.signal);
+    const cursors = this.#sources.map(
+      (source, i) => new SeriesCursor(source.select({ ...ctx, signal }, sorted), i),
+    );
     try {
       const heap = new CursorHeap();
       const present = await Promise.all(cursors.map((cursor) => cursor.next()));
       for (const [i, cursor] of cursors.entries()) if (present[i]) heap.push(cursor);
       yield* mergeCursors(heap);
     } finally {
+      // A source that waits for a slow peer hears of the end only so; closing alone would wait with it.
+      signal.abort(ENDED);
       await Promise.allSettled(cursors.map((cursor) => cursor.close()));
     }
   }
