@@ -1,0 +1,235 @@
+import type { Labels } from '../model/labels.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Resolver } from '../platform/dns.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Gauge, Metrics } from '../platform/metrics.ts';
+import { resolveEndpoint } from './discovery.ts';
+import type { WireInfoResponse } from './messages.ts';
+import { readLabelSet } from './wire-requests.ts';
+
+export interface ConfiguredEndpoint {
+  /** As in `discovery.ts`. */
+  readonly address: string;
+  /** Asked also while it does not answer health checks, so that its absence is never silent. */
+  readonly strict: boolean;
+}
+
+/** What is known of one address. Times in ms. */
+export interface Endpoint {
+  readonly address: string;
+  readonly strict: boolean;
+  /** Whether the last check was answered. */
+  readonly healthy: boolean;
+  readonly lastCheckMs: number;
+  /** Of the last check; empty when it was answered. */
+  readonly lastError: string;
+  /** `sidecar`, `store`, `receive`, `query` …; empty until the first answer. */
+  readonly component: string;
+  readonly labelSets: readonly Labels[];
+  readonly mint: number;
+  readonly maxt: number;
+  /** Names of the services it says it has: `store`, `rules`, `targets`, `metric_metadata`, `exemplars`, `status`, `query`. */
+  readonly services: ReadonlySet<string>;
+}
+
+export interface EndpointSetOptions {
+  readonly endpoints: () => Promise<readonly ConfiguredEndpoint[]>;
+  readonly checkIntervalMs: number;
+  /** An address that did not answer for so long is forgotten, unless it is strict. */
+  readonly unhealthyTimeoutMs: number;
+}
+
+/** What the set needs of a connection. */
+export interface EndpointClient {
+  describe(tenant: string, signal?: AbortSignal): Promise<WireInfoResponse>;
+  close(): void;
+}
+
+const SERVICES = ['store', 'rules', 'targets', 'metric_metadata', 'exemplars', 'status', 'query'] as const;
+const ENDPOINTS_MAX = 1000;
+
+/** The endpoints that queries fan out to: discovered, and asked what they hold at an interval. */
+export class EndpointSet {
+  readonly name = 'endpoints';
+  readonly #options: EndpointSetOptions;
+  readonly #connect: (address: string) => EndpointClient;
+  readonly #resolver: Resolver;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #known = new Map<string, { endpoint: Endpoint; client: EndpointClient; lastHealthyMs: number }>();
+  readonly #gauge: Gauge<'component' | 'healthy'>;
+  #problem: string | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(
+    options: EndpointSetOptions,
+    connect: (address: string) => EndpointClient,
+    deps: {
+      readonly resolver: Resolver;
+      readonly clock: Clock;
+      readonly log: Logger;
+      readonly metrics: Metrics;
+    },
+  ) {
+    this.#options = options;
+    this.#connect = connect;
+    this.#resolver = deps.resolver;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#gauge = deps.metrics.gauge('verona_endpoints', 'Endpoints that queries may ask.', [
+      'component',
+      'healthy',
+    ]);
+  }
+
+  async start(): Promise<void> {
+    await this.check();
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    await this.#round;
+    for (const { client } of this.#known.values()) client.close();
+    this.#known.clear();
+  }
+
+  /** As of the last check, by address. */
+  get endpoints(): readonly Endpoint[] {
+    return [...this.#known.values()].map(({ endpoint }) => endpoint);
+  }
+
+  /** Why the list may lack endpoints, in a sentence; undefined when it does not. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Looks for endpoints and asks each; never rejects. */
+  async check(): Promise<void> {
+    const wanted = await this.#discover();
+    if (wanted)
+      for (const [address, { client }] of this.#known)
+        if (!wanted.has(address)) {
+          client.close();
+          this.#known.delete(address);
+        }
+    for (const [address, strict] of wanted ?? [])
+      if (!this.#known.has(address))
+        this.#known.set(address, {
+          endpoint: unknownEndpoint(address, strict),
+          client: this.#connect(address),
+          lastHealthyMs: this.#clock.now(),
+        });
+    await Promise.all([...this.#known.keys()].map((address) => this.#ask(address)));
+    this.#count();
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#cancelTimer = this.#clock.after(this.#options.checkIntervalMs, () => {
+      this.#round = this.check();
+      this.#round.then(() => this.#schedule());
+    });
+  }
+
+  /** Addresses with whether they are strict; undefined when the configuration itself cannot be read: then the known ones stay. */
+  async #discover(): Promise<Map<string, boolean> | undefined> {
+    const problems: string[] = [];
+    let configured: readonly ConfiguredEndpoint[];
+    try {
+      configured = await this.#options.endpoints();
+    } catch (error) {
+      this.#note([text(error)]);
+      return undefined;
+    }
+    const wanted = new Map<string, boolean>();
+    for (const { address, strict } of configured)
+      try {
+        for (const found of await resolveEndpoint(address, this.#resolver)) wanted.set(found, strict);
+      } catch (error) {
+        problems.push(`endpoint ${address} cannot be resolved: ${text(error)}`);
+        for (const known of this.#known.keys()) if (!wanted.has(known)) wanted.set(known, strict);
+      }
+    if (wanted.size > ENDPOINTS_MAX)
+      problems.push(`${wanted.size} endpoints; the first ${ENDPOINTS_MAX} are used`);
+    this.#note(problems);
+    return new Map([...wanted].slice(0, ENDPOINTS_MAX));
+  }
+
+  async #ask(address: string): Promise<void> {
+    const known = this.#known.get(address);
+    if (!known) return;
+    const now = this.#clock.now();
+    const before = known.endpoint;
+    try {
+      const info = await known.client.describe('');
+      known.endpoint = describedEndpoint(before, info, now);
+      known.lastHealthyMs = now;
+      if (!before.healthy)
+        this.#log.info('an endpoint answers', { endpoint: address, component: info.ComponentType });
+    } catch (error) {
+      known.endpoint = { ...before, healthy: false, lastCheckMs: now, lastError: text(error) };
+      if (before.healthy)
+        this.#log.warn('an endpoint does not answer; queries say so where they would have asked it', {
+          endpoint: address,
+          error: text(error),
+        });
+      if (
+        !before.strict &&
+        now - known.lastHealthyMs > this.#options.unhealthyTimeoutMs &&
+        before.component !== ''
+      ) {
+        // It stays in discovery, and is a new one when it comes back.
+        known.endpoint = unknownEndpoint(address, before.strict, known.endpoint);
+      }
+    }
+  }
+
+  #note(problems: readonly string[]): void {
+    const problem = problems.length > 0 ? problems.join('; ') : undefined;
+    if (problem && problem !== this.#problem) this.#log.warn('endpoints are not all known', { problem });
+    this.#problem = problem;
+  }
+
+  #count(): void {
+    this.#gauge.reset();
+    for (const { component, healthy } of this.endpoints)
+      this.#gauge.inc({ component: component || 'unknown', healthy: String(healthy) });
+  }
+}
+
+function unknownEndpoint(address: string, strict: boolean, last?: Endpoint): Endpoint {
+  return {
+    address,
+    strict,
+    healthy: false,
+    lastCheckMs: last?.lastCheckMs ?? 0,
+    lastError: last?.lastError ?? 'not asked yet',
+    component: '',
+    labelSets: [],
+    mint: 0,
+    maxt: 0,
+    services: new Set(),
+  };
+}
+
+function describedEndpoint(before: Endpoint, info: WireInfoResponse, now: number): Endpoint {
+  return {
+    ...before,
+    healthy: true,
+    lastCheckMs: now,
+    lastError: '',
+    component: info.ComponentType,
+    labelSets: info.label_sets.map(readLabelSet),
+    mint: info.store?.min_time ?? 0,
+    maxt: info.store?.max_time ?? 0,
+    services: new Set(SERVICES.filter((name) => info[name] !== null)),
+  };
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,169 @@
+import { decodeLabels, encodeLabels } from '../encoding/label-bytes.ts';
+import { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { Clock } from '../platform/clock.ts';
+import { emptyQuerier } from '../storage/empty-querier.ts';
+import type { LabelRequest, Querier, ReadContext, SelectRequest } from '../storage/querier.ts';
+import { TolerantQuerier } from '../storage/tolerant-querier.ts';
+import type { Endpoint } from './endpoint-set.ts';
+import { anyCanMatch } from './external-labels.ts';
+import { loadServices, type Services } from './service-definitions.ts';
+import { StoreClient, type StoreClientOptions } from './store-client.ts';
+import { StoreQuerier } from './store-querier.ts';
+import type { PartialResponse } from './store-server.ts';
+
+/** An endpoint as it travels to the thread that asks it: plain data. */
+export interface RemoteStore {
+  readonly address: string;
+  readonly healthy: boolean;
+  readonly lastError: string;
+  /** Canonical label bytes of each label set. */
+  readonly labelSets: readonly Uint8Array[];
+  readonly mint: number;
+  readonly maxt: number;
+}
+
+/** How one query reads remote stores. */
+export interface RemoteRead {
+  readonly partialResponse: PartialResponse;
+  readonly maxResolutionMs: number;
+}
+
+export interface RemoteStoresOptions {
+  readonly client: Omit<StoreClientOptions, 'address'>;
+  /** A store that gives nothing for so long has failed, ms; 0 for no limit. */
+  readonly stallMs: number;
+  readonly seriesMax: number;
+  readonly bytesMax: number;
+}
+
+/**
+ * Which stores a query has to ask: those that serve series, and may hold some of its time. One that is not healthy is asked
+ * for when it is strict or was known to hold data; its absence is then a warning or an error.
+ */
+export function remoteStoresOf(endpoints: readonly Endpoint[]): RemoteStore[] {
+  return endpoints
+    .filter(
+      (endpoint) =>
+        endpoint.services.has('store') ||
+        (!endpoint.healthy && (endpoint.strict || endpoint.component !== '')),
+    )
+    .map(({ address, healthy, lastError, labelSets, mint, maxt, component }) => ({
+      address,
+      healthy,
+      lastError,
+      labelSets: labelSets.map(encodeLabels),
+      mint: component === '' ? Number.NEGATIVE_INFINITY : mint,
+      maxt: component === '' ? Number.POSITIVE_INFINITY : maxt,
+    }));
+}
+
+/** Connections to stores, one per address, kept between queries. */
+export class RemoteStores {
+  readonly #options: RemoteStoresOptions;
+  readonly #clock: Clock;
+  readonly #clients = new Map<string, StoreClient>();
+  #services: Services | undefined;
+
+  constructor(options: RemoteStoresOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** Sources for the time mint … maxt. Labels decide with each request whether a store is asked. */
+  queriers(
+    tenant: string,
+    stores: readonly RemoteStore[],
+    read: RemoteRead,
+    mint: number,
+    maxt: number,
+  ): Querier[] {
+    return stores
+      .filter((store) => store.mint <= maxt && store.maxt >= mint)
+      .map((store) => {
+        const labelSets = store.labelSets.map((bytes) => decodeLabels(bytes));
+        return new PrunedQuerier(this.#querier(tenant, store, read), labelSets);
+      });
+  }
+
+  #querier(tenant: string, store: RemoteStore, read: RemoteRead): Querier {
+    const { seriesMax, bytesMax, stallMs } = this.#options;
+    const tolerance = { onFailure: read.partialResponse, stallMs, name: store.address };
+    const querier = new StoreQuerier(this.#client(store.address), {
+      tenant,
+      endpoint: store.address,
+      partialResponse: read.partialResponse,
+      maxResolutionMs: read.maxResolutionMs,
+      seriesMax,
+      bytesMax,
+    });
+    return new TolerantQuerier(querier, tolerance, this.#clock);
+  }
+
+  #client(address: string): StoreClient {
+    let client = this.#clients.get(address);
+    if (!client) {
+      this.#services ??= loadServices();
+      client = new StoreClient({ ...this.#options.client, address }, this.#services, this.#clock);
+      this.#clients.set(address, client);
+    }
+    return client;
+  }
+}
+
+/** Asks its source only when data under one of the label sets can satisfy the matchers. */
+class PrunedQuerier implements Querier {
+  readonly #source: Querier;
+  readonly #labelSets: readonly Labels[];
+
+  constructor(source: Querier, labelSets: readonly Labels[]) {
+    this.#source = source;
+    this.#labelSets = labelSets;
+  }
+
+  get warnings(): readonly string[] {
+    return this.#source.warnings;
+  }
+
+  select(ctx: ReadContext, request: SelectRequest) {
+    return this.#for(request.matchers).select(ctx, request);
+  }
+
+  labelNames(ctx: ReadContext, request: LabelRequest) {
+    return this.#for(request.matchers).labelNames(ctx, request);
+  }
+
+  labelValues(ctx: ReadContext, name: string, request: LabelRequest) {
+    return this.#for(request.matchers).labelValues(ctx, name, request);
+  }
+
+  exemplars(ctx: ReadContext, sets: readonly (readonly Matcher[])[], mint: number, maxt: number) {
+    const asked = sets.filter((matchers) => anyCanMatch(matchers, this.#labelSets));
+    return (asked.length > 0 ? this.#source : NOTHING).exemplars(ctx, asked, mint, maxt);
+  }
+
+  close(): Promise<void> {
+    return this.#source.close();
+  }
+
+  #for(matchers: readonly Matcher[]): Querier {
+    return anyCanMatch(matchers, this.#labelSets) ? this.#source : NOTHING;
+  }
+}
+
+const NOTHING = emptyQuerier([]);
+
+/** Whether a store is chosen by `storeMatch[]`: one of the sets matches its labels, among them `__address__`. */
+export function storeMatches(
+  { address, labelSets }: RemoteStore,
+  sets: readonly (readonly Matcher[])[],
+): boolean {
+  if (sets.length === 0) return true;
+  const own = labelSets.length === 0 ? [Labels.empty] : labelSets.map((bytes) => decodeLabels(bytes));
+  return sets.some((matchers) =>
+    own.some((labels) => {
+      const all = labels.with({ __address__: address });
+      return matchers.every((matcher) => matcher.matches(all.get(matcher.name)));
+    }),
+  );
+}
