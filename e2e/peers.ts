@@ -15,7 +15,12 @@ export interface Peer {
 
 const ROOT = join(import.meta.dirname, '..');
 
-export async function startVerona(dir: string, flags: readonly string[] = [], port?: number): Promise<Peer> {
+export async function startVerona(
+  dir: string,
+  flags: readonly string[] = [],
+  port?: number,
+  role = 'all',
+): Promise<Peer> {
   mkdirSync(dir, { recursive: true });
   port ??= await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -25,7 +30,7 @@ export async function startVerona(dir: string, flags: readonly string[] = [], po
     '--max-semi-space-size=4',
     '--heap-growing-percent=300',
     join(ROOT, 'bin/verona.js'),
-    'all',
+    role,
     `--http.listen-address=127.0.0.1:${port}`,
     '--grpc.enabled=false',
     `--data.dir=${dir}`,

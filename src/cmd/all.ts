@@ -7,7 +7,7 @@ import { PinoLog } from '../platform/pino-log.ts';
 import { readConfigFile } from './config-file.ts';
 import { EXIT } from './exit.ts';
 import { addSettingFlags, givenFlags } from './flags.ts';
-import { buildSystem, type System } from './system.ts';
+import { buildSystem, type Role, type System } from './system.ts';
 
 /** `verona all`: everything in one process, with embedded defaults. */
 export function addAllCommand(program: Command): void {
@@ -17,8 +17,31 @@ export function addAllCommand(program: Command): void {
   addSettingFlags(command);
   command.action(async () => {
     const read = () => readConfig(command);
-    process.exitCode = await run(read(), read);
+    process.exitCode = await run(read(), read, 'all');
   });
+}
+
+/** `verona querier`: asks stores elsewhere, and a bucket when one is configured; takes and keeps nothing. */
+export function addQuerierCommand(program: Command): void {
+  const command = program
+    .command('querier')
+    .description('asks Thanos sidecars, stores and other Veronas (--endpoint.address) as one; keeps nothing');
+  addSettingFlags(command);
+  command.action(async () => {
+    const read = () => asQuerier(readConfig(command));
+    process.exitCode = await run(read(), read, 'querier');
+  });
+}
+
+/** Without what only a process needs that keeps data. */
+function asQuerier(config: Config): Config {
+  const hasBucket = config.objstore.config !== '' || config.objstore.config_file !== '';
+  return {
+    ...config,
+    objstore: { ...config.objstore, enabled: config.objstore.enabled && hasBucket },
+    compactor: { ...config.compactor, enabled: false },
+    self_metrics: { ...config.self_metrics, enabled: false },
+  };
 }
 
 function readConfig(command: Command): Config {
@@ -28,9 +51,9 @@ function readConfig(command: Command): Config {
 }
 
 /** Runs until a signal says stop; resolves with the exit code. A second signal ends at once. */
-async function run(config: Config, reread: () => Config): Promise<number> {
+async function run(config: Config, reread: () => Config, role: Role): Promise<number> {
   const log = PinoLog.open(config.log.level, config.log.format);
-  const system = await buildSystem(config, log, new SystemClock(), reread);
+  const system = await buildSystem(config, log, new SystemClock(), reread, role);
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
   });
@@ -42,7 +65,7 @@ async function run(config: Config, reread: () => Config): Promise<number> {
     // Not by returning: the listener and threads that are there already would keep the process, and its port, for ever.
     process.exit(EXIT.failed);
   }
-  greet(config, system);
+  greet(config, system, role);
   const signal = await stopped;
   log.info('stopping: requests under way are finished first', { signal });
   process.once('SIGINT', () => process.exit(EXIT.failed));
@@ -53,9 +76,20 @@ async function run(config: Config, reread: () => Config): Promise<number> {
 }
 
 /** What a person wants to know first: where to send, where to ask, where the data lie. */
-function greet(config: Config, system: System): void {
+function greet(config: Config, system: System, role: Role): void {
   if (config.log.format === 'json') return;
   const url = system.url();
+  if (role === 'querier') {
+    process.stdout.write(`
+  Verona ${system.version} is ready.
+
+    ask    Prometheus API, Grafana   ${url}
+           its stores                ${url}/api/v1/stores
+    bucket                           ${system.bucketName}
+
+`);
+    return;
+  }
   process.stdout.write(`
   Verona ${system.version} is ready.
 

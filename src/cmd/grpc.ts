@@ -7,13 +7,15 @@ import type { Clock } from '../platform/clock.ts';
 import type { HttpResponse } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
-import type { QueryJob } from '../query/jobs.ts';
+import type { QueryJob, ReadOptions } from '../query/jobs.ts';
 import type { Service } from '../server/lifecycle.ts';
+import type { Endpoint } from '../storeapi/endpoint-set.ts';
 import { GrpcServer, type StreamingService } from '../storeapi/grpc-server.ts';
 import { loadServices } from '../storeapi/service-definitions.ts';
 import type {
   LabelsAnswer,
   LabelsRequest,
+  PartialResponse,
   SeriesRequest,
   StoreInfo,
   StoreServer,
@@ -24,49 +26,46 @@ import { tenantOf } from '../tenancy/tenant-id.ts';
 /** What Thanos queriers call the tenant of somebody who named none. */
 const THANOS_DEFAULT_TENANT = 'default-tenant';
 const SHUTDOWN_MS = 10_000;
-/** Thanos' word for a component that takes pushes and serves them. */
-const COMPONENT = 'receive';
 
-export interface TenantStoreDeps {
+export interface TenantStoreOptions {
+  /** What every series gets. */
+  readonly external: Labels;
+  /** A label that names the tenant of every series; empty for none. */
+  readonly tenantLabel: string;
+  /** Whether stores that this process asks are a part of what it serves. */
+  readonly joinsEndpoints: boolean;
+  readonly info: () => StoreInfo;
   readonly run: (tenant: string, job: QueryJob, signal: AbortSignal) => Promise<HttpResponse>;
-  readonly tenants: () => readonly string[];
 }
 
-/** Everything that this process keeps, of whatever age, as a store: each tenant's series under the external labels and the tenant's. */
+/** What this process serves, as a store: each tenant's series under the external labels and the tenant's. */
 export class TenantStore implements StoreServer {
-  readonly #external: Labels;
-  readonly #tenantLabel: string;
-  readonly #deps: TenantStoreDeps;
+  readonly #options: TenantStoreOptions;
 
-  constructor(external: Labels, tenantLabel: string, deps: TenantStoreDeps) {
-    this.#external = external;
-    this.#tenantLabel = tenantLabel;
-    this.#deps = deps;
+  constructor(options: TenantStoreOptions) {
+    this.#options = options;
   }
 
   async info(): Promise<StoreInfo> {
-    const labelSets =
-      this.#tenantLabel === '' ? [this.#external] : this.#deps.tenants().map((name) => this.#labels(name));
-    return {
-      component: COMPONENT,
-      labelSets: labelSets.filter((labels) => labels.size > 0),
-      mint: 0,
-      maxt: Number.MAX_SAFE_INTEGER,
-    };
+    return this.#options.info();
   }
 
   async *series(tenant: string, request: SeriesRequest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const external = this.#labels(tenant).flat;
-    const job: QueryJob = { kind: 'storeSeries', request: writeSeriesRequest(request), external };
-    const { body } = await this.#deps.run(tenant, job, signal);
+    const job: QueryJob = {
+      kind: 'storeSeries',
+      request: writeSeriesRequest(request),
+      external,
+      read: this.#read(request.partialResponse),
+    };
+    const { body } = await this.#options.run(tenant, job, signal);
     yield* body as AsyncIterable<Uint8Array>;
   }
 
   async labelNames(tenant: string, request: LabelsRequest, signal: AbortSignal): Promise<LabelsAnswer> {
-    const external = this.#labels(tenant).flat;
     return this.#labelsJob(
       tenant,
-      { kind: 'storeLabelNames', request: writeLabelsRequest(request), external },
+      { kind: 'storeLabelNames', ...this.#labelsRequest(tenant, request) },
       signal,
     );
   }
@@ -77,22 +76,64 @@ export class TenantStore implements StoreServer {
     request: LabelsRequest,
     signal: AbortSignal,
   ): Promise<LabelsAnswer> {
-    const external = this.#labels(tenant).flat;
     return this.#labelsJob(
       tenant,
-      { kind: 'storeLabelValues', name, request: writeLabelsRequest(request), external },
+      { kind: 'storeLabelValues', name, ...this.#labelsRequest(tenant, request) },
       signal,
     );
   }
 
   async #labelsJob(tenant: string, job: QueryJob, signal: AbortSignal): Promise<LabelsAnswer> {
-    const { body } = await this.#deps.run(tenant, job, signal);
+    const { body } = await this.#options.run(tenant, job, signal);
     return JSON.parse(Buffer.from(body as Uint8Array).toString()) as LabelsAnswer;
   }
 
-  #labels(tenant: string): Labels {
-    return this.#tenantLabel === '' ? this.#external : this.#external.with({ [this.#tenantLabel]: tenant });
+  #labelsRequest(tenant: string, request: LabelsRequest) {
+    return {
+      request: writeLabelsRequest(request),
+      external: this.#labels(tenant).flat,
+      read: this.#read(request.partialResponse),
+    };
   }
+
+  /** Replicas are the asker's matter. */
+  #read(partialResponse: PartialResponse): ReadOptions {
+    return {
+      ownOnly: !this.#options.joinsEndpoints,
+      dedup: false,
+      replicaLabels: undefined,
+      partialResponse: partialResponse === 'warn',
+      storeMatches: [],
+    };
+  }
+
+  #labels(tenant: string): Labels {
+    const { external, tenantLabel } = this.#options;
+    return tenantLabel === '' ? external : external.with({ [tenantLabel]: tenant });
+  }
+}
+
+/** Everything that this process keeps for some tenants, of whatever age. Thanos calls such a component a receiver. */
+export function keptInfo(external: Labels, tenantLabel: string, tenants: readonly string[]): StoreInfo {
+  const labelSets =
+    tenantLabel === '' ? [external] : tenants.map((tenant) => external.with({ [tenantLabel]: tenant }));
+  return {
+    component: 'receive',
+    labelSets: labelSets.filter((labels) => labels.size > 0),
+    mint: 0,
+    maxt: Number.MAX_SAFE_INTEGER,
+  };
+}
+
+/** What a querier can reach: the stores it asks. */
+export function reachedInfo(endpoints: readonly Endpoint[]): StoreInfo {
+  const stores = endpoints.filter(({ services }) => services.has('store'));
+  return {
+    component: 'query',
+    labelSets: stores.flatMap(({ labelSets }) => labelSets),
+    mint: Math.min(Number.MAX_SAFE_INTEGER, ...stores.map(({ mint }) => mint)),
+    maxt: Math.max(0, ...stores.map(({ maxt }) => maxt)),
+  };
 }
 
 /** The gRPC listener as a service of the process. */

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VeronaError } from '../model/errors.ts';
-import { addAllCommand } from './all.ts';
+import { addAllCommand, addQuerierCommand } from './all.ts';
 import { addCompactorCommand } from './compactor.ts';
 import { addConfigCommand } from './config.ts';
 import { EXIT } from './exit.ts';
@@ -28,6 +28,7 @@ and ask at http://127.0.0.1:9009/api/v1/query?query=up, or add that address to G
   );
 
 addAllCommand(program);
+addQuerierCommand(program);
 addCompactorCommand(program);
 addTsdbCommand(program);
 addPromqlCommand(program);

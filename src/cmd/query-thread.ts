@@ -1,5 +1,6 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import type { DeletionRequest } from '../blocks/deletion-request.ts';
+import { Matcher } from '../model/matcher.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
@@ -10,9 +11,18 @@ import type { Features } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import { Answerer } from '../query/answer.ts';
 import { ThreadHost } from '../query/thread-host.ts';
+import { type DedupFunction, DedupQuerier } from '../storage/dedup/dedup-querier.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
 import { mergeQueriers } from '../storage/merge.ts';
+import { narrowQuerier } from '../storage/narrow-querier.ts';
+import type { Querier } from '../storage/querier.ts';
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
+import {
+  type RemoteRead,
+  type RemoteStore,
+  RemoteStores,
+  type RemoteStoresOptions,
+} from '../storeapi/remote-stores.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
 
 /** What a query thread is started with. */
@@ -23,6 +33,8 @@ export interface QueryThreadData {
   readonly features: Features;
   readonly bucket: BucketOptions | undefined;
   readonly cacheDir: string;
+  /** undefined when no endpoint is configured. */
+  readonly remote: RemoteStoresOptions | undefined;
   readonly pageCacheBytes: number;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
@@ -35,6 +47,18 @@ export interface TenantView {
   readonly deletions: readonly DeletionRequest[];
   /** What is known to be missing. */
   readonly warnings: readonly string[];
+  readonly remote: RemoteView | undefined;
+  /** Labels that tell replicas apart; none when the answer is to show each. */
+  readonly replicaLabels: readonly string[];
+  readonly dedup: DedupFunction;
+}
+
+/** Stores elsewhere that a query asks too. */
+export interface RemoteView {
+  readonly stores: readonly RemoteStore[];
+  readonly read: RemoteRead;
+  /** A label that the series of this tenant must have, when stores hold several tenants. */
+  readonly tenantLabel: string;
 }
 
 /** A query thread: evaluates, decodes and writes answers; asks the main thread only for slices of heads. */
@@ -45,6 +69,7 @@ const disk = new NodeDisk();
 const log = PinoLog.open(options.logLevel, options.logFormat);
 const sources = new ViewSources(disk, options.pageCacheBytes);
 const gateway = options.bucket && (await openGateway(options.bucket));
+const remotes = options.remote && new RemoteStores(options.remote, clock);
 const kernels = new KernelPool();
 const { maxSamples, timeoutMs, features } = options;
 const answerer = new Answerer({ maxSamples, timeoutMs, features, clock, kernels }, options.lookbackDeltaMs);
@@ -53,20 +78,35 @@ new ThreadHost(port, {
   clock,
   kernels,
   answer: (...request) => answerer.answer(...request),
-  open: (_tenant, view, ask) => {
-    const { local, bucketBlocks, deletions, warnings } = view as TenantView;
+  open: (tenant, view, ask) => {
+    const { local, bucketBlocks, deletions, warnings, remote, replicaLabels, dedup } = view as TenantView;
     return {
       querier: async (mint, maxt) => {
         const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
         if (gateway && bucketBlocks.length > 0)
           queriers.push(gateway.querier({ blocks: bucketBlocks, localUlids, deletions }, mint, maxt));
+        if (remotes && remote) queriers.push(...remoteQueriers(remotes, tenant, remote, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
-        return mergeQueriers(queriers);
+        const merged = mergeQueriers(queriers);
+        return replicaLabels.length > 0 ? new DedupQuerier(merged, replicaLabels, dedup) : merged;
       },
     };
   },
 });
+
+function remoteQueriers(
+  stores: RemoteStores,
+  tenant: string,
+  { stores: asked, read, tenantLabel }: RemoteView,
+  mint: number,
+  maxt: number,
+): Querier[] {
+  const own = stores.queriers(tenant, asked, read, mint, maxt);
+  if (tenantLabel === '') return own;
+  const matcher = new Matcher('=', tenantLabel, tenant);
+  return own.map((querier) => narrowQuerier(querier, matcher));
+}
 
 async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
   const opened = await openBucket(bucket, { disk, clock, random: new SystemRandom() });

@@ -44,7 +44,8 @@ import { bucketOptionsOf, bucketText } from './bucket-options.ts';
 import { catalogOptions } from './catalog-options.ts';
 import { buildCompactor } from './compactor-service.ts';
 import { DataLock } from './data-lock.ts';
-import { externalLabels, grpcService, TenantStore } from './grpc.ts';
+import { buildEndpoints, hasEndpoints, joinedView, remoteOptions, storesRoutes } from './endpoints.ts';
+import { externalLabels, grpcService, keptInfo, reachedInfo, TenantStore } from './grpc.ts';
 import type { QueryThreadData } from './query-thread.ts';
 import { splitAddress } from './split-address.ts';
 import { statusSource } from './status-source.ts';
@@ -75,12 +76,16 @@ const PUSH_PATHS = [
 ];
 const OTLP_PATHS = ['/otlp/v1/metrics', '/api/v1/otlp/v1/metrics', '/api/v1/otlp'];
 
+/** `all` takes writes and keeps them; `querier` only asks. */
+export type Role = 'all' | 'querier';
+
 /** Wires every room of the house for one process. Nothing is started yet. */
 export async function buildSystem(
   config: Config,
   log: PinoLog,
   clock: Clock,
   reread: () => Config,
+  role: Role = 'all',
 ): Promise<System> {
   const metrics = new Metrics();
   metrics.describeProcess();
@@ -159,6 +164,7 @@ export async function buildSystem(
     features: Object.fromEntries(config.query.enable_feature.map((name) => [name, true])),
     bucket: bucketOptions,
     cacheDir,
+    remote: hasEndpoints(config) ? remoteOptions(config) : undefined,
     pageCacheBytes: THREAD_PAGE_CACHE_BYTES,
     logLevel: config.log.level,
     logFormat: config.log.format,
@@ -220,8 +226,10 @@ export async function buildSystem(
       return lifecycle;
     },
   };
+  const endpoints = hasEndpoints(config) ? buildEndpoints(config, { clock, log, metrics }) : undefined;
   const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number, accepts?: string) => {
-    const view = async () => pinTenantView(tenant, tenants, tenantsDir, bucketSync);
+    const view = async () =>
+      pinTenantView(tenant, tenants, tenantsDir, bucketSync, joinedView(config, endpoints, tenant, job.read));
     const own = limits.of(tenant);
     checkQueryLength(job, own);
     const timeout = timeoutMs || own.queryTimeout || undefined;
@@ -233,7 +241,10 @@ export async function buildSystem(
       : undefined;
   const routes: Route[] = [
     ...(compactor?.routes ?? []),
-    ...pushRoutes(new RemoteWriteHandler(push), new OtlpHandler(push, otlpOptions(config))),
+    ...storesRoutes(endpoints),
+    ...(role === 'querier'
+      ? []
+      : pushRoutes(new RemoteWriteHandler(push), new OtlpHandler(push, otlpOptions(config)))),
     ...queryRoutes({
       clock,
       parse: { features: threadData.features },
@@ -298,6 +309,7 @@ export async function buildSystem(
         stop: () => pool.close(),
       },
       ...(compactor ? [compactor.service] : []),
+      ...(endpoints ? [endpoints] : []),
       ...(config.self_metrics.enabled ? [selfMetrics()] : []),
       ...(config.grpc.enabled ? [grpc()] : []),
       { name: 'requests', start: async () => {}, stop: () => server.close(config.http.shutdown_timeout) },
@@ -307,10 +319,21 @@ export async function buildSystem(
   );
   return system;
 
+  function knownTenants(): string[] {
+    return [...new Set([...tenants.all.keys(), ...(bucketSync?.knownTenants ?? [])])].sort();
+  }
+
   function grpc(): Service {
-    const store = new TenantStore(externalLabels(config.grpc.external_labels), config.grpc.tenant_label, {
+    const external = externalLabels(config.grpc.external_labels);
+    const keeps = role === 'all';
+    const tenantLabel = keeps ? config.grpc.tenant_label : '';
+    const store = new TenantStore({
+      external,
+      tenantLabel,
+      joinsEndpoints: !keeps,
+      info: () =>
+        keeps ? keptInfo(external, tenantLabel, knownTenants()) : reachedInfo(endpoints?.endpoints ?? []),
       run,
-      tenants: () => [...new Set([...tenants.all.keys(), ...(bucketSync?.knownTenants ?? [])])].sort(),
     });
     return grpcService(config, store, [], () => lifecycle.ready, { clock, log, metrics });
   }

@@ -12,6 +12,7 @@ export function pinTenantView(
   tenants: Tenants,
   tenantsDir: string,
   bucket: BucketSync | undefined,
+  joined: JoinedView = NOTHING_JOINED,
 ): PinnedView {
   const problems = [bucket?.problemOf(tenant), tenants.problemOf(tenant)];
   const bucketBlocks = bucket?.blocksOf(tenant) ?? [];
@@ -21,7 +22,8 @@ export function pinTenantView(
     local: local?.description,
     bucketBlocks,
     deletions: bucket?.deletionsOf(tenant) ?? [],
-    warnings: problems.filter((problem) => problem !== undefined),
+    ...joined,
+    warnings: [...problems.filter((problem) => problem !== undefined), ...joined.warnings],
   };
   return {
     description,
@@ -29,6 +31,11 @@ export function pinTenantView(
     release: () => local?.release(),
   };
 }
+
+/** What a query reads beside the tenant's own data, and how replicas are joined. */
+export type JoinedView = Pick<TenantView, 'remote' | 'replicaLabels' | 'dedup' | 'warnings'>;
+
+const NOTHING_JOINED: JoinedView = { remote: undefined, replicaLabels: [], dedup: 'fill', warnings: [] };
 
 interface PinnedLocal extends PinnedView {
   readonly description: ViewDescription;

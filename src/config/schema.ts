@@ -92,6 +92,18 @@ const query = section('Queries: how they are evaluated and how much they may use
     'A file that gets a line of JSON for every query, as Prometheus’ `query_log_file`; opened again at a reload. Empty for none.',
   ),
   log_queries_longer_than: duration('10s', 'A query that runs longer is a warning in the log; 0 for none.'),
+  replica_label: list(
+    'Labels that tell replicas of the same series apart; series that differ in these only are answered as one.',
+  ),
+  deduplication: choice(
+    ['fill', 'penalty', 'chain'],
+    'fill',
+    'How replicas become one: gaps of the first are filled by the others; as Thanos does it; every sample of all.',
+  ),
+  partial_response: flag(
+    true,
+    'Answer with a warning when a store cannot be asked, instead of failing. A request decides with `partial_response`.',
+  ),
   enable_feature: choices(
     [
       'promql-experimental-functions',
@@ -105,6 +117,54 @@ const query = section('Queries: how they are evaluated and how much they may use
     'Experimental features of PromQL by the names Prometheus gives them.',
   ),
 });
+
+const endpoint = section(
+  'Other stores that queries ask too: Thanos sidecars, store gateways and receivers, other Veronas.',
+  {
+    address: list(
+      'StoreAPI endpoints, `host:port`; with `dns+`, `dnssrv+` or `dnssrvnoa+` in front the name is looked up again and again.',
+    ),
+    strict: list('Endpoints that are always asked, also while they do not answer health checks.'),
+    sd_config_file: text(
+      '',
+      'YAML file with `endpoints` (`address`, `strict`), as Thanos has it, or with `targets` as Prometheus’ file discovery has them. Read again with each check.',
+    ),
+    check_interval: duration(
+      '5s',
+      'How often each endpoint is asked what it holds, and names are looked up.',
+    ),
+    check_timeout: duration('5s', 'A check, or a request for labels, that takes longer has failed.'),
+    unhealthy_timeout: duration(
+      '5m',
+      'An endpoint that did not answer for so long is no longer missed, unless it is strict.',
+    ),
+    response_timeout: duration(
+      '1m',
+      'A store that gives nothing for so long during a query has failed; 0s for no limit.',
+    ),
+    tenant: text(
+      '',
+      'The tenant whose queries ask them; empty for the default tenant. Endpoints do not keep tenants apart by themselves.',
+    ),
+    enforce_tenancy: flag(
+      false,
+      'Let every tenant ask them, and add to each request the matcher that the series carry its tenant in `grpc.tenant_label`.',
+    ),
+    tls: flag(false, 'Connect with TLS.'),
+    tls_ca_file: text('', 'PEM file with the authorities to trust; empty for those of the system.'),
+    tls_cert_file: text('', 'PEM file with the certificate to show.'),
+    tls_key_file: text('', 'PEM file with its key.'),
+    tls_server_name: text(
+      '',
+      'Name that the certificate of an endpoint must have, if not the one in its address.',
+    ),
+    bearer_token_file: text('', 'File with a token to send with every call.'),
+    compression: choice(['none', 'gzip'], 'none', 'Compression of answers.'),
+    max_series: integer(10_000_000, 1, 'Series that one endpoint may give to one select.'),
+    max_bytes: size('8GiB', 'Bytes that one endpoint may give to one select.'),
+    max_message_size: size('256MiB', 'A message beyond it fails its call.'),
+  },
+);
 
 const objstore = section("The bucket that keeps the blocks, in Thanos' form (`type`, `config`, `prefix`).", {
   enabled: flag(true, 'Upload blocks and read them from there. Without it blocks stay on this disk only.'),
@@ -215,6 +275,7 @@ export const configSchema = z.strictObject({
   }),
   tsdb,
   query,
+  endpoint,
   objstore,
   compactor,
   self_metrics: selfMetrics,

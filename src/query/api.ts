@@ -6,7 +6,7 @@ import { exprToJson } from '../promql/parser/json.ts';
 import type { ParseOptions } from '../promql/parser/options.ts';
 import { parseExpr } from '../promql/parser/parse.ts';
 import { prettyExpr } from '../promql/parser/pretty.ts';
-import type { PlainMatcher, QueryJob } from './jobs.ts';
+import type { PlainMatcher, QueryJob, ReadOptions } from './jobs.ts';
 import { invalid, MAX_TIME_MS, MIN_TIME_MS, Params, parseDurationParam } from './params.ts';
 
 /** Where the API is mounted: Prometheus' own paths, and Cortex' prefixes. */
@@ -35,7 +35,8 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
     const params = new Params(request);
     const timeoutMs = params.text('timeout') === undefined ? undefined : params.duration('timeout');
     const accepts = request.headers['accept-encoding'];
-    return run(request.tenant, make(request, params), request.signal, timeoutMs, accepts);
+    const made: QueryJob = { ...make(request, params), read: readOptions(params) };
+    return run(request.tenant, made, request.signal, timeoutMs, accepts);
   };
   const both = ['GET', 'POST'] as const;
   const api: Route[] = [
@@ -118,6 +119,22 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
     },
   ];
   return PREFIXES.flatMap((prefix) => api.map((route) => ({ ...route, path: prefix + route.path })));
+}
+
+/** Thanos' parameters; `replicaLabels` is what its documentation says, with brackets what its code reads. */
+function readOptions(params: Params): ReadOptions {
+  const replicaLabels = [...params.all('replicaLabels[]'), ...params.all('replicaLabels')];
+  const partial = params.text('partial_response');
+  return {
+    dedup: params.flag('dedup', true),
+    replicaLabels: replicaLabels.length > 0 ? replicaLabels : undefined,
+    partialResponse: partial === undefined ? undefined : params.flag('partial_response'),
+    storeMatches: params.matcherSets('storeMatch[]').map((matchers) => matchers.map(plain)),
+  };
+}
+
+function plain({ type, name, value }: Matcher): PlainMatcher {
+  return { type, name, value };
 }
 
 function instant(params: Params, now: number): QueryJob {

@@ -39,8 +39,23 @@ export interface JobLimits {
   readonly mint: number;
 }
 
+/** Which sources a request wants, and how their series are joined. */
+export interface ReadOptions {
+  /** Only what this process keeps itself. */
+  readonly ownOnly?: boolean;
+  readonly dedup: boolean;
+  /** Instead of those of the configuration. */
+  readonly replicaLabels: readonly string[] | undefined;
+  /** undefined: as the configuration says. */
+  readonly partialResponse: boolean | undefined;
+  /** Only stores that one of the sets matches; none for all. */
+  readonly storeMatches: readonly (readonly PlainMatcher[])[];
+}
+
 /** What a read request asks for, as plain data: made from HTTP on one thread, answered on another. Times in ms. */
-export type QueryJob =
+export type QueryJob = RequestJob & { readonly read?: ReadOptions };
+
+type RequestJob =
   | ({ readonly kind: 'instant'; readonly timeMs: number } & QueryOptions)
   | ({
       readonly kind: 'range';

@@ -58,9 +58,10 @@ export class Params {
   }
 
   /** What Go reads as a truth value; false when it is missing. */
-  flag(name: string): boolean {
+  flag(name: string, fallback = false): boolean {
     const value = this.text(name);
-    if (value === undefined || /^(0|f|F|false|False|FALSE)$/.test(value)) return false;
+    if (value === undefined) return fallback;
+    if (/^(0|f|F|false|False|FALSE)$/.test(value)) return false;
     if (/^(1|t|T|true|True|TRUE)$/.test(value)) return true;
     throw invalid(name, `cannot parse ${JSON.stringify(value)} to a valid bool`);
   }
@@ -83,13 +84,13 @@ export class Params {
     return Number(value);
   }
 
-  /** The sets of matchers of every `match[]`. */
-  matcherSets(): Matcher[][] {
-    return this.all('match[]').map((text) => {
+  /** The sets of matchers of every parameter of that name. */
+  matcherSets(name = 'match[]'): Matcher[][] {
+    return this.all(name).map((text) => {
       try {
         return [...parseMatchers(text)];
       } catch (cause) {
-        throw invalid('match[]', (cause as Error).message);
+        throw invalid(name, (cause as Error).message);
       }
     });
   }

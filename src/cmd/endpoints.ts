@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import { parseEndpoints } from '../config/endpoints.ts';
+import type { Config } from '../config/schema.ts';
+import { Matcher } from '../model/matcher.ts';
+import type { Clock } from '../platform/clock.ts';
+import { SystemResolver } from '../platform/dns.ts';
+import type { HttpResponse, Route } from '../platform/http.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { ReadOptions } from '../query/jobs.ts';
+import { type ConfiguredEndpoint, type Endpoint, EndpointSet } from '../storeapi/endpoint-set.ts';
+import { type RemoteStoresOptions, remoteStoresOf, storeMatches } from '../storeapi/remote-stores.ts';
+import { loadServices } from '../storeapi/service-definitions.ts';
+import { StoreClient } from '../storeapi/store-client.ts';
+import type { RemoteView } from './query-thread.ts';
+import type { JoinedView } from './tenant-views.ts';
+
+const EVERYTHING: ReadOptions = {
+  dedup: true,
+  replicaLabels: undefined,
+  partialResponse: undefined,
+  storeMatches: [],
+};
+
+/** Whether this process has endpoints to ask. */
+export function hasEndpoints({ endpoint }: Config): boolean {
+  return endpoint.address.length > 0 || endpoint.strict.length > 0 || endpoint.sd_config_file !== '';
+}
+
+/** How query threads and health checks connect. */
+export function remoteOptions({ endpoint }: Config): RemoteStoresOptions {
+  const read = (file: string) => (file === '' ? undefined : readFileSync(file, 'utf8'));
+  const tls = {
+    ca: read(endpoint.tls_ca_file),
+    cert: read(endpoint.tls_cert_file),
+    key: read(endpoint.tls_key_file),
+    serverName: endpoint.tls_server_name || undefined,
+  };
+  return {
+    client: {
+      tls: endpoint.tls ? tls : undefined,
+      bearerToken: read(endpoint.bearer_token_file)?.trim() ?? '',
+      compression: endpoint.compression,
+      messageBytesMax: endpoint.max_message_size,
+      unaryTimeoutMs: endpoint.check_timeout,
+    },
+    stallMs: endpoint.response_timeout,
+    seriesMax: endpoint.max_series,
+    bytesMax: endpoint.max_bytes,
+  };
+}
+
+/** The endpoints of this process, kept fresh. */
+export function buildEndpoints(
+  config: Config,
+  deps: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
+): EndpointSet {
+  const { endpoint } = config;
+  const { client } = remoteOptions(config);
+  const services = loadServices();
+  return new EndpointSet(
+    {
+      endpoints: async () => configuredEndpoints(config),
+      checkIntervalMs: endpoint.check_interval,
+      unhealthyTimeoutMs: endpoint.unhealthy_timeout,
+    },
+    (address) => new StoreClient({ ...client, address }, services, deps.clock),
+    { ...deps, resolver: new SystemResolver() },
+  );
+}
+
+function configuredEndpoints({ endpoint }: Config): ConfiguredEndpoint[] {
+  const { address, strict, sd_config_file: file } = endpoint;
+  return [
+    ...address.map((text) => ({ address: text, strict: false })),
+    ...strict.map((text) => ({ address: text, strict: true })),
+    ...(file === '' ? [] : parseEndpoints({ file, text: readFileSync(file, 'utf8') })),
+  ];
+}
+
+/** What a request of a tenant reads beside its own data. */
+export function joinedView(
+  config: Config,
+  endpoints: EndpointSet | undefined,
+  tenant: string,
+  read: ReadOptions = EVERYTHING,
+): JoinedView {
+  const { query } = config;
+  const replicaLabels = read.replicaLabels ?? query.replica_label;
+  return {
+    remote: endpoints && !read.ownOnly ? remoteView(config, endpoints.endpoints, tenant, read) : undefined,
+    replicaLabels: read.dedup ? replicaLabels : [],
+    dedup: query.deduplication,
+    warnings: endpoints?.problem === undefined ? [] : [endpoints.problem],
+  };
+}
+
+function remoteView(
+  { endpoint, query, grpc, tenant: tenants }: Config,
+  endpoints: readonly Endpoint[],
+  tenant: string,
+  read: ReadOptions,
+): RemoteView | undefined {
+  if (!endpoint.enforce_tenancy && tenant !== (endpoint.tenant || tenants.default)) return undefined;
+  const sets = read.storeMatches.map((matchers) =>
+    matchers.map(({ type, name, value }) => new Matcher(type, name, value)),
+  );
+  return {
+    stores: remoteStoresOf(endpoints).filter((store) => storeMatches(store, sets)),
+    read: {
+      partialResponse: (read.partialResponse ?? query.partial_response) ? 'warn' : 'abort',
+      maxResolutionMs: 0,
+    },
+    tenantLabel: endpoint.enforce_tenancy ? grpc.tenant_label : '',
+  };
+}
+
+/** `GET /api/v1/stores`, as Thanos: stores by component. */
+export function storesRoutes(endpoints: EndpointSet | undefined): Route[] {
+  const handle = () => stores(endpoints?.endpoints ?? []);
+  return ['', '/prometheus'].map((prefix) => ({
+    path: `${prefix}/api/v1/stores`,
+    methods: ['GET'],
+    bodyMax: 0,
+    handle,
+  }));
+}
+
+function stores(endpoints: readonly Endpoint[]): HttpResponse {
+  const data: Record<string, object[]> = {};
+  for (const { address, component, labelSets, mint, maxt, lastCheckMs, lastError } of endpoints) {
+    const list = (data[component || 'unknown'] ??= []);
+    list.push({
+      name: address,
+      lastCheck: new Date(lastCheckMs).toISOString(),
+      lastError: lastError === '' ? null : lastError,
+      labelSets: labelSets.map((labels) => labels.toJSON()),
+      minTime: mint,
+      maxTime: maxt,
+    });
+  }
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ status: 'success', data }),
+  };
+}
