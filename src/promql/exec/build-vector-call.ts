@@ -69,6 +69,12 @@ function infoSelectOf(node: PlanNode): SelectPlan {
   return direct;
 }
 
+/** What is below the nodes that say how often and where a plan is evaluated, but not what it is. */
+function unwrapped(node: PlanNode): PlanNode {
+  const wraps = node.kind === 'step-invariant' || node.kind === 'shared' || node.kind === 'split';
+  return wraps ? unwrapped(node.child) : node;
+}
+
 function queryTime({ context }: OperatorBuilder, name: 'start' | 'end' | 'step' | 'range'): number {
   const { start, end, step } = context;
   return name === 'range' ? end - start : { start, end, step }[name];
@@ -77,8 +83,7 @@ function queryTime({ context }: OperatorBuilder, name: 'start' | 'end' | 'step' 
 /** A direct selector already gives the times of its samples; any other vector has the evaluation time. */
 function timestamps(builder: OperatorBuilder, arg: PlanNode, grid: Grid): Operator {
   const operator = builder.build(arg, grid);
-  const direct = arg.kind === 'step-invariant' ? arg.child : arg;
-  if (direct.kind === 'select') return operator;
+  if (unwrapped(arg).kind === 'select') return operator;
   return new CellMap(builder.context, operator, () => {
     const at = (_: unknown, step: number) => timeAt(grid, step) / 1000;
     return { float: at, histogram: at };
@@ -88,7 +93,7 @@ function timestamps(builder: OperatorBuilder, arg: PlanNode, grid: Grid): Operat
 /** Only samples have a start timestamp: of anything computed, and with the feature off, there is none. */
 function startTimestamps(builder: OperatorBuilder, arg: PlanNode, grid: Grid): Operator {
   const operator = builder.build(arg, grid);
-  const direct = arg.kind === 'step-invariant' ? arg.child : arg;
+  const direct = unwrapped(arg);
   if (direct.kind === 'select' && direct.value === 'start_timestamp') return operator;
   return new CellMap(builder.context, operator, () => ({ float: () => undefined }));
 }

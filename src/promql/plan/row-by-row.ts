@@ -5,7 +5,12 @@ import { type BinaryPlan, type PlanNode, planType } from './node.ts';
 
 /** Whether a call makes one row of each row of its vector, and its labels of that row's alone by leaving out the metric name. */
 export function isRowByRow(name: string): boolean {
-  return Object.hasOwn(MATH, name) || Object.hasOwn(CLAMPING, name) || isWindowFunctionName(name);
+  return (
+    name === 'timestamp' ||
+    Object.hasOwn(MATH, name) ||
+    Object.hasOwn(CLAMPING, name) ||
+    isWindowFunctionName(name)
+  );
 }
 
 export function isVectorWithScalar(node: BinaryPlan): boolean {
