@@ -1,5 +1,5 @@
 import type { Span } from './parser/ast.ts';
-import { formatGeneral, quote } from './parser/go-text.ts';
+import { formatGeneral, formatTwoDigits, quote } from './parser/go-text.ts';
 import { positionText } from './parser/position.ts';
 
 /** A remark on an answer that is an answer all the same. */
@@ -9,6 +9,8 @@ export interface Annotation {
   readonly message: string;
   /** The part of the query it is about. */
   readonly span: Span | undefined;
+  /** How often it was true, of remarks that say so. */
+  readonly occurrences?: number;
 }
 
 /** Remarks with their places, as the API shows them. */
@@ -27,7 +29,13 @@ export function renderAnnotations(
   max = 0,
 ): RenderedAnnotations {
   const byMessage = new Map<string, Annotation>();
-  for (const annotation of annotations) byMessage.set(annotation.message, annotation);
+  for (const annotation of annotations) {
+    const before = byMessage.get(annotation.message);
+    byMessage.set(
+      annotation.message,
+      before === undefined ? annotation : joinAnnotations(before, annotation),
+    );
+  }
   const texts = (level: Annotation['level']): string[] => {
     const found = [...byMessage.values()].filter((annotation) => annotation.level === level);
     const shown = found
@@ -39,8 +47,16 @@ export function renderAnnotations(
   return { warnings: texts('warning'), infos: texts('info') };
 }
 
-function annotationText(query: string, { message, span }: Annotation): string {
-  return span === undefined || query === '' ? message : `${message} (${positionText(query, span.start)})`;
+/** Two of the same words as one, at the place of the second. */
+export function joinAnnotations(a: Annotation, b: Annotation): Annotation {
+  if (a.occurrences === undefined || b.occurrences === undefined) return b;
+  return { ...b, occurrences: a.occurrences + b.occurrences };
+}
+
+function annotationText(query: string, { message, span, occurrences = 1 }: Annotation): string {
+  if (span === undefined || query === '') return message;
+  const often = occurrences > 1 ? ` (${occurrences} occurrences)` : '';
+  return `${message}${often} (${positionText(query, span.start)})`;
 }
 
 type Operation = 'addition' | 'subtraction' | 'aggregation';
@@ -130,7 +146,7 @@ export function forcedMonotonicityText(forced: ForcedMonotonicity): string {
   const { minBucket, maxBucket, maxDifference, samples, mint, maxt } = forced;
   return info(
     `${text}, from buckets ${formatGeneral(minBucket)} to ${formatGeneral(maxBucket)}, with a max diff of ` +
-      `${formatGeneral(Number(maxDifference.toPrecision(2)))}, over ${samples} samples from ${rfc3339(mint)} to ${rfc3339(maxt)}`,
+      `${formatTwoDigits(maxDifference)}, over ${samples} samples from ${rfc3339(mint)} to ${rfc3339(maxt)}`,
   );
 }
 

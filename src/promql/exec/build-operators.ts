@@ -1,7 +1,7 @@
 import { VeronaError } from '../../model/errors.ts';
 import { negateHistogram } from '../functions/histogram-binary.ts';
 import { windowFunction } from '../functions/window-functions.ts';
-import { isSetOperator } from '../parser/ast.ts';
+import { isSetOperator, type Span } from '../parser/ast.ts';
 import {
   type AggregatePlan,
   type BinaryPlan,
@@ -173,8 +173,8 @@ export class OperatorBuilder {
       spans: {
         call: node.span,
         args: others.map((arg) => arg.span),
-        vector: ranged.span,
-        first: node.args[0].span,
+        vector: placeOf(ranged),
+        first: placeOf(node.args[0]),
         metricName: oneNameOf(ranged),
       },
     });
@@ -195,4 +195,9 @@ export class OperatorBuilder {
     const inner = subqueryGrid(outer, node.range, node.step, node.offset);
     return new SubqueryWindows(this.context, node, this.build(node.child, inner));
   }
+}
+
+/** Prometheus puts remarks about a subquery at the beginning of the query. */
+function placeOf(arg: PlanNode): Span {
+  return arg.kind === 'subquery' ? { start: 0, end: 0 } : arg.span;
 }

@@ -53,10 +53,10 @@ export function buildVectorCall(builder: OperatorBuilder, node: CallPlan, grid: 
       return labelJoin(context, child(0), strings(1));
     case 'sort':
     case 'sort_desc':
-      return sortByValue(context, child(0), name === 'sort_desc');
+      return sortByValue(context, child(0), name === 'sort_desc', node.span);
     case 'sort_by_label':
     case 'sort_by_label_desc':
-      return sortByLabels(context, child(0), strings(1), name === 'sort_by_label_desc');
+      return sortByLabels(context, child(0), strings(1), name === 'sort_by_label_desc', node.span);
   }
   const mapped = mapCells(builder, node, grid) ?? histogramCall(builder, node, grid);
   if (mapped === undefined) throw new VeronaError('execution', `function ${name} is not implemented`);

@@ -93,7 +93,9 @@ function quantiles(
     const corrections = new Corrections(grid);
     for (const [i, column] of columns.entries()) {
       remarkQuantiles(context, column, args[wanted[i]].span);
-      const compute = quantileFunction(context, column, args[vector].span, corrections);
+      // Buckets are corrected once, however many quantiles are taken of them.
+      const noted = i === 0 ? corrections : undefined;
+      const compute = quantileFunction(context, column, args[vector].span, noted);
       rows.evaluate(compute, label === undefined ? rowsOf(out) : namedRowsOf(out, label, column));
     }
     corrections.remark(context, args[vector].span);
@@ -139,7 +141,7 @@ function quantileFunction(
   context: QueryContext,
   column: Float64Array,
   span: Span,
-  corrections: Corrections,
+  corrections: Corrections | undefined,
 ): HistogramFunction {
   return {
     classic: (buckets, step, name) => {
@@ -147,7 +149,7 @@ function quantileFunction(
       // What has no quantile in its buckets is not mended.
       if (q >= 0 && q <= 1 && buckets.bounds.at(-1) === Infinity) {
         const correction = makeMonotonic(buckets);
-        if (correction !== undefined) corrections.add(name, step, correction);
+        if (correction !== undefined) corrections?.add(name, step, correction);
       }
       return classicQuantile(q, buckets);
     },

@@ -55,8 +55,12 @@ class Enrichment {
 
   run(): Batch {
     const { steps } = this.#base;
-    if (this.#info.presence.includes(Presence.histogram))
-      throw new VeronaError('execution', 'this should be an info metric, with float samples');
+    const histogram = this.#info.presence.indexOf(Presence.histogram);
+    if (histogram !== -1)
+      throw new VeronaError(
+        'execution',
+        `this should be an info metric, with float samples: ${this.#info.labels.at(Math.floor(histogram / steps))}`,
+      );
     const out = new RowBuilder(steps, this.#base.count);
     for (let row = 0; row < this.#base.count; row++) this.#enrichRow(row, out);
     return out.finish();

@@ -1,7 +1,6 @@
 import { VeronaError } from '../../model/errors.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
 import { compileReplacement } from '../../model/regex-replace.ts';
-import { quote } from '../parser/go-text.ts';
 import type { Batch } from './batch.ts';
 import { LabelColumn } from './label-column.ts';
 import { mergeRows } from './merge-rows.ts';
@@ -39,10 +38,7 @@ export function labelJoin(context: QueryContext, child: Operator, args: readonly
 
 function requireName(name: string, role: string, func: string): void {
   if (name === '' || !name.isWellFormed())
-    throw new VeronaError(
-      'execution',
-      `invalid ${role} label name in ${func}(): ${quote(name).slice(1, -1)}`,
-    );
+    throw new VeronaError('execution', `invalid ${role} label name in ${func}(): ${name.toWellFormed()}`);
 }
 
 function relabel(
@@ -54,9 +50,13 @@ function relabel(
   return new Deferred(child.grid, async () => {
     const rows = await collect(child, context);
     const labels = LabelColumn.from(rows.labels.toArray().map(change));
-    // A name that was just given is not the one to be dropped.
-    const nameDropped = dst === METRIC_NAME ? undefined : rows.nameDropped;
-    const changed: Batch = { ...rows, labels, nameDropped };
-    return context.delayedNameRemoval ? changed : mergeRows(changed, true);
+    return mergeRows({ ...rows, labels, nameDropped: dropsLeft(rows, labels, dst) });
   });
+}
+
+/** A name that was just given is not the one to be dropped. */
+function dropsLeft(rows: Batch, labels: LabelColumn, dst: string): Uint8Array | undefined {
+  const { nameDropped } = rows;
+  if (nameDropped === undefined || dst !== METRIC_NAME) return nameDropped;
+  return nameDropped.map((dropped, row) => (labels.at(row) === rows.labels.at(row) ? dropped : 0));
 }

@@ -3,7 +3,7 @@ import { VeronaError } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { sleep } from '../../platform/clock.ts';
 import type { Querier, ReadContext } from '../../storage/querier.ts';
-import type { Annotation } from '../annotations.ts';
+import { type Annotation, joinAnnotations } from '../annotations.ts';
 import type { Span } from '../parser/ast.ts';
 import type { Analysis } from './analysis.ts';
 import type { KernelPool } from './kernel-pool.ts';
@@ -116,7 +116,7 @@ export class QueryContext {
 
   /** Takes over what another thread noticed about its part of the query. */
   adopt({ annotations, samplesRead }: PartResult): void {
-    for (const { level, message, span } of annotations) this.#annotate(level, message, span);
+    for (const annotation of annotations) this.#annotate(annotation);
     this.#samplesRead += samplesRead;
   }
 
@@ -134,17 +134,26 @@ export class QueryContext {
   }
 
   warn(message: string, span?: Span): void {
-    this.#annotate('warning', message, span);
+    this.#annotate({ level: 'warning', message, span });
+  }
+
+  /** A warning that tells how often it was given. */
+  countedWarning(message: string, span?: Span): void {
+    this.#annotate({ level: 'warning', message, span, occurrences: 1 });
   }
 
   info(message: string, span?: Span): void {
-    this.#annotate('info', message, span);
+    this.#annotate({ level: 'info', message, span });
   }
 
-  #annotate(level: Annotation['level'], message: string, span: Span | undefined): void {
+  #annotate(annotation: Annotation): void {
+    const { level, message, span, occurrences } = annotation;
     const key = `${level} ${span?.start ?? ''} ${message}`;
-    if (!this.#annotations.has(key) && this.#annotations.size < ANNOTATIONS_MAX)
-      this.#annotations.set(key, { level, message, span });
+    const before = this.#annotations.get(key);
+    if (before !== undefined && occurrences !== undefined)
+      this.#annotations.set(key, joinAnnotations(before, annotation));
+    else if (before === undefined && this.#annotations.size < ANNOTATIONS_MAX)
+      this.#annotations.set(key, annotation);
   }
 
   /** Counts the samples of a series that came out of storage, held only while it is worked on. */

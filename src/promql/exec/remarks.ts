@@ -44,6 +44,7 @@ export function remarksOf(context: QueryContext, spans: CallSpans): SeriesRemark
     },
     warn: (message) => context.warn(message, spans.vector),
     info: (message) => context.info(message, spans.vector),
+    countMetric: (text) => context.countedWarning(text(metricName()), spans.vector),
     warnMetric: (text) => context.warn(text(metricName()), spans.vector),
     warnArgument: (index, message) => context.warn(message, spans.args[index]),
   };

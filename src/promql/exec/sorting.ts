@@ -1,18 +1,31 @@
 import { compareLabels } from '../../model/labels.ts';
+import { warningText } from '../annotations.ts';
 import { compareNatural } from '../functions/natural-order.ts';
+import type { Span } from '../parser/ast.ts';
 import { type Batch, Presence, pickRows } from './batch.ts';
+import type { Grid } from './grid.ts';
 import { collect, Deferred, type Operator } from './operator.ts';
 import type { QueryContext } from './query-context.ts';
 
 /** `sort` and `sort_desc`: floats by value, NaN last; histograms are left out. Order means something for instant queries only. */
-export function sortByValue(context: QueryContext, child: Operator, descending: boolean): Operator {
+export function sortByValue(
+  context: QueryContext,
+  child: Operator,
+  descending: boolean,
+  span: Span,
+): Operator {
   return new Deferred(child.grid, async () => {
+    warnInRange(context, child.grid, span);
     const batch = await collect(child, context);
     const rows: number[] = [];
     for (let row = 0; row < batch.count; row++) if (dropHistograms(batch, row)) rows.push(row);
     if (batch.steps === 1) rows.sort((a, b) => compareValues(batch.values[a], batch.values[b], descending));
     return pickRows(batch, rows);
   });
+}
+
+function warnInRange(context: QueryContext, grid: Grid, span: Span): void {
+  if (grid.count > 1) context.warn(warningText.sortInRangeQuery(), span);
 }
 
 /** Whether floats are left. */
@@ -36,8 +49,10 @@ export function sortByLabels(
   child: Operator,
   names: readonly string[],
   descending: boolean,
+  span: Span,
 ): Operator {
   return new Deferred(child.grid, async () => {
+    warnInRange(context, child.grid, span);
     const batch = await collect(child, context);
     const labels = batch.labels.toArray();
     const sign = descending ? -1 : 1;

@@ -13,5 +13,5 @@ export function warnMixedSchemas(w: Window): void {
 
 /** A counter's sample covers time that the one before covers, by their start timestamps. */
 export function warnStartOverlap(w: Window): void {
-  w.remarks.warnMetric(warningText.startOverlap);
+  w.remarks.countMetric(warningText.startOverlap);
 }

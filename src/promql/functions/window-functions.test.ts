@@ -32,6 +32,7 @@ function plainRow(name: string, times: Float64Array, values: Float64Array): (num
     warn: nothing,
     info: nothing,
     warnMetric: nothing,
+    countMetric: nothing,
     warnArgument: nothing,
     counterName: nothing,
     histogramsIgnored: nothing,

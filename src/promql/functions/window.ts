@@ -48,6 +48,8 @@ export interface Remarks {
   info(message: string): void;
   /** A text about the metric that the series is of; the name is empty when the series has lost it. */
   warnMetric(text: (metricName: string) => string): void;
+  /** The same for what is to be told with how often it was so. */
+  countMetric(text: (metricName: string) => string): void;
   /** About the argument at this place of the call. */
   warnArgument(index: number, message: string): void;
 }

@@ -55,13 +55,23 @@ export function formatDecimal(value: number): string {
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
-/** The shortest text with an exponent from 1e21 on and below 1e-4, `%v` and `%g`. */
+/** The shortest text with an exponent from 1e6 on and below 1e-4, `%v` and `%g`. */
 export function formatGeneral(value: number): string {
   if (!Number.isFinite(value)) return formatSpecial(value);
   const { sign, digits, exponent } = decompose(value);
-  if (exponent >= -4 && exponent < 21) return formatDecimal(value);
+  if (exponent >= -4 && exponent < 6) return formatDecimal(value);
   const mantissa = digits.length === 1 ? digits : `${digits[0]}.${digits.slice(1)}`;
   return `${sign}${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
+}
+
+/** At most two digits, with an exponent from 100 on and below 1e-4, `%.2g`. */
+export function formatTwoDigits(value: number): string {
+  if (!Number.isFinite(value)) return formatSpecial(value);
+  const [mantissa, exponent] = value.toExponential(1).split('e');
+  const power = Number(exponent);
+  if (power >= -4 && power < 2) return formatDecimal(Number(value.toPrecision(2)));
+  const sign = power < 0 ? '-' : '+';
+  return `${mantissa.replace('.0', '')}e${sign}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
 /** A number with a fixed count of decimals and never an exponent, `%.3f`. */

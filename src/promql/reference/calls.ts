@@ -2,7 +2,7 @@ import { VeronaError } from '../../model/errors.ts';
 import { compareLabels, Labels, METRIC_NAME } from '../../model/labels.ts';
 import { infoText, warningText } from '../annotations.ts';
 import { compareNatural } from '../functions/natural-order.ts';
-import { type Call, type Expr, typeOf } from '../parser/ast.ts';
+import { type Call, type Expr, type Span, typeOf } from '../parser/ast.ts';
 import type { Evaluation } from './evaluation.ts';
 import { DATE_FUNCTIONS, dateOf, FLOAT_FUNCTIONS } from './float-functions.ts';
 import {
@@ -225,6 +225,11 @@ function pathToSelector(expr: Expr): Expr[] | undefined {
   return undefined;
 }
 
+/** Prometheus puts remarks about a subquery at the beginning of the query. */
+function placeOf(arg: Expr): Span {
+  return arg.kind === 'subquery' ? { start: 0, end: 0 } : arg;
+}
+
 /** A function of a range vector, series by series and step by step. */
 function rangeCall(evaluation: Evaluation, call: Call, args: readonly Expr[], steps: Steps): readonly Row[] {
   const { name } = call.func;
@@ -255,7 +260,7 @@ function rangeCall(evaluation: Evaluation, call: Call, args: readonly Expr[], st
         mode: vector.mode,
         scalars: scalars.map((values) => values[step]),
         labels,
-        remarks: { list: remarks, metric, vector: vector.span, first: args[0] },
+        remarks: { list: remarks, metric, vector: placeOf(arg), first: placeOf(args[0]) },
       });
     });
     if (
@@ -264,7 +269,7 @@ function rangeCall(evaluation: Evaluation, call: Call, args: readonly Expr[], st
       points.some(isFloat) &&
       !isCounterName(metric)
     )
-      remarks.info(infoText.possibleNonCounter(metric), vector.span);
+      remarks.info(infoText.possibleNonCounter(metric), placeOf(arg));
     const drops = !keepsName || dropName;
     if (points.some((point) => point !== undefined))
       rows.push({ labels: drops ? evaluation.dropped(labels) : labels, dropName: drops, points });

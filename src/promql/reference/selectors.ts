@@ -1,7 +1,7 @@
 import { VeronaError } from '../../model/errors.ts';
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
-import type { MatrixSelector, Span, Subquery, VectorSelector } from '../parser/ast.ts';
+import type { MatrixSelector, Subquery, VectorSelector } from '../parser/ast.ts';
 import type { Evaluation } from './evaluation.ts';
 import { smoothedAt } from './extended-rates.ts';
 import { isFloat, type Point, type Row, type Steps, timesOf } from './rows.ts';
@@ -19,7 +19,6 @@ export interface RangeSeries {
 /** A range vector: its series, and which of their samples are seen at a step. */
 export interface RangeVector {
   readonly series: readonly RangeSeries[];
-  readonly span: Span;
   readonly mode: Window['mode'];
   readonly rangeMs: number;
   /** The end of the window at an evaluation time. */
@@ -103,7 +102,6 @@ export class Selectors {
         dropName: false,
         samples: samples.filter(({ isStale }) => !isStale),
       })),
-      span: expr,
       mode: selector.anchored ? 'anchored' : selector.smoothed ? 'smoothed' : 'plain',
       rangeMs: this.#evaluation.duration(expr.range, 'positive'),
       endAt: (t) => (pinned ?? t) - back,
@@ -134,7 +132,6 @@ export class Selectors {
           point === undefined ? [] : [{ t: innerTimes[i], point: withoutReset(point), isStale: false }],
         ),
       })),
-      span: expr,
       mode: 'plain',
       rangeMs,
       endAt: (t) => (pinned ?? t) - back,
