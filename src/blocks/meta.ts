@@ -131,6 +131,33 @@ export function withRewrites(data: Uint8Array, where: string, rewrites: readonly
   return new TextEncoder().encode(`${text}\n`);
 }
 
+/**
+ * The `meta.json` of a block that is copied, with other external labels: everything else is kept, and what Thanos wants is
+ * added when it was not there. Throws `corrupt` when it is no JSON object.
+ */
+export function withLabels(
+  original: Uint8Array,
+  where: string,
+  labels: Readonly<Record<string, string>>,
+  files: readonly BlockFile[],
+): Uint8Array {
+  const reader = new JsonReader(where);
+  const root = reader.object(reader.parse(original), 'document');
+  const thanos = {
+    version: META_VERSION,
+    downsample: { resolution: 0 },
+    source: 'bucket.upload',
+    index_stats: {},
+    ...reader.object(root.thanos ?? {}, 'thanos'),
+    labels,
+    files: [
+      ...files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes })),
+      { rel_path: 'meta.json' },
+    ],
+  };
+  return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
+}
+
 function appliedDeletions(reader: JsonReader, rewrites: unknown): string[] {
   const applied = reader
     .list(rewrites, 'thanos.rewrites')

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { VeronaError } from '../model/errors.ts';
 import { addAllCommand, addQuerierCommand } from './all.ts';
+import { addBucketCommand } from './bucket.ts';
 import { addCompactorCommand } from './compactor.ts';
 import { addConfigCommand } from './config.ts';
 import { EXIT } from './exit.ts';
@@ -31,6 +32,7 @@ addAllCommand(program);
 addQuerierCommand(program);
 addCompactorCommand(program);
 addTsdbCommand(program);
+addBucketCommand(program);
 addPromqlCommand(program);
 addConfigCommand(program);
 

@@ -15,7 +15,7 @@ export async function downloadBlock(
   ctx: BucketContext,
   bucket: Bucket,
   disk: Disk,
-  block: JobBlock,
+  block: Pick<JobBlock, 'ref' | 'sizes'>,
   dir: string,
   files = ALL_FILES,
 ): Promise<void> {

@@ -114,6 +114,7 @@ export function acceptBucket(name: string, open: () => Promise<Bucket>): void {
       await put('timed', 'four');
       const { sizeBytes, modifiedMs } = await bucket.attributes(CALM, 'timed');
       expect(sizeBytes).toBe(4);
+      expect(Number.isSafeInteger(modifiedMs)).toBe(true);
       expect(Math.abs(modifiedMs - before)).toBeLessThan(60_000);
     });
 

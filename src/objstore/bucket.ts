@@ -7,7 +7,7 @@ export interface BucketContext {
 
 export interface ObjectAttributes {
   readonly sizeBytes: number;
-  /** When the object was stored, ms since the epoch; some stores know whole seconds only. */
+  /** When the object was stored, whole ms since the epoch; some stores know whole seconds only. */
   readonly modifiedMs: number;
 }
 

@@ -153,7 +153,7 @@ export class FilesystemBucket implements Bucket {
       }
     });
     return found && !found.isDirectory
-      ? { sizeBytes: found.sizeBytes, modifiedMs: found.modifiedMs }
+      ? { sizeBytes: found.sizeBytes, modifiedMs: Math.floor(found.modifiedMs) }
       : undefined;
   }
 

@@ -49,7 +49,8 @@ export function alignColumns(rows: readonly (readonly string[])[]): string {
     .join('');
 }
 
-function readableBytes(size: number): string {
+/** A size for people. */
+export function readableBytes(size: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let unit = 0;
   for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024;

@@ -1,0 +1,110 @@
+import { type Command, Option } from 'commander';
+import { BlockMarker } from '../blocks/block-marker.ts';
+import { MARK_KINDS, type MarkKind } from '../blocks/marks.ts';
+import { planCleanup } from '../compactor/cleanup.ts';
+import { parseDuration } from '../model/duration.ts';
+import { VeronaError } from '../model/errors.ts';
+import { addBucketOptions, findBlock, print, say, withBucket } from './bucket-tool.ts';
+
+interface MarkOptions {
+  readonly marker: MarkKind;
+  readonly reason?: string;
+  readonly details?: string;
+  readonly hidden?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** `verona bucket mark|unmark|cleanup`: what is to become of blocks. */
+export function addMarkCommands(bucket: Command): void {
+  const kinds = () =>
+    new Option('--marker <kind>', 'which mark').choices([...MARK_KINDS]).makeOptionMandatory();
+  addBucketOptions(
+    bucket.command('mark').description('mark blocks; one that has the mark keeps it with its time'),
+  )
+    .argument('<ulid...>')
+    .addOption(kinds())
+    .option('--reason <word>', 'why, in a word')
+    .option('--details <text>', 'why, in a sentence')
+    .option('--hidden', 'quarantine only: the block cannot be read, queries leave it out and say so')
+    .option('--dry-run', 'only say what would be done')
+    .action((ulids: string[], given: MarkOptions & Record<string, unknown>) =>
+      change(ulids, given, 'mark', (marker, ctx, ref) => marker.mark(ctx, ref, given.marker, given)),
+    );
+  addBucketOptions(bucket.command('unmark').description('take a mark away from blocks'))
+    .argument('<ulid...>')
+    .addOption(kinds())
+    .option('--dry-run', 'only say what would be done')
+    .action((ulids: string[], given: MarkOptions & Record<string, unknown>) =>
+      change(ulids, given, 'unmark', (marker, ctx, ref) => marker.unmark(ctx, ref, given.marker)),
+    );
+  addBucketOptions(
+    bucket
+      .command('cleanup')
+      .description('delete blocks that are marked for long enough, and what uploads and deletions left'),
+  )
+    .option('--deletion-delay <duration>', 'from a deletion mark to the deletion', '12h')
+    .option(
+      '--partial-delay <duration>',
+      'uploads without meta.json are left over when their newest file is this old',
+      '48h',
+    )
+    .option('--dry-run', 'only say what would be done')
+    .action(cleanup);
+}
+
+type Change = (
+  marker: BlockMarker,
+  ctx: Parameters<BlockMarker['mark']>[0],
+  ref: Parameters<BlockMarker['mark']>[1],
+) => Promise<void>;
+
+function change(
+  ulids: readonly string[],
+  given: MarkOptions & Record<string, unknown>,
+  what: 'mark' | 'unmark',
+  apply: Change,
+): Promise<void> {
+  return withBucket(given, async (tool, { json }) => {
+    const tenants = await tool.tenants();
+    // Nothing is changed when one of them is not there.
+    const blocks = ulids.map((ulid) => findBlock(tenants, ulid));
+    const marker = new BlockMarker(tool);
+    for (const { ref } of blocks) {
+      if (!given.dryRun) await apply(marker, tool.ctx, ref);
+      if (!json) print(`${given.dryRun ? 'would ' : ''}${what} ${ref.folder}: ${given.marker}\n`);
+    }
+    if (json)
+      print(
+        `${JSON.stringify(blocks.map(({ ref }) => ({ ...ref, marker: given.marker, done: !given.dryRun })))}\n`,
+      );
+  });
+}
+
+function cleanup(given: Record<string, unknown>): Promise<void> {
+  const rules = {
+    deletionDelayMs: duration(given.deletionDelay),
+    partialDelayMs: duration(given.partialDelay),
+  };
+  return withBucket(given, async (tool, { json }) => {
+    const marker = new BlockMarker(tool);
+    const done: object[] = [];
+    for (const view of (await tool.tenants()).values())
+      for (const item of planCleanup(view, rules, tool.clock.now())) {
+        if (!given.dryRun)
+          await (item.kind === 'mark'
+            ? marker.unmark(tool.ctx, item.ref, item.mark)
+            : marker.delete(tool.ctx, item.ref));
+        done.push({ ...item.ref, kind: item.kind, done: !given.dryRun });
+        if (!json) print(`${given.dryRun ? 'would delete' : 'deleted'} ${item.kind} ${item.ref.folder}\n`);
+      }
+    if (json) print(`${JSON.stringify(done)}\n`);
+    else if (done.length === 0) say('nothing to clean up');
+  });
+}
+
+function duration(text: unknown): number {
+  const ms = parseDuration(String(text));
+  if (ms === undefined)
+    throw new VeronaError('bad_data', `not a duration: ${JSON.stringify(text)}; write for example 12h`);
+  return ms;
+}

@@ -1,0 +1,189 @@
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { BlockCatalog, type BucketBlock, type TenantBlocks } from '../blocks/block-catalog.ts';
+import { loadBucketOptions } from '../config/objstore.ts';
+import { VeronaError } from '../model/errors.ts';
+import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import { openBucket } from '../objstore/open-bucket.ts';
+import { SystemClock } from '../platform/clock.ts';
+import type { Logger } from '../platform/log.ts';
+import { Metrics } from '../platform/metrics.ts';
+import { NodeDisk } from '../platform/node-disk.ts';
+import { SystemRandom } from '../platform/random.ts';
+import { checkTenantId } from '../tenancy/tenant-id.ts';
+import { rootTenancy } from './catalog-options.ts';
+
+/** Options that every `verona bucket` command takes. */
+export interface BucketToolOptions {
+  readonly configFile?: string;
+  readonly config?: string;
+  readonly dir?: string;
+  readonly tenant?: string;
+  readonly thanosTenantLabel: string;
+  readonly thanosTenant: string;
+  readonly json?: boolean;
+}
+
+/** An open bucket with what commands need around it. */
+export interface BucketTool {
+  readonly ctx: BucketContext;
+  readonly bucket: Bucket;
+  readonly catalog: BlockCatalog;
+  readonly clock: SystemClock;
+  readonly disk: NodeDisk;
+  readonly random: SystemRandom;
+  readonly log: Logger;
+  /** Every tenant that was asked for, with all its blocks as they are now. */
+  tenants(): Promise<ReadonlyMap<string, TenantBlocks>>;
+}
+
+export function addBucketOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--objstore.config-file <path>',
+        "the bucket, in the form of Thanos' objstore.yml",
+      ).argParser(String),
+    )
+    .addOption(new Option('--objstore.config <yaml>', 'the same as text'))
+    .addOption(new Option('--dir <path>', 'a bucket in a folder, instead of a configuration'))
+    .addOption(new Option('--tenant <name>', 'only this tenant'))
+    .addOption(
+      new Option(
+        '--thanos-tenant-label <name>',
+        "the external label that names the tenant of blocks in Thanos' layout",
+      ).default(''),
+    )
+    .addOption(
+      new Option('--thanos-tenant <name>', "the tenant of blocks in Thanos' layout that lack it").default(''),
+    )
+    .addOption(new Option('--json', 'print JSON'));
+}
+
+/** Runs a command with the bucket that its options name, and closes it. The first Ctrl-C ends what is under way. */
+export async function withBucket(
+  given: Readonly<Record<string, unknown>>,
+  use: (tool: BucketTool, options: BucketToolOptions) => Promise<void>,
+): Promise<void> {
+  const options = toolOptions(given);
+  const controller = new AbortController();
+  const stop = () => controller.abort(new VeronaError('canceled', 'interrupted'));
+  process.once('SIGINT', stop);
+  const bucket = await openNamed(options);
+  try {
+    await use(toolOf(bucket, controller.signal, options), options);
+  } finally {
+    process.removeListener('SIGINT', stop);
+    await bucket.close();
+  }
+}
+
+/** The bucket that a file, a text or a folder names; exactly one of them. Throws `bad_data`. */
+export async function openNamed({
+  configFile,
+  config,
+  dir,
+}: Pick<BucketToolOptions, 'configFile' | 'config' | 'dir'>): Promise<Bucket> {
+  const given = [configFile, config, dir].filter((value) => value !== undefined && value !== '');
+  if (given.length !== 1)
+    throw new VeronaError(
+      'bad_data',
+      'name the bucket with one of --objstore.config-file, --objstore.config and --dir',
+    );
+  const machine = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
+  if (dir) return openBucket({ type: 'FILESYSTEM', config: { directory: dir } }, machine);
+  const source = configFile
+    ? { file: configFile, text: readFile(configFile) }
+    : { file: '--objstore.config', text: config ?? '' };
+  return openBucket(loadBucketOptions(source, process.env), machine);
+}
+
+/** The whole block of a name, whoever has it. Throws `not_found`. */
+export function findBlock(tenants: ReadonlyMap<string, TenantBlocks>, ulid: string): BucketBlock {
+  for (const { whole } of tenants.values()) {
+    const block = whole.find(({ ref }) => ref.ulid === ulid);
+    if (block) return block;
+  }
+  throw new VeronaError(
+    'not_found',
+    `no whole block ${JSON.stringify(ulid.slice(0, 30))}; verona bucket ls shows them`,
+  );
+}
+
+/** Every block named, or all of them. */
+export function chosenBlocks(
+  tenants: ReadonlyMap<string, TenantBlocks>,
+  ulids: readonly string[],
+): BucketBlock[] {
+  if (ulids.length > 0) return ulids.map((ulid) => findBlock(tenants, ulid));
+  return [...tenants.values()].flatMap(({ whole }) => whole);
+}
+
+/** What goes wrong on the way is told on standard error, so that standard output stays what was asked for. */
+export const toolLog: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: (message, fields) => say(`warning: ${message} ${JSON.stringify(fields ?? {})}`),
+  error: (message, fields) => say(`error: ${message} ${JSON.stringify(fields ?? {})}`),
+  child: () => toolLog,
+};
+
+/** A line for the person at the keyboard. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export function print(text: string): void {
+  process.stdout.write(text);
+}
+
+function toolOf(bucket: Bucket, signal: AbortSignal, options: BucketToolOptions): BucketTool {
+  const clock = new SystemClock();
+  const ctx = { signal };
+  const catalog = new BlockCatalog(
+    {
+      ignoreDeletionMarksDelayMs: Number.POSITIVE_INFINITY,
+      ...rootTenancy(options.thanosTenantLabel, options.thanosTenant),
+    },
+    { bucket, clock, log: toolLog, metrics: new Metrics() },
+  );
+  const tenants = async () => {
+    const names = options.tenant === undefined ? await catalog.tenants(ctx) : [checkTenantId(options.tenant)];
+    const views = new Map<string, TenantBlocks>();
+    for (const name of names) views.set(name, await catalog.refresh(ctx, name, { full: true }));
+    return views;
+  };
+  return {
+    ctx,
+    bucket,
+    catalog,
+    clock,
+    disk: new NodeDisk(),
+    random: new SystemRandom(),
+    log: toolLog,
+    tenants,
+  };
+}
+
+function toolOptions(given: Readonly<Record<string, unknown>>): BucketToolOptions {
+  const text = (name: string) => given[name] as string | undefined;
+  return {
+    configFile: text('objstore.configFile'),
+    config: text('objstore.config'),
+    dir: text('dir'),
+    tenant: text('tenant'),
+    thanosTenantLabel: text('thanosTenantLabel') ?? '',
+    thanosTenant: text('thanosTenant') ?? '',
+    json: given.json === true,
+  };
+}
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new VeronaError('bad_data', `cannot read the bucket's configuration: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,18 @@
+import type { Command } from 'commander';
+import { addCheckCommands } from './bucket-check.ts';
+import { addCopyCommands } from './bucket-copy.ts';
+import { addMarkCommands } from './bucket-marks.ts';
+import { addShowCommands } from './bucket-show.ts';
+
+/** `verona bucket …`: look at blocks in a bucket, mark, check, copy and remove them. */
+export function addBucketCommand(program: Command): void {
+  const bucket = program
+    .command('bucket')
+    .description(
+      "look at blocks in a bucket, mark, check, copy and remove them, in Cortex' and in Thanos' layout",
+    );
+  addShowCommands(bucket);
+  addMarkCommands(bucket);
+  addCheckCommands(bucket);
+  addCopyCommands(bucket);
+}
