@@ -309,3 +309,44 @@ test('the querier is closed even when the query fails', async () => {
   await new Engine().instant(ctx, source, 'load', { timeMs: TEN });
   expect(open).toBe(0);
 });
+
+test('a long row of large windows is left when its query is given up', async () => {
+  const flag = { aborted: false };
+  const signal = {
+    get aborted() {
+      return flag.aborted;
+    },
+    reason: undefined,
+    throwIfAborted() {},
+  } as unknown as AbortSignal;
+  let now = 0;
+  const clock = {
+    now: () => 0,
+    monotonic: () => {
+      now += 0.01;
+      if (now > 5) flag.aborted = true;
+      return now;
+    },
+    after: () => () => {},
+  };
+  const engine = new Engine({ clock });
+  const query = 'predict_linear((vector(time()))[100000s:1s], 60)';
+  const run = engine.range({ signal }, new MemoryStorage(), query, {
+    startMs: 0,
+    endMs: 10_000_000,
+    stepMs: 1000,
+  });
+  await expect(run).rejects.toMatchObject({ code: 'canceled' });
+  expect(now).toBeLessThan(6);
+});
+
+test('the median of a window of a million samples is found in time', async () => {
+  const query = 'quantile_over_time(0.5, (vector(time()))[1000000s:1s])';
+  const { value } = await new Engine().instant(
+    { signal: new AbortController().signal },
+    new MemoryStorage(),
+    query,
+    { timeMs: 1_000_000_000 },
+  );
+  expect(value.type === 'vector' && value.columns.values[0]).toBe(500_000.5);
+});

@@ -175,6 +175,8 @@ export class WindowCall implements Operator {
       window.end = (at ?? window.t) - offset;
       window.start = window.end - range;
       moveWindow(window, window.start - before, window.end + after);
+      // One row may have many steps over many samples, and its query be given up meanwhile.
+      if (window.f1 - window.f0 > LARGE_WINDOW) this.#context.check();
       if (window.f0 === window.f1 && window.h0 === window.h1) continue;
       for (let a = 0; a < args.length; a++) args[a] = argColumns[a][i];
       const kind = this.#options.compute(window);
@@ -183,6 +185,9 @@ export class WindowCall implements Operator {
     }
   }
 }
+
+/** Samples: a check costs less than a hundredth of looking at so many. */
+const LARGE_WINDOW = 2048;
 
 function newWindow(samples: SeriesSamples, remarks: SeriesRemarks, argCount: number): Window {
   return {

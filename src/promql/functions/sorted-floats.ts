@@ -14,7 +14,11 @@ export class SortedFloats {
   moveTo(floats: Float64Array, from: number, to: number): void {
     for (; this.#from < Math.min(from, this.#to); this.#from++) this.#remove(floats[this.#from]);
     this.#from = from;
-    for (this.#to = Math.max(this.#to, from); this.#to < to; this.#to++) this.#insert(floats[this.#to]);
+    this.#to = Math.max(this.#to, from);
+    // Putting many in one by one would move the ones before each time.
+    if (to - this.#to > SHORT + this.#count / 16) this.#insertMany(floats.subarray(this.#to, to));
+    else for (let i = this.#to; i < to; i++) this.#insert(floats[i]);
+    this.#to = Math.max(this.#to, to);
   }
 
   /** As `quantileOf`: linear interpolation between ranks, NaN before all numbers. */
@@ -47,6 +51,14 @@ export class SortedFloats {
       at = place;
     } else for (; at > 0 && sorted[at - 1] > value; at--) sorted[at] = sorted[at - 1];
     sorted[at] = value;
+  }
+
+  #insertMany(values: Float64Array): void {
+    while (this.#count + values.length > this.#sorted.length) this.#grow();
+    for (const value of values)
+      if (Number.isNaN(value)) this.#nans++;
+      else this.#sorted[this.#count++] = value;
+    this.#sorted.subarray(0, this.#count).sort();
   }
 
   #remove(value: number): void {
