@@ -2,9 +2,11 @@ import { VeronaError } from '../../model/errors.ts';
 import { infoText, warningText } from '../annotations.ts';
 import { formatGeneral } from '../parser/go-text.ts';
 import type { AggregatePlan } from '../plan/node.ts';
-import { GroupIds } from './aggregate.ts';
-import { type Batch, dropEmptyRows, newBatch, Presence, pickRows } from './batch.ts';
+import { type Batch, dropEmptyRows, newBatch, Presence, setFloat } from './batch.ts';
+import { BestCells } from './best-cells.ts';
+import { GroupTable } from './group-table.ts';
 import { LabelColumn } from './label-column.ts';
+import { LabelGrouping } from './label-grouping.ts';
 import { labelHashRatio } from './label-hash.ts';
 import { collect, collectScalar, Deferred, type Operator } from './operator.ts';
 import { boundsOf } from './parameter-bounds.ts';
@@ -19,46 +21,147 @@ export function ranking(
 ): Operator {
   return new Deferred(child.grid, async () => {
     const params = await collectScalar(param);
+    const nothing = () => newBatch(LabelColumn.from([]), child.grid.count);
+    if (plan.op === 'topk' || plan.op === 'bottomk') {
+      const best = new Ranking(context, plan, Int32Array.from(params, countOf));
+      await best.addAll(child);
+      return checkParams(context, plan, params) ? best.finish() : nothing();
+    }
     const rows = await collect(child, context);
-    if (!checkParams(context, plan, params)) return newBatch(LabelColumn.from([]), child.grid.count);
-    const groups = new GroupIds(plan.grouping, plan.without);
-    const members: number[][] = [];
-    for (let row = 0; row < rows.count; row++) (members[groups.idOf(rows, row)] ??= []).push(row);
+    if (!checkParams(context, plan, params)) return nothing();
     const kept = new Uint8Array(rows.presence.length);
-    const order =
-      plan.op === 'limit_ratio'
-        ? takeRatio(rows, params, kept)
-        : takeK(context, plan, rows, members, params, kept);
+    if (plan.op === 'limit_ratio') takeRatio(rows, params, kept);
+    else takeFirst(context, plan, rows, params, kept);
     for (let cell = 0; cell < kept.length; cell++) if (kept[cell] === 0) rows.presence[cell] = Presence.none;
-    return dropEmptyRows(rows.steps === 1 ? pickRows(rows, order) : rows);
+    return dropEmptyRows(rows);
   });
 }
 
-/** Marks the cells that stay; returns rows in the order of an instant query's answer. */
-function takeK(
+/** Takes rows as they come and keeps the best cells of each group and step, never the rows. */
+class Ranking {
+  readonly #context: QueryContext;
+  readonly #plan: AggregatePlan;
+  readonly #k: Int32Array;
+  readonly #groups: GroupTable;
+  readonly #best: BestCells[] = [];
+  readonly #labels: LabelColumn[] = [];
+  readonly #nameDropped: (Uint8Array | undefined)[] = [];
+  #count = 0;
+  #held = 0;
+
+  constructor(context: QueryContext, plan: AggregatePlan, k: Int32Array) {
+    this.#context = context;
+    this.#plan = plan;
+    this.#k = k;
+    this.#groups = new GroupTable(new LabelGrouping(plan.grouping, plan.without));
+  }
+
+  async addAll(child: Operator): Promise<void> {
+    for (let batch = await child.next(); batch !== undefined; batch = await child.next()) {
+      this.#context.check();
+      this.#add(batch);
+    }
+  }
+
+  finish(): Batch {
+    return this.#k.length === 1 ? this.#inOrder() : this.#byRow();
+  }
+
+  #add(batch: Batch): void {
+    const { labels, steps, values, presence } = batch;
+    if (
+      batch.histograms !== undefined &&
+      presence.some((kind, i) => kind === Presence.histogram && this.#k[i % steps] > 0)
+    )
+      this.#context.info(infoText.histogramIgnoredInAggregation(this.#plan.op), this.#plan.span);
+    for (let row = 0; row < batch.count; row++) {
+      const group = this.#groups.idOf(labels, row);
+      const best = (this.#best[group] ??= new BestCells(this.#k, this.#plan.op === 'topk'));
+      const before = best.size;
+      best.offer(this.#count + row, values, presence, row * steps);
+      this.#hold(best.size - before);
+    }
+    this.#labels.push(labels);
+    this.#nameDropped.push(batch.nameDropped);
+    this.#count += batch.count;
+  }
+
+  #hold(cells: number): void {
+    if (cells === 0) return;
+    this.#context.hold(cells);
+    this.#held += cells;
+  }
+
+  /** An instant query's answer: group by group, the best first. */
+  #inOrder(): Batch {
+    const order: number[] = [];
+    const values: number[] = [];
+    for (const best of this.#best)
+      for (const { row, value } of best.bestFirst(0)) {
+        order.push(row);
+        values.push(value);
+      }
+    const batch = this.#batchOf(order);
+    batch.values.set(values);
+    batch.presence.fill(Presence.float);
+    return batch;
+  }
+
+  /** The rows of which a cell stays, in the order in which they came. */
+  #byRow(): Batch {
+    const steps = this.#k.length;
+    const isKept = new Uint8Array(this.#count);
+    for (const best of this.#best)
+      best.visit((row) => {
+        isKept[row] = 1;
+      });
+    const order: number[] = [];
+    const placeOf = new Int32Array(this.#count);
+    for (let row = 0; row < this.#count; row++) if (isKept[row] === 1) placeOf[row] = order.push(row) - 1;
+    const batch = this.#batchOf(order);
+    for (const best of this.#best)
+      best.visit((row, step, value) => setFloat(batch, placeOf[row] * steps + step, value));
+    return batch;
+  }
+
+  #batchOf(rows: readonly number[]): Batch {
+    this.#context.release(this.#held);
+    const dropped = this.#nameDropped.some((column) => column !== undefined)
+      ? this.#labels.flatMap(({ count }, i) => Array.from(this.#nameDropped[i] ?? new Uint8Array(count)))
+      : undefined;
+    return newBatch(LabelColumn.concat(this.#labels).pick(rows), this.#k.length, {
+      nameDropped: dropped && Uint8Array.from(rows, (row) => dropped[row]),
+    });
+  }
+}
+
+/** How many rows of a group are wanted; a parameter that cannot be counts as none until it is checked. */
+function countOf(param: number): number {
+  return Math.trunc(Math.max(0, Math.min(param || 0, 2 ** 31 - 1)));
+}
+
+/** `limitk`: the first k of each group. */
+function takeFirst(
   context: QueryContext,
   plan: AggregatePlan,
   rows: Batch,
-  members: readonly number[][],
   params: Float64Array,
   kept: Uint8Array,
-): number[] {
-  const order: number[] = [];
-  for (let step = 0; step < rows.steps; step++) {
-    const k = Math.trunc(params[step]);
-    if (k < 1) continue;
-    if ((step & 63) === 0) context.check();
-    for (const group of members) {
-      const candidates = group.filter((row) => isCandidate(context, plan, rows, row * rows.steps + step));
-      const best =
-        plan.op === 'limitk' ? candidates.slice(0, k) : select(rows, candidates, step, k, plan.op === 'topk');
-      for (const row of best) {
-        kept[row * rows.steps + step] = 1;
-        order.push(row);
-      }
+): void {
+  const wanted = Int32Array.from(params, countOf);
+  const groups = new GroupTable(new LabelGrouping(plan.grouping, plan.without));
+  const taken: Int32Array[] = [];
+  const { steps, presence } = rows;
+  for (let row = 0; row < rows.count; row++) {
+    if ((row & 255) === 0) context.check();
+    const counts = (taken[groups.idOf(rows.labels, row)] ??= new Int32Array(steps));
+    for (let i = 0; i < steps; i++) {
+      const cell = row * steps + i;
+      if (presence[cell] === Presence.none || counts[i] >= wanted[i]) continue;
+      counts[i]++;
+      kept[cell] = 1;
     }
   }
-  return order;
 }
 
 /** What is wrong or to be said about the parameters of all steps together. False: there is nothing to be had. */
@@ -80,80 +183,8 @@ function checkParams(context: QueryContext, plan: AggregatePlan, params: Float64
   return true;
 }
 
-function isCandidate(context: QueryContext, plan: AggregatePlan, rows: Batch, cell: number): boolean {
-  if (rows.presence[cell] === Presence.histogram && plan.op !== 'limitk') {
-    context.info(infoText.histogramIgnoredInAggregation(plan.op), plan.span);
-    return false;
-  }
-  return rows.presence[cell] !== Presence.none;
-}
-
-/** Go sorts up to this many elements by insertion, which keeps equal ones in the order they are in. */
-const INSERTION_SORTED_MAX = 12;
-
-/**
- * The k rows with the largest (or smallest) values, best first; NaN only when nothing else is left. They are held in the
- * heap that Prometheus holds them in, the worst on top, because it decides which of several equal ones stay.
- */
-function select(
-  rows: Batch,
-  candidates: readonly number[],
-  step: number,
-  k: number,
-  largest: boolean,
-): readonly number[] {
-  const { values, steps } = rows;
-  const valueAt = (row: number) => values[row * steps + step];
-  const isBelow = (a: number, b: number): boolean => {
-    const x = valueAt(a);
-    return Number.isNaN(x) || (largest ? x < valueAt(b) : x > valueAt(b));
-  };
-  const heap: number[] = [];
-  for (const row of candidates) {
-    if (heap.length < k) {
-      heap.push(row);
-      siftUp(heap, isBelow);
-      continue;
-    }
-    const worst = valueAt(heap[0]);
-    const value = valueAt(row);
-    const isBetter = Number.isNaN(worst) ? !Number.isNaN(value) : largest ? worst < value : worst > value;
-    if (!isBetter) continue;
-    heap[0] = row;
-    siftDown(heap, isBelow);
-  }
-  return bestFirst(heap, isBelow);
-}
-
-function siftUp(heap: number[], isBelow: (a: number, b: number) => boolean): void {
-  for (let at = heap.length - 1; at > 0; ) {
-    const parent = (at - 1) >> 1;
-    if (!isBelow(heap[at], heap[parent])) return;
-    [heap[at], heap[parent]] = [heap[parent], heap[at]];
-    at = parent;
-  }
-}
-
-function siftDown(heap: number[], isBelow: (a: number, b: number) => boolean): void {
-  for (let at = 0, child = 1; child < heap.length; child = 2 * at + 1) {
-    if (child + 1 < heap.length && isBelow(heap[child + 1], heap[child])) child++;
-    if (!isBelow(heap[child], heap[at])) return;
-    [heap[at], heap[child]] = [heap[child], heap[at]];
-    at = child;
-  }
-}
-
-function bestFirst(heap: number[], isBelow: (a: number, b: number) => boolean): number[] {
-  if (heap.length > INSERTION_SORTED_MAX)
-    return heap.sort((a, b) => Number(isBelow(a, b)) - Number(isBelow(b, a)));
-  for (let i = 1; i < heap.length; i++)
-    for (let at = i; at > 0 && isBelow(heap[at - 1], heap[at]); at--)
-      [heap[at], heap[at - 1]] = [heap[at - 1], heap[at]];
-  return heap;
-}
-
 /** Rows whose hash lies in the wanted part of all hashes: the same rows at every step, and r and r-1 complement each other. */
-function takeRatio(rows: Batch, params: Float64Array, kept: Uint8Array): number[] {
+function takeRatio(rows: Batch, params: Float64Array, kept: Uint8Array): void {
   const ratios = Array.from(params, (param) => Math.max(-1, Math.min(1, param)));
   for (let row = 0; row < rows.count; row++) {
     const hash = labelHashRatio(rows.labels.at(row));
@@ -164,5 +195,4 @@ function takeRatio(rows: Batch, params: Float64Array, kept: Uint8Array): number[
         kept[cell] = 1;
     }
   }
-  return Array.from({ length: rows.count }, (_, row) => row);
 }

@@ -10,7 +10,7 @@ export async function readGatheredChunks(
   const missing: number[] = [];
   for (let c = 0; c < gathered.chunkRef.length; c++) if (gathered.chunkRef[c] >= 0) missing.push(c);
   const { chunkDataOffset, chunkDataLength, chunkEncoding } = gathered;
-  const parts = new ByteParts(gathered.chunkData);
+  const parts = new ByteParts(gathered.chunkData, missing.length * CHUNK_BYTES_GUESS);
   await reader.readAll(
     missing.map((c) => gathered.chunkRef[c]),
     (i, { encoding, data }) => {
@@ -36,18 +36,25 @@ export async function readGatheredChunks(
   };
 }
 
+/** Room that most closed chunks of floats need. */
+const CHUNK_BYTES_GUESS = 320;
+
 class ByteParts {
   #bytes: Uint8Array;
   length: number;
 
-  constructor(start: Uint8Array) {
-    this.#bytes = start;
+  /** Goes on after `start`, with room for about `more` bytes. */
+  constructor(start: Uint8Array, more: number) {
+    this.#bytes = more > 0 ? new Uint8Array(start.length + more) : start;
+    if (more > 0) this.#bytes.set(start);
     this.length = start.length;
   }
 
   append(data: Uint8Array): void {
     if (this.length + data.length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + data.length, 4096));
+      const grown = new Uint8Array(
+        Math.max(Math.ceil(this.#bytes.length * 1.5), this.length + data.length, 4096),
+      );
       grown.set(this.#bytes.subarray(0, this.length));
       this.#bytes = grown;
     }
