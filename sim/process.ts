@@ -26,6 +26,7 @@ import { StoreGateway } from '../src/store-gateway/store-gateway.ts';
 import { TenantLimits } from '../src/tenancy/limits.ts';
 import { RateLimiter } from '../src/tenancy/rate-limiter.ts';
 import { PageCache } from '../src/tsdb/chunks/page-cache.ts';
+import { ForeseenSelects } from '../src/tsdb/foreseen-selects.ts';
 import { ViewSources } from '../src/tsdb/view-sources.ts';
 import type { SimulatedClock } from './clock.ts';
 import { type Life, LifeClock } from './life.ts';
@@ -63,6 +64,7 @@ export class SimProcess {
   readonly #gateway: StoreGateway | undefined;
   readonly #sources: ViewSources;
   readonly #answerer: Answerer;
+  readonly #foreseen = new ForeseenSelects();
 
   constructor(
     { plan, clock: time, disk: shared, pace, bucket, trace }: Surroundings,
@@ -157,9 +159,18 @@ export class SimProcess {
 
   /** The body of the answer as text; rejects as a query thread does. What crosses threads is cloned. */
   async query(tenant: string, job: QueryJob): Promise<string> {
-    const pinned = pinTenantView(tenant, this.tenants, TENANTS_DIR, this.#bucketSync);
+    const pinned = await pinTenantView(
+      tenant,
+      this.tenants,
+      TENANTS_DIR,
+      this.#bucketSync,
+      job,
+      this.#foreseen,
+    );
     try {
-      const view = structuredClone(pinned.description) as TenantView;
+      const view = structuredClone(pinned.description, {
+        transfer: [...(pinned.transfer ?? [])],
+      }) as TenantView;
       const ask = async (request: unknown) => {
         const { reply, transfer } = await pinned.serve(structuredClone(request));
         return structuredClone(reply, { transfer: [...transfer] });

@@ -39,6 +39,7 @@ import { tenantOf } from '../tenancy/tenant-id.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
 import { LocalBlockMaker } from '../tsdb/compact/block-maker.ts';
 import { ThreadBlockMaker } from '../tsdb/compact/remote-block.ts';
+import { ForeseenSelects } from '../tsdb/foreseen-selects.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { bucketOptionsOf, bucketText } from './bucket-options.ts';
 import { catalogOptions } from './catalog-options.ts';
@@ -227,9 +228,18 @@ export async function buildSystem(
     },
   };
   const endpoints = hasEndpoints(config) ? buildEndpoints(config, { clock, log, metrics }) : undefined;
+  const foreseen = new ForeseenSelects();
   const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number, accepts?: string) => {
-    const view = async () =>
-      pinTenantView(tenant, tenants, tenantsDir, bucketSync, joinedView(config, endpoints, tenant, job.read));
+    const view = () =>
+      pinTenantView(
+        tenant,
+        tenants,
+        tenantsDir,
+        bucketSync,
+        job,
+        foreseen,
+        joinedView(config, endpoints, tenant, job.read),
+      );
     const own = limits.of(tenant);
     checkQueryLength(job, own);
     const timeout = timeoutMs || own.queryTimeout || undefined;

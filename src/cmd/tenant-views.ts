@@ -1,23 +1,27 @@
 import type { BucketSync } from '../blocks/bucket-sync.ts';
 import type { Tenants } from '../push/ingester/tenants.ts';
+import type { QueryJob } from '../query/jobs.ts';
 import type { PinnedView } from '../query/thread-pool.ts';
 import type { Db } from '../tsdb/db.ts';
+import type { ForeseenSelects, QuerySpan } from '../tsdb/foreseen-selects.ts';
 import { HeadServer } from '../tsdb/remote-head.ts';
 import type { ViewDescription } from '../tsdb/view-sources.ts';
 import type { TenantView } from './query-thread.ts';
 
 /** Pins what one query of a tenant may read: head, local blocks, and the blocks known to be in the bucket. */
-export function pinTenantView(
+export async function pinTenantView(
   tenant: string,
   tenants: Tenants,
   tenantsDir: string,
   bucket: BucketSync | undefined,
+  job: QueryJob,
+  foreseen: ForeseenSelects,
   joined: JoinedView = NOTHING_JOINED,
-): PinnedView {
+): Promise<PinnedView> {
   const problems = [bucket?.problemOf(tenant), tenants.problemOf(tenant)];
   const bucketBlocks = bucket?.blocksOf(tenant) ?? [];
   const found = tenants.find(tenant);
-  const local = found && pinLocal(found.db, `${tenantsDir}/${tenant}`);
+  const local = found && (await pinLocal(found.db, `${tenantsDir}/${tenant}`, job, foreseen));
   const description: TenantView = {
     local: local?.description,
     bucketBlocks,
@@ -27,6 +31,7 @@ export function pinTenantView(
   };
   return {
     description,
+    transfer: local?.transfer,
     serve: (request) => local?.serve(request) ?? Promise.resolve({ reply: undefined, transfer: [] }),
     release: () => local?.release(),
   };
@@ -41,7 +46,7 @@ interface PinnedLocal extends PinnedView {
   readonly description: ViewDescription;
 }
 
-function pinLocal(db: Db, dir: string): PinnedLocal {
+async function pinLocal(db: Db, dir: string, job: QueryJob, foreseen: ForeseenSelects): Promise<PinnedLocal> {
   const view = db.view(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
   const ctx = { signal: new AbortController().signal };
   const server = new HeadServer({
@@ -50,7 +55,15 @@ function pinLocal(db: Db, dir: string): PinnedLocal {
     labelValues: (name, request) => view.head.labelValues(ctx, name, request),
     exemplars: (sets, mint, maxt) => view.head.exemplars(ctx, sets, mint, maxt),
   });
+  const query = queryOf(job);
+  const { ready, transfer } = await server
+    .foresee(query ? foreseen.of(query.key, query) : [])
+    .catch((error) => {
+      view.release();
+      throw error;
+    });
   const description: ViewDescription = {
+    ready,
     dir,
     hasHead: view.usesHead,
     oldestChunkFile: db.head.oldestChunkFile,
@@ -62,5 +75,19 @@ function pinLocal(db: Db, dir: string): PinnedLocal {
       tombstonesVersion: block.tombstonesVersion,
     })),
   };
-  return { description, serve: (request) => server.serve(request), release: () => view.release() };
+  const release = () => {
+    if (query) foreseen.learn(query.key, query, server.smallSelects);
+    view.release();
+  };
+  return { description, transfer, serve: (request) => server.serve(request), release };
+}
+
+/** What makes two queries ask the same of a head, but for the time they are about. */
+function queryOf(job: QueryJob): ({ readonly key: string } & QuerySpan) | undefined {
+  if (job.kind === 'instant')
+    return { key: `${job.lookbackDeltaMs} ${job.query}`, start: job.timeMs, end: job.timeMs };
+  if (job.kind !== 'range') return undefined;
+  // The last step need not fall on the end.
+  const end = job.startMs + Math.floor((job.endMs - job.startMs) / job.stepMs) * job.stepMs;
+  return { key: `${job.lookbackDeltaMs} ${job.stepMs} ${job.query}`, start: job.startMs, end };
 }

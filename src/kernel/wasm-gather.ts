@@ -38,7 +38,9 @@ function allocate(wasm: HeadExports, count: number, mint: number, maxt: number):
       `gather ${count} series: ${labelBytes + dataBytes} bytes do not fit one batch`,
     );
   // One piece of memory for all columns: moving many small ones to another thread costs more than filling them.
-  const columns = new ColumnMemory(8 * 3 * chunks + 4 * 2 * (count + 1 + chunks) + chunks + labelBytes + dataBytes);
+  const columns = new ColumnMemory(
+    8 * 3 * chunks + 4 * 2 * (count + 1 + chunks) + chunks + labelBytes + dataBytes,
+  );
   return {
     seriesCount: count,
     chunkMint: columns.floats(chunks),

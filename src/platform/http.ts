@@ -33,7 +33,7 @@ export interface Route {
   readonly bodyMax: number;
   /**
    * For paths without parameters that take thousands of requests a second: read and answered without a router, with the
-   * same limits. Body and parts are valid until `handle` resolves, and the answer is no stream.
+   * same limits. Body and parts are valid until `handle` resolves.
    */
   readonly isDirect?: boolean;
   handle(request: HttpRequest): Promise<HttpResponse> | HttpResponse;

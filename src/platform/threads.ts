@@ -11,6 +11,8 @@ import {
 /** One end of a channel between two threads. Messages arrive in order; `transfer` moves memory instead of copying it. */
 export interface Port {
   post(message: unknown, transfer?: readonly Movable[]): void;
+  /** The same, but together with others at the end of this turn of the event loop: waking a thread costs more than a message. */
+  postSoon(message: unknown, transfer?: readonly Movable[]): void;
   onMessage(handle: (message: unknown) => void): void;
 }
 
@@ -30,10 +32,65 @@ export function newChannel(): [MovablePort, MovablePort] {
 export function openPort(port: MovablePort, onClose: () => void): Port {
   port.on('close', onClose);
   port.start();
-  return {
-    post: (message, transfer) => port.postMessage(message, transfer ? [...transfer] : undefined),
-    onMessage: (handle) => port.on('message', handle),
-  };
+  return new Outbox(
+    (message, transfer) => port.postMessage(message, transfer),
+    (receive) => port.on('message', receive),
+    (error) => {
+      throw error;
+    },
+  );
+}
+
+/** Sends messages one by one or many at once; the other end need not know which. */
+class Outbox implements Port {
+  readonly #send: (message: unknown, transfer: Movable[]) => void;
+  readonly #listen: (receive: (message: unknown) => void) => void;
+  readonly #refused: (error: Error) => void;
+  #waiting: { message: unknown; transfer: readonly Movable[] }[] = [];
+
+  /** `refused` learns of messages that could not be sent later, which nobody can be told any more. */
+  constructor(
+    send: (message: unknown, transfer: Movable[]) => void,
+    listen: (receive: (message: unknown) => void) => void,
+    refused: (error: Error) => void,
+  ) {
+    this.#send = send;
+    this.#listen = listen;
+    this.#refused = refused;
+  }
+
+  post(message: unknown, transfer: readonly Movable[] = []): void {
+    this.#flush();
+    this.#send(message, [...transfer]);
+  }
+
+  postSoon(message: unknown, transfer: readonly Movable[] = []): void {
+    if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+    this.#waiting.push({ message, transfer });
+  }
+
+  onMessage(handle: (message: unknown) => void): void {
+    this.#listen((received) => {
+      if (Array.isArray(received)) for (const message of received) handle(message);
+      else handle(received);
+    });
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    try {
+      if (waiting.length === 1) this.#send(waiting[0].message, [...waiting[0].transfer]);
+      else
+        this.#send(
+          waiting.map(({ message }) => message),
+          waiting.flatMap(({ transfer }) => transfer),
+        );
+    } catch (error) {
+      this.#refused(error as Error);
+    }
+  }
 }
 
 /** Another thread of this process, seen from the one that started it. */
@@ -60,9 +117,19 @@ export function startThread(file: URL, data: unknown, limits: HeapLimits = {}): 
   worker.on('error', (error) => {
     failure = error instanceof Error ? error : new Error(String(error));
   });
+  const outbox = new Outbox(
+    (message, transfer) => worker.postMessage(message, transfer),
+    (receive) => worker.on('message', receive),
+    (error) => {
+      // Whoever waits for an answer learns of it when the thread ends.
+      failure = error;
+      worker.terminate().catch(() => {});
+    },
+  );
   return {
-    post: (message, transfer) => worker.postMessage(message, transfer ? [...transfer] : undefined),
-    onMessage: (handle) => worker.on('message', handle),
+    post: (message, transfer) => outbox.post(message, transfer),
+    postSoon: (message, transfer) => outbox.postSoon(message, transfer),
+    onMessage: (handle) => outbox.onMessage(handle),
     onExit: (handle) => worker.on('exit', () => handle(failure)),
     stop: async () => {
       await worker.terminate();
@@ -74,10 +141,13 @@ export function startThread(file: URL, data: unknown, limits: HeapLimits = {}): 
 export function threadParent(): { port: Port; data: unknown } {
   const parent = parentPort as NodePort;
   return {
-    port: {
-      post: (message, transfer) => parent.postMessage(message, transfer ? [...transfer] : undefined),
-      onMessage: (handle) => parent.on('message', handle),
-    },
+    port: new Outbox(
+      (message, transfer) => parent.postMessage(message, transfer),
+      (receive) => parent.on('message', receive),
+      (error) => {
+        throw error;
+      },
+    ),
     data: workerData,
   };
 }
@@ -85,17 +155,15 @@ export function threadParent(): { port: Port; data: unknown } {
 /** Two connected ports in this thread, for tests and the simulator. Delivery is asynchronous, and messages are cloned. */
 export function localChannel(): [Port, Port] {
   const handlers: ((message: unknown) => void)[][] = [[], []];
-  const end = (own: number): Port => ({
-    post: (message, transfer) => {
+  const end = (own: number): Port => {
+    const post: Port['post'] = (message, transfer) => {
       const copy = structuredClone(message, { transfer: transfer ? [...transfer] : [] });
       queueMicrotask(() => {
         for (const handle of handlers[1 - own]) handle(copy);
       });
-    },
-    onMessage: (handle) => {
-      handlers[own].push(handle);
-    },
-  });
+    };
+    return { post, postSoon: post, onMessage: (handle) => handlers[own].push(handle) };
+  };
   return [end(0), end(1)];
 }
 

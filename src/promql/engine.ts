@@ -131,9 +131,15 @@ const DEFAULTS = {
   withoutRewrites: [],
 } as const;
 
-/** Evaluates PromQL over a `Queryable`. Holds no state between queries and may run many at once. */
+/** Queries whose trees are remembered, and how long their texts may be. Dashboards ask the same ones again and again. */
+const PARSED_MAX = 256;
+const PARSED_LENGTH_MAX = 8192;
+
+/** Evaluates PromQL over a `Queryable`. Remembers the trees of some queries, nothing of their data, and may run many at once. */
 export class Engine {
   readonly #options: Required<Omit<EngineOptions, 'features' | 'clock'>> & EngineOptions;
+
+  readonly #parsed = new Map<string, Expr>();
 
   constructor(options: EngineOptions = {}) {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -142,7 +148,20 @@ export class Engine {
 
   /** The checked tree of a query text under the engine's features. Throws `bad_data`. */
   parse(text: string): Expr {
-    return parseExpr(text, { features: this.#options.features });
+    const known = this.#parsed.get(text);
+    if (known !== undefined) return known;
+    const expr = parseExpr(text, { features: this.#options.features });
+    if (text.length <= PARSED_LENGTH_MAX) this.#remember(text, expr);
+    return expr;
+  }
+
+  #remember(text: string, expr: Expr): void {
+    if (this.#parsed.size >= PARSED_MAX)
+      for (const oldest of this.#parsed.keys()) {
+        this.#parsed.delete(oldest);
+        break;
+      }
+    this.#parsed.set(text, expr);
   }
 
   /** Evaluates at one time. Throws `bad_data` (parse), `execution`, `canceled`, `timeout`, or what the source throws. */

@@ -15,10 +15,13 @@ import { answerRemoteRead } from './remote-read-answer.ts';
 import { answerStore } from './store-answer.ts';
 import type { ThreadAnswer } from './thread-protocol.ts';
 
+const LIMITED_MAX = 64;
+
 /** Answers read requests over any source; one per thread. */
 export class Answerer {
   readonly #options: EngineOptions;
   readonly #engine: Engine;
+  readonly #limited = new Map<number, Engine>();
   readonly #lookbackDeltaMs: number;
   readonly #kernel = new QueryKernel();
 
@@ -66,10 +69,20 @@ export class Answerer {
     }
   }
 
-  /** An engine keeps nothing between queries, so a tenant's own limit costs an object. */
+  /** One engine per limit: tenants share the few there are. */
   #engineFor({ samplesMax }: JobLimits): Engine {
     if (samplesMax === 0) return this.#engine;
-    return new Engine({ ...this.#options, lookbackDeltaMs: this.#lookbackDeltaMs, maxSamples: samplesMax });
+    let engine = this.#limited.get(samplesMax);
+    if (engine === undefined) {
+      if (this.#limited.size >= LIMITED_MAX) this.#limited.clear();
+      engine = new Engine({
+        ...this.#options,
+        lookbackDeltaMs: this.#lookbackDeltaMs,
+        maxSamples: samplesMax,
+      });
+      this.#limited.set(samplesMax, engine);
+    }
+    return engine;
   }
 
   /** A decoder's kernel holds one batch, so requests that interleave have one each. */

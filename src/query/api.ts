@@ -43,12 +43,14 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
     {
       path: '/api/v1/query',
       methods: both,
+      isDirect: true,
       bodyMax: FORM_BYTES_MAX,
       handle: job((_, params) => instant(params, clock.now())),
     },
     {
       path: '/api/v1/query_range',
       methods: both,
+      isDirect: true,
       bodyMax: FORM_BYTES_MAX,
       handle: job((_, params) => range(params)),
     },

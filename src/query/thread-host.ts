@@ -95,7 +95,8 @@ export class ThreadHost {
       if (stream) await this.#stream(run.id, whole, stream, signal);
       else {
         const packed = await compressAnswer(whole, run.accepts);
-        this.#post({ type: 'answer', id: run.id, answer: packed }, movable(packed));
+        const message: FromThread = { type: 'answer', id: run.id, answer: packed };
+        this.#port.postSoon(message, movable(packed));
       }
     } finally {
       this.#windows.delete(run.id);

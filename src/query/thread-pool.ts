@@ -23,6 +23,8 @@ import { makeThreadLoad, type ThreadLoad } from './thread-team.ts';
 export interface PinnedView {
   /** Plain data that tells a query thread where to read. */
   readonly description: unknown;
+  /** The memory in it, to be moved. */
+  readonly transfer?: readonly ArrayBuffer[];
   /** Answers what a query thread asks of this thread (the head's memory is here). Plain data, and memory to move. */
   serve(request: unknown): Promise<{ reply: unknown; transfer: readonly ArrayBuffer[] }>;
   release(): void;
@@ -184,7 +186,7 @@ export class ThreadPool {
       this.#finish(seat, task, undefined, canceled());
       return;
     }
-    this.#post(seat, {
+    const message: ToThread = {
       type: 'run',
       id: task.id,
       job: task.job,
@@ -195,7 +197,8 @@ export class ThreadPool {
       waitedMs: waited,
       accepts: task.accepts,
       cancel: task.cancel,
-    });
+    };
+    seat.thread.postSoon(message, task.pinned.transfer);
   }
 
   #seat(): Seat {

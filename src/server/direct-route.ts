@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
 import { VeronaError } from '../model/errors.ts';
-import { assert } from '../platform/assert.ts';
 import type { HttpRequest, HttpResponse } from '../platform/http.ts';
 
 export const TEXT = 'text/plain; charset=utf-8';
@@ -14,6 +14,7 @@ export class DirectRequest implements HttpRequest {
   readonly tenant: string;
   readonly bodyParts: readonly Uint8Array[];
   readonly #outgoing: ServerResponse;
+  readonly #search: string;
   #body: Uint8Array | undefined;
   #hangUp: AbortController | undefined;
 
@@ -24,7 +25,10 @@ export class DirectRequest implements HttpRequest {
     tenant: string,
   ) {
     this.method = incoming.method ?? '';
-    this.path = incoming.url ?? '';
+    const url = incoming.url ?? '';
+    const mark = url.indexOf('?');
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.#search = mark < 0 ? '' : url.slice(mark + 1);
     this.headers = incoming.headers as HttpRequest['headers'];
     this.tenant = tenant;
     this.bodyParts = bodyParts;
@@ -32,7 +36,7 @@ export class DirectRequest implements HttpRequest {
   }
 
   get query(): URLSearchParams {
-    return new URLSearchParams();
+    return new URLSearchParams(this.#search);
   }
 
   get body(): Uint8Array {
@@ -84,14 +88,18 @@ export function readBody(incoming: IncomingMessage, bodyMax: number): Promise<Ui
   });
 }
 
-/** Writes a whole answer; nothing when the client is gone. */
+/** Writes an answer; nothing when the client is gone. A stream that fails cuts the connection. */
 export function answerDirectly(outgoing: ServerResponse, response: HttpResponse): void {
   const { status, headers, body } = response;
-  assert(body === undefined || typeof body === 'string' || body instanceof Uint8Array, 'no stream');
   if (outgoing.destroyed) return;
   if (body === undefined) {
     outgoing.writeHead(status, headers && { ...headers });
     outgoing.end();
+    return;
+  }
+  if (!(typeof body === 'string' || body instanceof Uint8Array)) {
+    outgoing.writeHead(status, { 'content-type': TEXT, ...headers });
+    pipeline(Readable.from(body, { objectMode: false }), outgoing, () => {});
     return;
   }
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;

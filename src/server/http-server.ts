@@ -144,7 +144,7 @@ export class HttpServer {
     if (tls) replaceContext(this.#app.server as unknown as Server, tls);
   }
 
-  /** Direct routes are mounted too: that is how they are found with a query or a slash at the end. */
+  /** Direct routes are mounted too: that is how they are found with a slash at the end. */
   #mount(route: Route): void {
     if (route.isDirect)
       for (const method of route.methods) this.#direct.set(`${method} ${route.path}`, route);
@@ -237,7 +237,9 @@ export class HttpServer {
   }
 
   #dispatch([incoming, outgoing]: Exchange, routed: (...exchange: Exchange) => void): void {
-    const route = this.#direct.get(`${incoming.method} ${incoming.url}`);
+    const url = incoming.url ?? '';
+    const mark = url.indexOf('?');
+    const route = this.#direct.get(`${incoming.method} ${mark < 0 ? url : url.slice(0, mark)}`);
     if (route === undefined) {
       routed(incoming, outgoing);
       return;

@@ -10,6 +10,7 @@ import type {
   SelectRequest,
 } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
+import { selectKey } from './foreseen-selects.ts';
 import { buffersOf, type HeadSlice } from './head/head-slice.ts';
 
 /** What a head must give for queries on other threads. */
@@ -31,7 +32,8 @@ interface PlainMatcher {
   readonly value: string;
 }
 
-interface PlainSelect {
+/** A select as plain data. */
+export interface PlainSelect {
   readonly matchers: readonly PlainMatcher[];
   readonly mint: number;
   readonly maxt: number;
@@ -61,10 +63,17 @@ type PlainExemplars = readonly {
 /** Selects of one query open at once. */
 const CURSORS_MAX = 4096;
 
+interface SliceReply {
+  readonly reply: HeadSlice | undefined;
+  readonly transfer: readonly ArrayBuffer[];
+}
+
 /** The head's side: answers what a query thread asks, for one query. */
 export class HeadServer {
   readonly #source: SliceSource;
   readonly #cursors = new Map<number, Iterator<HeadSlice> | AsyncIterator<HeadSlice>>();
+  /** Selects so far that one small slice answered; undefined once there was another. */
+  #small: PlainSelect[] | undefined = [];
 
   constructor(source: SliceSource) {
     this.#source = source;
@@ -78,7 +87,7 @@ export class HeadServer {
         if (this.#cursors.size >= CURSORS_MAX)
           throw new Error(`more than ${CURSORS_MAX} selects in one query`);
         this.#cursors.set(request.cursor, this.#source.slices(toSelect(request.select)));
-        return this.#next(request.cursor);
+        return this.#first(request.cursor, request.select);
       case 'next':
         return this.#next(request.cursor);
       case 'close':
@@ -99,13 +108,38 @@ export class HeadServer {
     }
   }
 
+  /** The selects that were answered, when all of them were small. */
+  get smallSelects(): readonly PlainSelect[] {
+    return this.#small ?? [];
+  }
+
+  /** Answers to selects that are likely to come; those that take more than a small slice are left out. */
+  async foresee(selects: readonly PlainSelect[]): Promise<{ ready: ReadySlices; transfer: ArrayBuffer[] }> {
+    const ready: [string, HeadSlice][] = [];
+    for (const [i, select] of selects.entries()) {
+      const cursor = -1 - i;
+      this.#cursors.set(cursor, this.#source.slices(toSelect(select)));
+      const { reply } = await this.#first(cursor, select);
+      if (reply !== undefined && isSmall(reply)) ready.push([selectKey(select), reply]);
+      await this.#end(cursor);
+    }
+    return { ready, transfer: ready.flatMap(([, slice]) => buffersOf(slice)) };
+  }
+
+  async #first(cursor: number, select: PlainSelect): Promise<SliceReply> {
+    const answer = await this.#next(cursor);
+    if (answer.reply === undefined || !isSmall(answer.reply)) this.#small = undefined;
+    else this.#small?.push(select);
+    return answer;
+  }
+
   async #end(cursor: number): Promise<void> {
     const slices = this.#cursors.get(cursor);
     this.#cursors.delete(cursor);
     await slices?.return?.();
   }
 
-  async #next(cursor: number): Promise<{ reply: HeadSlice | undefined; transfer: readonly ArrayBuffer[] }> {
+  async #next(cursor: number): Promise<SliceReply> {
     const step = await this.#cursors.get(cursor)?.next();
     if (!step || step.done) {
       this.#cursors.delete(cursor);
@@ -116,26 +150,45 @@ export class HeadServer {
   }
 }
 
+/** Slices that went along with a query, by `selectKey`. */
+export type ReadySlices = readonly (readonly [string, HeadSlice])[];
+
+const SMALL_BYTES = 64 * 1024;
+
+function isSmall({ gathered, isLast }: HeadSlice): boolean {
+  return isLast === true && gathered.labelBytes.length + gathered.chunkData.length <= SMALL_BYTES;
+}
+
 /** The query thread's side: a querier over a head that lives on another thread. Reading closed chunks and decoding happen here. */
 export class RemoteHead implements Querier {
   readonly warnings: readonly string[] = [];
   readonly #ask: (request: HeadRequest) => Promise<unknown>;
   readonly #complete: (slice: HeadSlice) => Promise<SeriesBatch>;
+  readonly #ready: Map<string, HeadSlice>;
   #nextCursor = 1;
 
   /** `complete` reads the closed chunks of a slice from `chunks_head/` and cuts out what was deleted. */
   constructor(
     ask: (request: unknown) => Promise<unknown>,
     complete: (slice: HeadSlice) => Promise<SeriesBatch>,
+    ready: ReadySlices = [],
   ) {
+    this.#ready = new Map(ready);
     this.#ask = ask;
     this.#complete = complete;
   }
 
   /** One slice is read ahead, so that gathering there and evaluating here overlap. */
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
+    const select = fromSelect(request);
+    const ready = this.#takeReady(select);
+    if (ready !== undefined) {
+      const batch = await this.#complete(ready);
+      if (batch.seriesCount > 0) yield batch;
+      return;
+    }
     const cursor = this.#nextCursor++;
-    let coming = this.#ask({ op: 'select', cursor, select: fromSelect(request) });
+    let coming = this.#ask({ op: 'select', cursor, select });
     let finished = false;
     try {
       for (;;) {
@@ -157,6 +210,15 @@ export class RemoteHead implements Querier {
     } finally {
       if (!finished) coming.then(() => this.#ask({ op: 'close', cursor })).catch(() => {});
     }
+  }
+
+  /** Each is good for one select: its memory is the query's then. */
+  #takeReady(select: PlainSelect): HeadSlice | undefined {
+    if (this.#ready.size === 0) return undefined;
+    const key = selectKey(select);
+    const slice = this.#ready.get(key);
+    this.#ready.delete(key);
+    return slice;
   }
 
   async labelNames(_ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {

@@ -6,7 +6,7 @@ import { Block } from './block/block.ts';
 import { ChunkReader } from './chunks/chunk-reader.ts';
 import { PageCache } from './chunks/page-cache.ts';
 import { completeSlice } from './head/complete-slice.ts';
-import { RemoteHead } from './remote-head.ts';
+import { type ReadySlices, RemoteHead } from './remote-head.ts';
 
 /** A tenant's head and local blocks at one moment, as plain data for another thread. */
 export interface ViewDescription {
@@ -16,6 +16,8 @@ export interface ViewDescription {
   /** Files of `chunks_head/` before this sequence are gone. */
   readonly oldestChunkFile: number;
   readonly blocks: readonly LocalBlockDescription[];
+  /** What the query is likely to ask of the head. */
+  readonly ready: ReadySlices;
 }
 
 export interface LocalBlockDescription {
@@ -66,7 +68,9 @@ export class ViewSources {
       blocks.map(async (block) => namedQuerier(`block ${block.meta.ulid}`, await block.querier(mint, maxt))),
     );
     if (view.hasHead)
-      queriers.push(namedQuerier('head', new RemoteHead(ask, (slice) => completeSlice(slice, files.chunks))));
+      queriers.push(
+        namedQuerier('head', new RemoteHead(ask, (slice) => completeSlice(slice, files.chunks), view.ready)),
+      );
     return queriers;
   }
 

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BestCells } from './best-cells.ts';
 
-const cell = fc.option(fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(Number.NaN, Infinity, -Infinity)));
+const cell = fc.option(
+  fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(Number.NaN, Infinity, -Infinity)),
+);
 const STEPS = 3;
 
 test('the best cells have the values of a sort, each step by itself', () => {
@@ -15,11 +17,18 @@ test('the best cells have the values of a sort, each step by itself', () => {
         const best = new BestCells(Int32Array.from(ks), largest);
         for (const [row, cells] of rows.entries()) {
           const values = Float64Array.from(cells, (value) => value ?? 7);
-          best.offer(row, values, Uint8Array.from(cells, (value) => Number(value !== null)), 0);
+          best.offer(
+            row,
+            values,
+            Uint8Array.from(cells, (value) => Number(value !== null)),
+            0,
+          );
         }
         for (let step = 0; step < STEPS; step++) {
           const there = rows.map((cells) => cells[step]).filter((value) => value !== null);
-          const numbers = there.filter((value) => !Number.isNaN(value)).sort((a, b) => (largest ? b - a || 0 : a - b || 0));
+          const numbers = there
+            .filter((value) => !Number.isNaN(value))
+            .sort((a, b) => (largest ? b - a || 0 : a - b || 0));
           const wanted = [...numbers, ...there.filter(Number.isNaN)].slice(0, ks[step]);
           const kept = best.bestFirst(step);
           expect(kept.map(({ value }) => value)).toEqual(wanted);

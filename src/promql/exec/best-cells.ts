@@ -46,7 +46,7 @@ export class BestCells {
         // Most cells end here: not better than the worst that is kept.
         const worst = this.#values[i];
         if (largest ? value > worst : value < worst) this.#replaceWorst(i, row, value);
-        else if (worst !== worst && value === value) this.#replaceWorst(i, row, value);
+        else if (Number.isNaN(worst) && !Number.isNaN(value)) this.#replaceWorst(i, row, value);
       }
     }
   }

@@ -13,6 +13,7 @@ const SERIES = 600;
 /** A block thread without a thread: its messages are cloned and moved as between threads. */
 class TestThread implements Thread {
   readonly post: Thread['post'];
+  readonly postSoon: Thread['post'];
   readonly onMessage: Thread['onMessage'];
   #onExit: (error: Error | undefined) => void = () => {};
   posted = 0;
@@ -26,6 +27,7 @@ class TestThread implements Thread {
       if (++this.posted >= dieAt) queueMicrotask(() => this.#onExit(new Error('out of memory')));
       else here.post(message, transfer);
     };
+    this.postSoon = this.post;
   }
 
   onExit(handle: (error: Error | undefined) => void): void {

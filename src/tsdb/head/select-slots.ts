@@ -141,6 +141,7 @@ function* filterByLabels(
 
 function selectsAll(checks: readonly LabelCheck[], bytes: Uint8Array): boolean {
   for (const check of checks) {
+    if (!check.mayAccept(bytes)) return false;
     check.value = '';
     const { name } = check;
     visitLabels(bytes, 0, bytes.length, (nameStart, nameEnd, valueStart, valueEnd) => {
@@ -156,11 +157,20 @@ class LabelCheck {
   readonly name: Uint8Array;
   value = '';
   readonly #matcher: Matcher;
+  /** The value as it stands in label bytes, for a label that must have exactly this one. */
+  readonly #needle: Buffer | undefined;
   readonly #verdicts = new Map<string, boolean>();
 
   constructor(matcher: Matcher) {
     this.#matcher = matcher;
     this.name = new TextEncoder().encode(matcher.name);
+    if (matcher.type === '=' && matcher.value !== '') this.#needle = Buffer.from(matcher.value);
+  }
+
+  /** Most candidates do not even have the bytes of the value. */
+  mayAccept(bytes: Uint8Array): boolean {
+    if (this.#needle === undefined) return true;
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(this.#needle);
   }
 
   accepts(): boolean {
