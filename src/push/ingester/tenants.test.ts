@@ -28,6 +28,7 @@ function tenantsOn(disk: MemoryDisk, bucket: Bucket = new MemoryBucket(new Syste
 function systemOn(disk: MemoryDisk, bucket: Bucket) {
   const [clock, log, metrics] = [new SystemClock(), silentLogger, new Metrics()];
   const random = new SeededRandom(1);
+  const limits = new TenantLimits();
   const deletions = new DeletionRequests({ bucket, clock, random, log, metrics });
   const catalog = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { bucket, clock, log, metrics });
   const bucketSync = new BucketSync(60_000, { catalog, deletions, clock, log });
@@ -48,7 +49,7 @@ function systemOn(disk: MemoryDisk, bucket: Bucket) {
       log,
       metrics,
       random,
-      limits: new TenantLimits(),
+      limits,
       pageCache: new PageCache(1 << 20),
       newMemory: (options) => new WasmHeadMemory(options),
       shipping: {
@@ -59,7 +60,7 @@ function systemOn(disk: MemoryDisk, bucket: Bucket) {
       },
     },
   );
-  return { tenants, bucketSync };
+  return { tenants, bucketSync, limits };
 }
 
 test('a tenant that could not be opened can be opened when the disk works again', async () => {
@@ -97,6 +98,28 @@ test('a tenant whose data do not open keeps the others neither from starting nor
   disk.faults.fails = () => false;
   await tenants.open('a');
   expect(tenants.problemOf('a')).toBeUndefined();
+  await tenants.stop();
+});
+
+test('answers about a tenant say that blocks on its disk cannot be read', async () => {
+  const disk = new MemoryDisk();
+  const tenants = tenantsOn(disk);
+  const block = 'tsdb/a/01HF7WTK10R3H52KGNW7N1SZDZ';
+  await disk.makeDir(block);
+  await disk.writeFileAtomic(`${block}/meta.json`, new TextEncoder().encode('{'));
+  await tenants.start();
+  expect(tenants.problemOf('a')).toBe('1 blocks on the local disk cannot be read; answers lack their data');
+  await tenants.stop();
+});
+
+test('new limits of a tenant are in force for the storage that is open', async () => {
+  const disk = new MemoryDisk();
+  const { tenants, limits } = systemOn(disk, new MemoryBucket(new SystemClock()));
+  await tenants.open('a');
+  const before = tenants.find('a')?.db.limits.futureMs;
+  limits.replace({ creation_grace_period: 1234 }, {});
+  await tenants.applyLimits();
+  expect([before, tenants.find('a')?.db.limits.futureMs]).toEqual([600_000, 1234]);
   await tenants.stop();
 });
 
