@@ -76,6 +76,9 @@ class Matching {
   /** Many to one: the same for every label set of a result, at the steps where it is not to come again. */
   readonly #claims = new Map<string, Uint8Array>();
   readonly #remarks = new LastRemarks();
+  /** The earliest step with an error, which is the one to tell of; what comes from there on is not looked at. */
+  #failingStep: number;
+  #error: VeronaError | undefined;
 
   constructor(context: QueryContext, plan: BinaryPlan, sides: JoinSides, groups: MatchGroups) {
     assert(plan.matching !== undefined, 'a join has a matching');
@@ -86,6 +89,7 @@ class Matching {
     this.#many = sides.many;
     this.#one = sides.one;
     this.#steps = sides.many.steps;
+    this.#failingStep = this.#steps;
     this.#operation = new CellOperation(plan.op, this.#remarks);
     this.#grouping = new LabelGrouping(plan.matching.labels, !plan.matching.on);
     this.#out = new RowBuilder(this.#steps, this.#many.count);
@@ -105,6 +109,7 @@ class Matching {
     }
     const fill = this.#fillOf('many');
     if (fill !== undefined) for (let row = 0; row < this.#one.count; row++) this.#fillMany(row, fill);
+    if (this.#error !== undefined) throw this.#error;
     this.#remarks.make(this.#context, this.#plan.span);
     return this.#out.finish();
   }
@@ -114,12 +119,18 @@ class Matching {
     const occupied = this.#stepsWithMany();
     for (let row = 0; row < one.count; row++) {
       const to = this.#oneGroups[row] * this.#steps;
-      for (let i = 0; i < this.#steps; i++) {
+      for (let i = 0; i < this.#failingStep; i++) {
         if (one.presence[row * this.#steps + i] === Presence.none) continue;
-        if (this.#oneAt[to + i] !== -1 && occupied[i] === 1) throw this.#duplicate(this.#oneAt[to + i], row);
-        this.#oneAt[to + i] = row;
+        if (this.#oneAt[to + i] !== -1 && occupied[i] === 1)
+          this.#fail(i, this.#duplicate(this.#oneAt[to + i], row));
+        else this.#oneAt[to + i] = row;
       }
     }
+  }
+
+  #fail(step: number, message: string): void {
+    this.#failingStep = step;
+    this.#error = new VeronaError('execution', message);
   }
 
   /** At a step where the other side has nothing, ambiguous partners do no harm. */
@@ -138,14 +149,11 @@ class Matching {
     return occupied;
   }
 
-  #duplicate(a: number, b: number): VeronaError {
+  #duplicate(a: number, b: number): string {
     const two = [a, b].map((row) => String(this.#one.labels.at(row))).sort(compareStrings);
     const group = this.#grouping.project(this.#one.labels.at(b));
     const side = this.#swapped ? 'left' : 'right';
-    return new VeronaError(
-      'execution',
-      `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${two.join(', ')}];many-to-many matching not allowed: matching labels must be unique on one side`,
-    );
+    return `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${two.join(', ')}];many-to-many matching not allowed: matching labels must be unique on one side`;
   }
 
   #joinRow(row: number): void {
@@ -154,7 +162,7 @@ class Matching {
     const fill = this.#fillOf('one');
     let outRow = -1;
     let outOne = -2;
-    for (let i = 0; i < this.#steps; i++) {
+    for (let i = 0; i < this.#failingStep; i++) {
       const cell = row * this.#steps + i;
       if (many.presence[cell] === Presence.none) continue;
       const one = this.#oneAt[group * this.#steps + i];
@@ -186,7 +194,7 @@ class Matching {
   /** Rows of the "one" side without a partner at a step meet the fill value. */
   #fillMany(row: number, fill: number): void {
     const group = this.#oneGroups[row];
-    for (let i = 0; i < this.#steps; i++) {
+    for (let i = 0; i < this.#failingStep; i++) {
       const cell = row * this.#steps + i;
       if (this.#one.presence[cell] === Presence.none || this.#matched[group * this.#steps + i] !== 0)
         continue;
@@ -217,18 +225,26 @@ class Matching {
 
   /** A match must be the only one of its group, or of its labels, even when the comparison does not hold. */
   #put(row: number, group: number, step: number, outcome: CellOutcome): void {
+    const oneToOne = this.#matching.cardinality === 'one-to-one';
     const cell = group * this.#steps + step;
-    if (this.#matching.cardinality !== 'one-to-one') this.#claim(row, group, step);
-    else if (this.#matched[cell] !== 0) throw new VeronaError('execution', AMBIGUOUS_ONE);
+    const isFirst = oneToOne ? this.#matched[cell] === 0 : this.#claim(row, group, step);
+    if (!isFirst) {
+      this.#fail(step, oneToOne ? AMBIGUOUS_ONE : AMBIGUOUS_MANY);
+      return;
+    }
     this.#matched[cell] = 1;
     if (outcome !== 'kept') return;
-    if (this.#out.has(row, step)) throw new VeronaError('execution', SAME_LABELSET);
+    if (this.#out.has(row, step)) {
+      this.#fail(step, SAME_LABELSET);
+      return;
+    }
     const { kind, value, histogram } = this.#operation;
     if (kind === Presence.float) this.#out.setFloat(row, step, value);
     else this.#out.setHistogram(row, step, histogram!);
   }
 
-  #claim(row: number, group: number, step: number): void {
+  /** False when the label set was claimed before. */
+  #claim(row: number, group: number, step: number): boolean {
     const key = `${row} ${group}`;
     let claims = this.#claims.get(key);
     if (claims === undefined) {
@@ -236,8 +252,9 @@ class Matching {
       this.#context.hold(this.#steps);
       this.#claims.set(key, claims);
     }
-    if (claims[step] !== 0) throw new VeronaError('execution', AMBIGUOUS_MANY);
+    if (claims[step] !== 0) return false;
     claims[step] = 1;
+    return true;
   }
 
   #fillOf(side: 'one' | 'many'): number | undefined {

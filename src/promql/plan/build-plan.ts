@@ -95,16 +95,20 @@ function buildCall(expr: Call, context: PlanContext, span: Span): PlanNode {
   if (name === 'info')
     return { kind: 'call', name, args: [args[0], infoSelect(args)], returns: expr.func.returns, span };
   const [first] = args;
-  // The time is that of a sample, which a smoothed value has none of.
   if (name === 'timestamp' && first.kind === 'select')
-    args[0] = { ...first, value: 'timestamp', source: { ...first.source, mode: 'plain' } };
+    args[0] = { ...first, value: 'timestamp', source: timestampSource(first.source) };
   if (name === 'start_timestamp' && first.kind === 'select' && context.startTimes)
     args[0] = {
       ...first,
       value: 'start_timestamp',
-      source: { ...first.source, startTimes: true, mode: 'plain' },
+      source: { ...timestampSource(first.source), startTimes: true },
     };
   return { kind: 'call', name, args, returns: expr.func.returns, span };
+}
+
+/** The time is that of a sample, which a smoothed value has none of. Prometheus forgets an offset beside `@` here. */
+function timestampSource(source: SelectorSource): SelectorSource {
+  return { ...source, mode: 'plain', offset: source.at === undefined ? source.offset : 0 };
 }
 
 /**

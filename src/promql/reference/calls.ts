@@ -157,7 +157,8 @@ function timestampCall(evaluation: Evaluation, arg: Expr, steps: Steps): readonl
     );
   }
   const { selectors } = evaluation;
-  const refs = selectors.refTimes(arg, steps);
+  // As in Prometheus an offset beside `@` does not count here.
+  const refs = selectors.refTimes(arg.at === undefined ? arg : { ...arg, offset: undefined }, steps);
   return evaluation.perStep(steps, (step) =>
     selectors.selected(arg).flatMap(({ labels, samples }) => {
       const sample = selectors.newest(samples, refs[step]);
