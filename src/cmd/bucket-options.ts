@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadCacheOptions } from '../config/cache.ts';
 import { loadBucketOptions } from '../config/objstore.ts';
 import type { Config } from '../config/schema.ts';
+import type { CacheOptions } from '../objstore/cache/open-cache.ts';
 import type { BucketOptions } from '../objstore/open-bucket.ts';
 
 /** The bucket that a configuration names; a folder in the data folder when it names none. */
@@ -14,6 +16,14 @@ export function bucketOptionsOf({ objstore }: Config, dataDir: string): BucketOp
       process.env,
     );
   return { type: 'FILESYSTEM', config: { directory: join(dataDir, 'bucket') } };
+}
+
+/** The cache that a configuration names; undefined when it names none. */
+export function cacheOptionsOf({ cache }: Config): CacheOptions | undefined {
+  if (cache.config !== '') return loadCacheOptions({ file: 'cache.config', text: cache.config }, process.env);
+  if (cache.config_file === '') return undefined;
+  const text = readFileSync(cache.config_file, 'utf8');
+  return loadCacheOptions({ file: cache.config_file, text }, process.env);
 }
 
 /** Names a bucket for people; holds no secret. */

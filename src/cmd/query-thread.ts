@@ -1,6 +1,7 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import { Matcher } from '../model/matcher.ts';
+import { type CacheOptions, withCache } from '../objstore/cache/open-cache.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
@@ -32,6 +33,9 @@ export interface QueryThreadData {
   readonly timeoutMs: number;
   readonly features: Features;
   readonly bucket: BucketOptions | undefined;
+  readonly cache: CacheOptions | undefined;
+  /** Which of the threads it is: each has its part of what a cache may take of this machine. */
+  readonly part: { readonly number: number; readonly count: number };
   readonly cacheDir: string;
   /** undefined when no endpoint is configured. */
   readonly remote: RemoteStoresOptions | undefined;
@@ -110,5 +114,7 @@ function remoteQueriers(
 
 async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
   const opened = await openBucket(bucket, { disk, clock, random: new SystemRandom() });
-  return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: opened, disk, log });
+  const { cache, part } = options;
+  const cached = cache ? await withCache(opened, cache, { disk, clock, log, part }) : opened;
+  return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: cached, disk, log });
 }

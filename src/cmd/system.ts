@@ -41,7 +41,7 @@ import { LocalBlockMaker } from '../tsdb/compact/block-maker.ts';
 import { ThreadBlockMaker } from '../tsdb/compact/remote-block.ts';
 import { ForeseenSelects } from '../tsdb/foreseen-selects.ts';
 import { adminRoutes } from './admin-routes.ts';
-import { bucketOptionsOf, bucketText } from './bucket-options.ts';
+import { bucketOptionsOf, bucketText, cacheOptionsOf } from './bucket-options.ts';
 import { catalogOptions } from './catalog-options.ts';
 import { buildCompactor } from './compactor-service.ts';
 import { DataLock } from './data-lock.ts';
@@ -158,12 +158,15 @@ export async function buildSystem(
         bucketSync && { bucket, bucketSync, deletions, intervalMs: config.objstore.sync_interval },
     },
   );
-  const threadData: QueryThreadData = {
+  const threads = config.query.threads || processorCount();
+  let threadCount = 0;
+  const threadData: Omit<QueryThreadData, 'part'> = {
     lookbackDeltaMs: config.query.lookback_delta,
     maxSamples: config.query.max_samples,
     timeoutMs: config.query.timeout,
     features: Object.fromEntries(config.query.enable_feature.map((name) => [name, true])),
     bucket: bucketOptions,
+    cache: cacheOptionsOf(config),
     cacheDir,
     remote: hasEndpoints(config) ? remoteOptions(config) : undefined,
     pageCacheBytes: THREAD_PAGE_CACHE_BYTES,
@@ -187,13 +190,18 @@ export async function buildSystem(
   const queryStatistics = new QueryStatistics(() => clock.now(), metrics);
   const pool = new ThreadPool(
     {
-      threads: config.query.threads || processorCount(),
+      threads,
       concurrencyMax: config.query.max_concurrency,
       queuedMax: config.query.max_queued,
       timeoutMs: config.query.timeout,
     },
-    () =>
-      startThread(new URL('./query-thread.ts', import.meta.url), threadData, { youngMiB: THREAD_YOUNG_MIB }),
+    () => {
+      const part = { number: threadCount++ % threads, count: threads };
+      const threadOptions: QueryThreadData = { ...threadData, part };
+      return startThread(new URL('./query-thread.ts', import.meta.url), threadOptions, {
+        youngMiB: THREAD_YOUNG_MIB,
+      });
+    },
     clock,
     log,
     metrics,

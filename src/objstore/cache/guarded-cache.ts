@@ -1,0 +1,148 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Counter, Metrics } from '../../platform/metrics.ts';
+import { Gate } from '../gate.ts';
+import type { Cache } from './cache.ts';
+
+export interface GuardRules {
+  /** A question that takes longer counts as unanswered. */
+  readonly timeoutMs: number;
+  /** Values on their way into the cache, and their bytes; further ones are dropped. */
+  readonly pendingMax: number;
+  readonly pendingBytesMax: number;
+  readonly writesAtOnceMax: number;
+}
+
+export const GUARD_RULES: GuardRules = {
+  timeoutMs: 500,
+  pendingMax: 10_000,
+  pendingBytesMax: 64 * 1024 * 1024,
+  writesAtOnceMax: 20,
+};
+
+/** Failures in a row after which the cache is left alone for a while. */
+const FAILURES_MAX = 5;
+const PAUSE_MS = 10_000;
+
+/**
+ * A cache that may be dead, slow or wrong without anybody waiting long for it: questions never fail, they find nothing;
+ * after some failures it is not asked for a while; writes go in the background and are dropped when too many wait.
+ */
+export class GuardedCache {
+  readonly #cache: Cache;
+  readonly #rules: GuardRules;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #writes: Gate;
+  readonly #counters: Counters | undefined;
+  readonly #closed = new AbortController();
+  #failures = 0;
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #pending = 0;
+  #pendingBytes = 0;
+
+  constructor(
+    cache: Cache,
+    {
+      clock,
+      log,
+      metrics,
+      rules = GUARD_RULES,
+    }: { clock: Clock; log: Logger; metrics?: Metrics; rules?: GuardRules },
+  ) {
+    this.#cache = cache;
+    this.#rules = rules;
+    this.#clock = clock;
+    this.#log = log;
+    this.#writes = new Gate(rules.writesAtOnceMax);
+    this.#counters = metrics && countersOf(metrics);
+  }
+
+  /** What is there of `keys`; nothing when the cache is not well. */
+  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+    this.#counters?.asked.inc(keys.length);
+    if (this.#isPaused) return NOTHING;
+    try {
+      const found = await this.#within(this.#cache.getMany(keys));
+      this.#failures = 0;
+      this.#counters?.hits.inc(found.size);
+      return found;
+    } catch (error) {
+      this.#failed(error);
+      return NOTHING;
+    }
+  }
+
+  /** Keeps a value soon, or not at all. */
+  set(key: string, value: Uint8Array, ttlMs: number): void {
+    const { pendingMax, pendingBytesMax } = this.#rules;
+    const isFull = this.#pending >= pendingMax || this.#pendingBytes + value.length > pendingBytesMax;
+    if (isFull || this.#isPaused || this.#closed.signal.aborted) {
+      this.#counters?.dropped.inc();
+      return;
+    }
+    this.#pending++;
+    this.#pendingBytes += value.length;
+    this.#writes
+      .run(this.#closed.signal, 'write to the cache', () => this.#within(this.#cache.set(key, value, ttlMs)))
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => {
+        this.#pending--;
+        this.#pendingBytes -= value.length;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#cache.close().catch(() => {});
+  }
+
+  get #isPaused(): boolean {
+    return this.#clock.monotonic() < this.#pausedUntil;
+  }
+
+  #within<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const { timeoutMs } = this.#rules;
+      const cancel = this.#clock.after(timeoutMs, () =>
+        reject(new Error(`no answer within ${timeoutMs} ms`)),
+      );
+      answer.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  #failed(error: unknown): void {
+    if (this.#closed.signal.aborted) return;
+    this.#counters?.failures.inc();
+    if (++this.#failures < FAILURES_MAX) return;
+    this.#failures = 0;
+    this.#pausedUntil = this.#clock.monotonic() + PAUSE_MS;
+    this.#log.warn('the cache is not well and is left alone for a while; everything comes from the bucket', {
+      error: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+const NOTHING: ReadonlyMap<string, Uint8Array> = new Map();
+
+interface Counters {
+  readonly asked: Counter;
+  readonly hits: Counter;
+  readonly failures: Counter;
+  readonly dropped: Counter;
+}
+
+function countersOf(metrics: Metrics): Counters {
+  return {
+    asked: metrics.counter('verona_objstore_cache_requests_total', 'Values that the cache was asked for.'),
+    hits: metrics.counter('verona_objstore_cache_hits_total', 'Values that the cache had.'),
+    failures: metrics.counter(
+      'verona_objstore_cache_failures_total',
+      'Calls that the cache did not answer well.',
+    ),
+    dropped: metrics.counter(
+      'verona_objstore_cache_dropped_total',
+      'Values that were not written to the cache.',
+    ),
+  };
+}

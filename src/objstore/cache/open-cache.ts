@@ -1,0 +1,63 @@
+import { assertNever } from '../../platform/assert.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Disk } from '../../platform/disk.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Metrics } from '../../platform/metrics.ts';
+import type { Bucket } from '../bucket.ts';
+import type { Cache } from './cache.ts';
+import { CachingBucket, type CachingRules } from './caching-bucket.ts';
+import { DiskCache } from './disk-cache.ts';
+import { GUARD_RULES, GuardedCache } from './guarded-cache.ts';
+import { MemcachedCache, type MemcachedOptions } from './memcached-cache.ts';
+import { MemoryCache, type MemoryCacheOptions } from './memory-cache.ts';
+import { RedisCache, type RedisOptions } from './redis-cache.ts';
+
+/** A cache by its configuration, as plain data; it can be sent to another thread. May hold a password: never log it. */
+export type CacheOptions = { readonly rules: CachingRules } & (
+  | { readonly type: 'IN-MEMORY'; readonly config: MemoryCacheOptions }
+  | { readonly type: 'DISK'; readonly config: { readonly directory: string; readonly sizeBytesMax: number } }
+  | { readonly type: 'MEMCACHED'; readonly config: MemcachedOptions }
+  | { readonly type: 'REDIS'; readonly config: RedisOptions }
+);
+
+export interface CacheDeps {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics?: Metrics;
+  /** Tells apart who share a folder: each gets one of its own, and its part of the room. */
+  readonly part?: { readonly number: number; readonly count: number };
+}
+
+/** The bucket with the cache before it. Closing it closes both. */
+export async function withCache(bucket: Bucket, options: CacheOptions, deps: CacheDeps): Promise<Bucket> {
+  const cache = await openCache(options, deps);
+  const timeoutMs = options.type === 'MEMCACHED' ? options.config.timeoutMs : GUARD_RULES.timeoutMs;
+  return new CachingBucket(
+    bucket,
+    new GuardedCache(cache, { ...deps, rules: { ...GUARD_RULES, timeoutMs } }),
+    options.rules,
+  );
+}
+
+async function openCache(options: CacheOptions, { disk, clock, part }: CacheDeps): Promise<Cache> {
+  const { number, count } = part ?? { number: 0, count: 1 };
+  switch (options.type) {
+    case 'IN-MEMORY':
+      return new MemoryCache(
+        { ...options.config, sizeBytesMax: Math.floor(options.config.sizeBytesMax / count) },
+        clock,
+      );
+    case 'DISK': {
+      const { directory, sizeBytesMax } = options.config;
+      const own = { dir: `${directory}/${number}`, sizeBytesMax: Math.floor(sizeBytesMax / count) };
+      return DiskCache.open(own, disk, clock);
+    }
+    case 'MEMCACHED':
+      return new MemcachedCache(options.config, clock);
+    case 'REDIS':
+      return RedisCache.open(options.config);
+    default:
+      return assertNever(options);
+  }
+}
