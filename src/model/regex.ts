@@ -59,6 +59,7 @@ function compileRe2(source: string): RE2JS {
   try {
     return RE2JS.compile(source, RE2JS.DOTALL);
   } catch (cause) {
+    if (cause instanceof VeronaError) throw cause;
     throw bad(goMessage((cause as Error).message), cause);
   }
 }

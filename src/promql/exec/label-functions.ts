@@ -22,6 +22,7 @@ function compile(regex: string, template: string): (value: string) => string | u
   try {
     return compileReplacement(regex, template);
   } catch (cause) {
+    if (cause instanceof VeronaError) throw cause;
     throw new VeronaError('execution', `invalid regular expression in label_replace(): ${regex}`, { cause });
   }
 }

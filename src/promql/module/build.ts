@@ -6,18 +6,24 @@ import { build } from 'vite';
 
 /**
  * Makes `dist/promql.js` and its declarations in `dist/types/` (npm's `prepack`): Node strips types in a checkout only,
- * not in `node_modules`. The file has everything inside, the kernel and the regular expressions too, and imports nothing.
+ * not in `node_modules`. The file has everything inside, the kernel too, and imports nothing but `dist/regex.js` when a query
+ * needs it.
  */
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../../..');
 const DIST = join(ROOT, 'dist');
 const ENTRY = join(HERE, 'module.ts');
+/** The library for the rarer regular expressions is loaded when one needs it. */
+const LATE_FILE = 'regex.js';
+const LATE = join(ROOT, 'src/model/late-re2.ts');
 
 rmSync(DIST, { recursive: true, force: true });
 await bundle();
 declare();
-checkStandsAlone(readFileSync(join(DIST, 'promql.js'), 'utf8'));
-console.log(`dist/promql.js: ${statSync(join(DIST, 'promql.js')).size} bytes`);
+for (const name of ['promql.js', LATE_FILE]) {
+  checkStandsAlone(name, readFileSync(join(DIST, name), 'utf8'));
+  console.log(`dist/${name}: ${statSync(join(DIST, name)).size} bytes`);
+}
 
 async function bundle(): Promise<void> {
   await build({
@@ -25,12 +31,20 @@ async function bundle(): Promise<void> {
     configFile: false,
     publicDir: false,
     logLevel: 'warn',
+    plugins: [
+      {
+        name: 'late-re2',
+        enforce: 'pre',
+        resolveId: (source, importer) => (source === 're2js' && importer !== LATE ? LATE : undefined),
+      },
+    ],
     build: {
       outDir: DIST,
       emptyOutDir: false,
       minify: false,
       target: 'es2022',
       lib: { entry: ENTRY, formats: ['es'], fileName: 'promql' },
+      rolldownOptions: { output: { chunkFileNames: LATE_FILE } },
     },
   });
 }
@@ -52,10 +66,13 @@ function declare(): void {
 }
 
 /** Nothing of Node may be in it, nor an import. */
-function checkStandsAlone(code: string): void {
-  const plain = code.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+function checkStandsAlone(name: string, code: string): void {
+  const plain = code
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '')
+    .replace(`import("./${LATE_FILE}")`, '');
   const found = /\bfrom\s*["'][^"']+["']|\bimport\s*["'(]|\bBuffer\s*[.(]|\bprocess\.|\brequire\(/.exec(
     plain,
   );
-  if (found !== null) throw new Error(`dist/promql.js is not to contain ${JSON.stringify(found[0])}`);
+  if (found !== null) throw new Error(`dist/${name} is not to contain ${JSON.stringify(found[0])}`);
 }

@@ -6,19 +6,19 @@
 export { type ErrorCode, VeronaError } from '../../model/errors.ts';
 export type { AnyHistogram, FloatHistogram, Histogram } from '../../model/histogram.ts';
 export { Labels } from '../../model/labels.ts';
+export { loadRegex } from '../../model/late-re2.ts';
 export { Matcher, type MatchType } from '../../model/matcher.ts';
 export { STALE_NAN } from '../../model/sample.ts';
 export type { Querier, Queryable, ReadContext, SelectRequest } from '../../storage/querier.ts';
 export type { SeriesBatch } from '../../storage/series-batch.ts';
-export {
-  type Columns,
-  Engine,
-  type EngineOptions,
-  type Features,
-  type InstantOptions,
-  type QueryResult,
-  type QueryValue,
-  type RangeOptions,
+export type {
+  Columns,
+  EngineOptions,
+  Features,
+  InstantOptions,
+  QueryResult,
+  QueryValue,
+  RangeOptions,
 } from '../engine.ts';
 export type { Expr } from '../parser/ast.ts';
 export { exprToJson, type Json } from '../parser/json.ts';
@@ -26,4 +26,5 @@ export { parseExpr, parseMatchers } from '../parser/parse.ts';
 export { prettyExpr } from '../parser/pretty.ts';
 export { printExpr } from '../parser/print.ts';
 export { type AnswerSeries, seriesOf } from './answer-series.ts';
+export { Engine } from './module-engine.ts';
 export { type PlainSeries, queryableFrom, queryableOf, type ReadSeries } from './plain-series.ts';

@@ -1,3 +1,4 @@
+import { VeronaError } from '../../model/errors.ts';
 import { METRIC_NAME } from '../../model/labels.ts';
 import { Matcher, type MatchType } from '../../model/matcher.ts';
 import type { VectorSelector } from './ast.ts';
@@ -58,6 +59,7 @@ function parseMatcher(cursor: Cursor): Matcher | undefined {
   try {
     return new Matcher(type, name, unquote(value.text));
   } catch (error) {
+    if (!(error instanceof VeronaError) || error.code !== 'bad_data') throw error;
     cursor.problems.add({ start: label.start, end: value.end }, (error as Error).message);
     return undefined;
   }
