@@ -1,10 +1,11 @@
+import { wrapError } from '../../model/errors.ts';
 import { ALL_FEATURES } from '../parser/options.ts';
 import { parseExpr } from '../parser/parse.ts';
 import { printExpr } from '../parser/print.ts';
 import { pinToTime, variesWithTime } from './at-modifier.ts';
 import { compareAnswer } from './compare.ts';
 import type { Answer, Outcome, Subject } from './harness.ts';
-import { type Evaluation, type Expectation, parseScript } from './script.ts';
+import { type Command, type Evaluation, type Expectation, parseScript } from './script.ts';
 
 export interface Failure {
   /** From 1. */
@@ -27,7 +28,7 @@ export async function runScript(text: string, makeSubject: () => Subject): Promi
     if (command.kind === 'clear') {
       await subject.close();
       subject = makeSubject();
-    } else if (command.kind === 'load') await subject.load(command.series);
+    } else if (command.kind === 'load') await load(command, subject);
     else {
       const problem = await runEvaluation(command, subject);
       if (problem === undefined) passed++;
@@ -36,6 +37,14 @@ export async function runScript(text: string, makeSubject: () => Subject): Promi
   }
   await subject.close();
   return { passed, failures };
+}
+
+async function load({ line, series }: Extract<Command, { kind: 'load' }>, subject: Subject): Promise<void> {
+  try {
+    await subject.load(series);
+  } catch (cause) {
+    throw wrapError(`line ${line}`, cause, 'bad_data');
+  }
 }
 
 async function runEvaluation(evaluation: Evaluation, subject: Subject): Promise<string | undefined> {

@@ -93,8 +93,23 @@ test.each([
   ['load 1x\n  x 1', 'line 1: invalid duration "1x"'],
   ['eval instant x', 'line 1: expected eval instant'],
   ['eval range from 1m to 0 step 1s x', 'line 1: the end is before the start'],
-  ['eval instant at 1m x\n  expect maybe', 'line 1: expected expect <type>'],
-  ['load 1m\n  x@st 0 1m\n  y 1 2', 'line 1: the start times before y'],
+  ['eval instant at 1m x\n  expect maybe', 'line 2: expected expect <type>'],
+  ['load 1m\n  x@st 0 1m\n  y 1 2', 'line 3: the start times above are of {__name__="x"}'],
+  ['load 1m\n  x@st 0 1m\n  x 1', 'line 3: 2 start times, but 1 samples'],
+  ['load 1m\n  x@st 0 1m\n  x@st 0 1m\n x 1 2', 'line 3: start times (@st) without a line of samples'],
+  ['load 1m\n  x 1 2\n  x@st 0 1m', 'line 3: start times (@st) without a line of samples'],
+  ['load 1m\n  x 1\n\n\nload_fast 1m', 'line 5: expected load[_with_nhcb] <step>'],
+  ['load 1m\n  x 1\n  x{a=b} 1', 'line 3: 1:5: parse error: unexpected identifier "b" in label set'],
+  ['eval instant at 1m x\n  x 1 2', 'line 2: several values for an instant query'],
+  ['eval_ordered range from 0 to 1m step 1m x', 'line 1: expected eval instant'],
+  [
+    'eval instant at 1m x\n  expect info\n  expect no_info',
+    'line 3: expect info and expect no_info together',
+  ],
+  ['eval instant at 1m x\n  expect fail\n  expect fail msg: y', 'line 3: expect fail more than once'],
+  ['eval instant at 1m x\n  expect warn regex: (', 'line 2: '],
+  ['eval instant at 1m x\n  expect string x', 'line 2: expected expect string followed by a string'],
+  ['eval instant at 1m x\n  expect range vector from 1m', 'line 2: expected expect range vector from'],
 ])('the script %j is refused with its line', (script, message) => {
   expect(() => parseScript(script)).toThrow(message);
 });

@@ -2,6 +2,7 @@ import { parseDuration } from '../../model/duration.ts';
 import { VeronaError, wrapError } from '../../model/errors.ts';
 import type { FloatHistogram } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
+import { matchesSomewhere } from '../../model/regex-replace.ts';
 import { unquote } from '../parser/string-literal.ts';
 import { classicToNative } from './classic-to-native.ts';
 import { parseSeriesDescription, type SeriesValue } from './series-description.ts';
@@ -63,7 +64,7 @@ export function parseScript(text: string): Command[] {
     const word = lines[first].split(/[\t ]/, 1)[0].toLowerCase();
     const isBlock = word.startsWith('load') || word.startsWith('eval');
     while (isBlock && i < lines.length && lines[i] !== '') i++;
-    commands.push(located(first + 1, () => parseCommand(word, lines.slice(first, i), first + 1)));
+    commands.push(parseCommand(word, lines.slice(first, i), first + 1));
   }
   return commands;
 }
@@ -80,33 +81,62 @@ function parseCommand(word: string, block: readonly string[], line: number): Com
   if (word === 'clear') return { kind: 'clear', line };
   if (word.startsWith('load')) return parseLoad(block, line);
   if (word.startsWith('eval')) return parseEvaluation(block, line);
-  throw bad(`invalid command ${JSON.stringify(block[0])}`);
+  return located(line, () => {
+    throw bad(`invalid command ${JSON.stringify(block[0])}`);
+  });
 }
 
 function parseLoad([head, ...body]: readonly string[], line: number): Command {
-  const match = /^load(_with_nhcb)?\s+(.+?)$/.exec(head);
-  if (match === null) throw bad('expected load[_with_nhcb] <step>');
-  const step = duration(match[2]);
+  const { step, withNative } = located(line, () => parseLoadHead(head));
   // A series written twice counts as it was written last.
   const byLabels = new Map<string, LoadedSeries>();
-  let startTimes: { metric: string; offsets: readonly (number | undefined)[] } | undefined;
-  for (const text of body) {
-    const [metric] = text.split(/[ \t]/, 1);
-    if (metric.endsWith('@st')) {
-      startTimes = { metric: metric.slice(0, -3), offsets: parseStartTimes(text.slice(metric.length)) };
-      continue;
-    }
-    const { labels, values } = parseSeriesDescription(text);
-    if (
-      startTimes !== undefined &&
-      (startTimes.metric !== metric || startTimes.offsets.length !== values.length)
-    )
-      throw bad(`the start times before ${metric} are of another series, or of another number`);
-    byLabels.set(labels.key(), { labels, samples: toSamples(values, step, startTimes?.offsets) });
-    startTimes = undefined;
-  }
+  let startTimes: StartTimes | undefined;
+  for (const [i, text] of body.entries())
+    located(line + 1 + i, () => {
+      const next = parseStartTimesLine(text);
+      if (next !== undefined && startTimes !== undefined) throw bad(LONELY_START_TIMES);
+      const series = next === undefined ? parseLoaded(text, step, startTimes) : undefined;
+      if (series !== undefined) byLabels.set(series.labels.key(), series);
+      startTimes = next;
+    });
+  if (startTimes !== undefined)
+    located(line + body.length, () => {
+      throw bad(LONELY_START_TIMES);
+    });
   const series = [...byLabels.values()];
-  return { kind: 'load', line, series: match[1] ? [...series, ...classicToNative(series)] : series };
+  if (!withNative) return { kind: 'load', line, series };
+  return { kind: 'load', line, series: [...series, ...located(line, () => classicToNative(series))] };
+}
+
+const LONELY_START_TIMES = 'start times (@st) without a line of samples below them';
+
+function parseLoadHead(head: string): { step: number; withNative: boolean } {
+  const match = /^load(_with_nhcb)?\s+(.+?)$/.exec(head);
+  if (match === null) throw bad(`expected load[_with_nhcb] <step>, got ${JSON.stringify(head)}`);
+  return { step: duration(match[2]), withNative: match[1] !== undefined };
+}
+
+interface StartTimes {
+  readonly labels: Labels;
+  /** One per sample, relative to its time; undefined where there is no sample or no start time. */
+  readonly offsets: readonly (number | undefined)[];
+}
+
+/** Undefined when the line is none of start times, `metric{labels}@st …`. */
+function parseStartTimesLine(text: string): StartTimes | undefined {
+  const [metric] = text.split(/[ \t]/, 1);
+  if (!metric.endsWith('@st') || metric.length === text.length) return undefined;
+  const { labels } = parseSeriesDescription(`${metric.slice(0, -3)} _`);
+  return { labels, offsets: parseStartTimes(text.slice(metric.length)) };
+}
+
+function parseLoaded(text: string, step: number, startTimes: StartTimes | undefined): LoadedSeries {
+  const { labels, values } = parseSeriesDescription(text);
+  if (startTimes !== undefined && startTimes.labels.key() !== labels.key())
+    throw bad(`the start times above are of ${startTimes.labels}, not of ${labels}`);
+  if (startTimes !== undefined && startTimes.offsets.length !== values.length)
+    throw bad(`${startTimes.offsets.length} start times, but ${values.length} samples`);
+  return { labels, samples: toSamples(values, step, startTimes?.offsets) };
 }
 
 function toSamples(
@@ -129,34 +159,72 @@ const RANGE = /^eval(?:_(fail|warn|info))?\s+range\s+from\s+(.+)\s+to\s+(.+)\s+s
 const RANGE_VECTOR = /^expect range vector\s+from\s+(.+)\s+to\s+(.+)\s+step\s+(.+)$/;
 
 function parseEvaluation([head, ...body]: readonly string[], line: number): Evaluation {
-  const { old, ...timing } = parseHead(head);
-  const expects: Expectation[] = old === undefined ? [] : [looseExpectation(old)];
-  const series: { labels: Labels; values: readonly SeriesValue[] }[] = [];
+  const { old, ...timing } = located(line, () => parseHead(head));
   let evaluation: Evaluation = {
     kind: 'eval',
     line,
     ...timing,
-    expects,
-    series,
+    expects: old === undefined ? [] : [looseExpectation(old)],
+    series: [],
     scalar: undefined,
     string: undefined,
     isRangeVector: false,
   };
-  for (const text of body) {
-    const rangeVector = RANGE_VECTOR.exec(text);
-    const legacyFail = /^expected_fail_(message|regexp)\s+(.*)$/.exec(text);
-    if (rangeVector !== null) {
-      const [start, end, step] = rangeVector.slice(1).map(duration);
-      evaluation = { ...evaluation, start, end, step, isRangeVector: true };
-    } else if (text.startsWith('expect string')) {
-      evaluation = { ...evaluation, string: unquote(text.slice('expect string'.length).trim()) };
-    } else if (legacyFail !== null) {
-      expects.push(expectation('fail', legacyFail[1] === 'message' ? 'msg' : 'regex', legacyFail[2]));
-    } else if (/^expect(?:\s|$)/.test(text)) expects.push(parseExpectation(text));
-    else if (NUMBER_LINE.test(text)) evaluation = { ...evaluation, scalar: numberOf(text) };
-    else series.push(parseSeriesDescription(text));
-  }
+  for (const [i, text] of body.entries())
+    evaluation = located(line + 1 + i, () => withLine(evaluation, text));
   return evaluation;
+}
+
+/** The evaluation with what one more line below it demands. */
+function withLine(evaluation: Evaluation, text: string): Evaluation {
+  const legacyFail = /^expected_fail_(message|regexp)\s+(.*)$/.exec(text);
+  if (text.startsWith('expect range vector')) return withRangeVector(evaluation, text);
+  if (text.startsWith('expect string'))
+    return { ...evaluation, string: stringLiteral(text.slice('expect string'.length).trim()) };
+  if (legacyFail !== null && has(evaluation, 'fail'))
+    return withExpectation(
+      { ...evaluation, expects: [] },
+      expectation('fail', legacyFail[1] === 'message' ? 'msg' : 'regex', legacyFail[2].trim()),
+    );
+  if (/^expect(?:\s|$)/.test(text)) return withExpectation(evaluation, parseExpectation(text));
+  if (NUMBER_LINE.test(text)) return { ...evaluation, scalar: numberOf(text) };
+  const series = parseSeriesDescription(text);
+  if (evaluation.mode === 'instant' && !evaluation.isRangeVector && series.values.length > 1)
+    throw bad(
+      'several values for an instant query; "expect range vector from <t> to <t> step <d>" says that it gives a range vector',
+    );
+  return { ...evaluation, series: [...evaluation.series, series] };
+}
+
+function has({ expects }: Evaluation, what: Expectation['what']): boolean {
+  return expects.some((one) => one.what === what);
+}
+
+function withExpectation(evaluation: Evaluation, added: Expectation): Evaluation {
+  const next = { ...evaluation, expects: [...evaluation.expects, added] };
+  for (const what of ['warn', 'info'] as const)
+    if (has(next, what) && has(next, `no_${what}`))
+      throw bad(`expect ${what} and expect no_${what} together`);
+  if (next.expects.filter(({ what, isLoose }) => what === 'fail' && !isLoose).length > 1)
+    throw bad('expect fail more than once');
+  return next;
+}
+
+function withRangeVector(evaluation: Evaluation, text: string): Evaluation {
+  const match = RANGE_VECTOR.exec(text);
+  if (match === null)
+    throw bad(`expected expect range vector from <t> to <t> step <d>, got ${JSON.stringify(text)}`);
+  const [start, end, step] = match.slice(1).map(duration);
+  if (end < start) throw bad('the end is before the start');
+  return { ...evaluation, start, end, step, isRangeVector: true };
+}
+
+function stringLiteral(text: string): string {
+  if (!/^(?:"(?:[^"\\]|\\.)*"|`[^`]*`)$/.test(text))
+    throw bad(
+      `expected expect string followed by a string in double or back quotes, got ${JSON.stringify(text)}`,
+    );
+  return unquote(text);
 }
 
 function parseHead(head: string) {
@@ -168,7 +236,9 @@ function parseHead(head: string) {
   }
   const range = RANGE.exec(head);
   if (range === null)
-    throw bad('expected eval instant at <t> <query> or eval range from <t> to <t> step <d> <query>');
+    throw bad(
+      `expected eval instant at <t> <query> or eval range from <t> to <t> step <d> <query>, got ${JSON.stringify(head)}`,
+    );
   const [, old, from, to, by, query] = range;
   const [start, end, step] = [from, to, by].map(duration);
   if (end < start) throw bad('the end is before the start');
@@ -187,8 +257,8 @@ function expectation(what: Expectation['what'], kind: string | undefined, text: 
   const base = { what, text, isLoose: false };
   if (kind === undefined) return { ...base, matches: () => true };
   if (kind === 'msg') return { ...base, matches: (message) => message === text };
-  const regex = new RegExp(text, 's');
-  return { ...base, matches: (message) => regex.test(message) };
+  matchesSomewhere(text, ''); // Throws when it is no regular expression.
+  return { ...base, matches: (message) => matchesSomewhere(text, message) };
 }
 
 function looseExpectation(old: string): Expectation {
