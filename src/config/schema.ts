@@ -113,8 +113,9 @@ const query = section('Queries: how they are evaluated and how much they may use
       'promql-delayed-name-removal',
       'promql-per-step-stats',
       'use-start-timestamps',
+      'type-and-unit-labels',
     ],
-    'Experimental features of PromQL by the names Prometheus gives them.',
+    'Experimental features of PromQL by the names Prometheus gives them, all off as there; `promql-duration-expr` is no experiment any more and always on.',
   ),
 });
 

@@ -166,6 +166,28 @@ test('start timestamps are looked at only with their feature on', async () => {
   expect(await ask(on, 'start_timestamp(jobs_total)')).toEqual(['{} 270@5']);
 });
 
+test('with type and unit labels, the type of a metric says whether it is a counter', async () => {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  for (const labels of [
+    { __name__: 'jobs', __type__: 'counter' },
+    { __name__: 'jobs_total', __type__: 'gauge' },
+    { __name__: 'old_total', __type__: '' },
+  ])
+    for (let t = 1; t <= 5; t++) appender.append(Labels.from(labels), t * MINUTE, t);
+  await appender.commit();
+  const infosOf = async (engine: Engine, query: string) =>
+    (await engine.instant(ctx, storage, query, { timeMs: 5 * MINUTE })).infos;
+  const typed = new Engine({ features: { 'type-and-unit-labels': true } });
+  const words =
+    'PromQL info: metric might not be a counter, __type__ label is not set to "counter" or "histogram"';
+  expect(await infosOf(typed, 'rate(jobs[5m])')).toEqual([]);
+  expect(await infosOf(typed, 'rate(jobs_total[5m])')).toEqual([`${words}, got "gauge": "jobs_total" (1:6)`]);
+  expect(await infosOf(typed, 'increase(old_total[5m])')).toEqual([`${words}, got "": "old_total" (1:10)`]);
+  expect(await infosOf(new Engine(), 'rate(jobs_total[5m])')).toEqual([]);
+  expect(await infosOf(new Engine(), 'rate(jobs[5m])')).toHaveLength(1);
+});
+
 const QUERIES = [
   'rate(requests_total[5m])',
   'sum by (job) (rate(requests_total[5m]))',

@@ -31,6 +31,8 @@ export type Features = SyntaxFeatures & {
   /** Statistics of a query may have a number per step. Read by who answers, not by the engine. */
   readonly 'promql-per-step-stats'?: boolean;
   readonly 'use-start-timestamps'?: boolean;
+  /** Whether a metric is a counter is told by its label `__type__`, not by its name. */
+  readonly 'type-and-unit-labels'?: boolean;
 };
 
 export interface EngineOptions {
@@ -292,6 +294,7 @@ export class Engine {
       querier,
       lookbackMs: this.#lookback(options),
       delayedNameRemoval: features?.['promql-delayed-name-removal'] === true,
+      typeLabels: features?.['type-and-unit-labels'] === true,
       ...times,
       batchCells,
       limits: { maxSamples, maxBytes },

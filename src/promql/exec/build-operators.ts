@@ -117,7 +117,7 @@ export class OperatorBuilder {
     const { context } = this;
     const { team } = context;
     const isWatched = context.analysis !== undefined || context.stepCounts !== undefined;
-    if (team === undefined || isWatched || context.delayedNameRemoval)
+    if (team === undefined || isWatched || context.delayedNameRemoval || context.typeLabels)
       return { rows: this.build(child, grid), part: undefined };
     const part = new TeamPart(context, team, child, grid);
     this.#part = part;

@@ -31,6 +31,8 @@ export class QueryContext {
   /** How far an instant selector looks back, ms. */
   readonly lookbackMs: number;
   readonly delayedNameRemoval: boolean;
+  /** Series say in `__type__` whether they are counters. */
+  readonly typeLabels: boolean;
   /** The start, end and step of the whole query, ms; the step of an instant query is 0. */
   readonly start: number;
   readonly end: number;
@@ -62,6 +64,7 @@ export class QueryContext {
     querier: Querier;
     lookbackMs: number;
     delayedNameRemoval: boolean;
+    typeLabels?: boolean;
     start: number;
     end: number;
     step: number;
@@ -78,6 +81,7 @@ export class QueryContext {
     this.querier = options.querier;
     this.lookbackMs = options.lookbackMs;
     this.delayedNameRemoval = options.delayedNameRemoval;
+    this.typeLabels = options.typeLabels ?? false;
     this.start = options.start;
     this.end = options.end;
     this.step = options.step;

@@ -6,6 +6,8 @@ import type { Span } from '../parser/ast.ts';
 import type { LabelColumn } from './label-column.ts';
 import type { QueryContext } from './query-context.ts';
 
+const TYPE_LABEL = '__type__';
+
 /** Remarks about the series being worked on. */
 export interface SeriesRemarks extends Remarks {
   /** From here on remarks are about this row. */
@@ -29,8 +31,15 @@ export function remarksOf(context: QueryContext, spans: CallSpans): SeriesRemark
   let current = 0;
   let nameChecked = false;
   const metricName = () => labels?.at(current).get(METRIC_NAME) ?? '';
+  const counterType = () => {
+    const type = labels?.at(current).get(TYPE_LABEL) ?? '';
+    const name = metricName();
+    if (name !== '' && type !== 'counter' && type !== 'histogram')
+      context.info(infoText.possibleNonCounterType(name, type), spans.vector);
+  };
   return {
     counterName() {
+      if (context.typeLabels) return counterType();
       if (spans.metricName !== undefined && nameChecked) return;
       nameChecked = true;
       const name = spans.metricName ?? metricName();
