@@ -188,6 +188,30 @@ test('with type and unit labels, the type of a metric says whether it is a count
   expect(await infosOf(new Engine(), 'rate(jobs[5m])')).toHaveLength(1);
 });
 
+test.each([
+  'sum_over_time(load[10y:1ms])',
+  'load[10y:1ms]',
+  'max_over_time(max_over_time(load[10y:1s])[10y:1s])',
+  'count_over_time(vector(1)[292y:1ms])',
+])('%s fails before memory is taken for it', async (query) => {
+  const start = performance.now();
+  await expect(
+    new Engine().instant(ctx, await sampleStorage(), query, { timeMs: TEN }),
+  ).rejects.toMatchObject({
+    code: 'execution',
+    message: expect.stringContaining('would load too many samples into memory'),
+  });
+  expect(performance.now() - start).toBeLessThan(2_000);
+});
+
+test.each([Number.NaN, Infinity, -Infinity])('%s is no time', async (time) => {
+  const storage = await sampleStorage();
+  const error = { code: 'bad_data', message: expect.stringContaining('invalid time') };
+  await expect(new Engine().instant(ctx, storage, 'load', { timeMs: time })).rejects.toMatchObject(error);
+  const options = { startMs: time, endMs: time, stepMs: 1 };
+  await expect(new Engine().range(ctx, storage, 'load', options)).rejects.toMatchObject(error);
+});
+
 const QUERIES = [
   'rate(requests_total[5m])',
   'sum by (job) (rate(requests_total[5m]))',

@@ -221,6 +221,7 @@ export class Engine {
   #timesOf(options: InstantOptions | RangeOptions): [Times, Grid] {
     if ('timeMs' in options) {
       const { timeMs: t } = options;
+      requireTime(t);
       return [{ start: t, end: t, step: 0 }, instantGrid(t)];
     }
     const { startMs: start, endMs: end, stepMs: step } = options;
@@ -254,6 +255,8 @@ export class Engine {
         'bad_data',
         'zero or negative query resolution step widths are not accepted. Try a positive integer',
       );
+    requireTime(start);
+    requireTime(end);
     if (end < start) throw new VeronaError('bad_data', 'end timestamp must not be before start time');
     if ((end - start) / step > this.#options.maxPointsPerSeries)
       throw new VeronaError(
@@ -323,6 +326,10 @@ interface Times {
   readonly start: number;
   readonly end: number;
   readonly step: number;
+}
+
+function requireTime(t: number): void {
+  if (!Number.isFinite(t)) throw new VeronaError('bad_data', `invalid time ${t}`);
 }
 
 async function evaluateInstant(context: QueryContext, plan: PlanNode, grid: Grid): Promise<QueryValue> {

@@ -193,6 +193,8 @@ export class OperatorBuilder {
     if (node.kind === 'windows') return new SelectorWindows(this.context, node, this.#part);
     const outer = node.at === undefined ? grid : instantGrid(node.at);
     const inner = subqueryGrid(outer, node.range, node.step, node.offset);
+    // One row alone has this many cells: too many must fail before anything of that size is made.
+    this.context.requireRoom(inner.count);
     return new SubqueryWindows(this.context, node, this.build(node.child, inner));
   }
 }

@@ -185,6 +185,12 @@ export class QueryContext {
       );
   }
 
+  /** Throws `execution` when so many more samples cannot be held. */
+  requireRoom(samples: number): void {
+    this.hold(samples);
+    this.release(samples);
+  }
+
   release(samples: number): void {
     this.#held -= samples;
     this.analysis?.hold(-samples);
