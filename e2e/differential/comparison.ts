@@ -84,7 +84,10 @@ function chanceOf(seed: number): Chance {
 class Opponents implements AsyncDisposable {
   readonly peer: PeerName;
   readonly #storage: Queryable;
-  readonly #engine = new Engine({ features: ALL_FEATURES, withoutRewrites: ['matcher-propagation'] });
+  readonly #engine = new Engine({
+    features: { ...ALL_FEATURES, 'use-start-timestamps': true },
+    withoutRewrites: ['matcher-propagation'],
+  });
   readonly #askPeer: (query: string, asked: Asked) => Promise<Result>;
   readonly #stop: () => Promise<void>;
 
@@ -103,7 +106,7 @@ class Opponents implements AsyncDisposable {
   static async over(peer: PeerName, series: readonly CaseSeries[]): Promise<Opponents> {
     const storage = await storageOf(series);
     if (peer === 'reference') {
-      const reference = new Reference(await readEverything(storage), { delayed: false });
+      const reference = new Reference(await readEverything(storage), { delayed: false, startTimes: true });
       return new Opponents(
         peer,
         storage,

@@ -51,6 +51,14 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     },
   },
   {
+    what: '2.42 mixes up the labels of count_values in ranges when it is by several',
+    applies: ({ query }) => /count_values by \(\w+, /.test(query),
+  },
+  {
+    what: 'since 3 sums are compensated, which shows where enormous values cancel out',
+    applies: ({ query }) => /\bsum\b/.test(query) && query.includes('huge'),
+  },
+  {
     what: 'since 3 a sum of -0 is 0, which may be seen in what is made of it',
     applies: ({ query }) => /\bsum\b/.test(query) && /count_values|\/|\^/.test(query),
   },

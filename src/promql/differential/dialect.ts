@@ -24,7 +24,7 @@ export const DATA_MINUTES = 40;
 
 const LABEL_VALUES = ['api', 'api', 'db', '0', '1', '500', '', '10'];
 
-/** All of the language. `start_timestamp` needs samples with start times, which generated data do not have. */
+/** All of the language. */
 export const WHOLE: Dialect = {
   metrics: [
     'requests_total',
@@ -44,7 +44,7 @@ export const WHOLE: Dialect = {
   ],
   labelNames: ['job', 'instance', 'code', 'le', 'version', '__name__', 'http.status', '__type__', 'nothing'],
   labelValues: LABEL_VALUES,
-  functions: functionNames().filter((name) => name !== 'start_timestamp'),
+  functions: functionNames(),
   aggregations: [
     'avg',
     'bottomk',
@@ -118,6 +118,7 @@ const NEWER = new Set([
   'sort_by_label_desc',
   'start',
   'step',
+  'start_timestamp',
   'ts_of_first_over_time',
   'ts_of_last_over_time',
   'ts_of_max_over_time',

@@ -18,10 +18,10 @@ async function problemOf(given: Case, delayed: boolean): Promise<string | undefi
   // Without series that a join has no use for there are no remarks on them either.
   const engine = new Engine({
     withoutRewrites: ['matcher-propagation'],
-    features: { ...ALL_FEATURES, 'promql-delayed-name-removal': delayed },
+    features: { ...ALL_FEATURES, 'promql-delayed-name-removal': delayed, 'use-start-timestamps': true },
   });
   const storage = await storageOf(given.series);
-  const reference = new Reference(await readEverything(storage), { delayed });
+  const reference = new Reference(await readEverything(storage), { delayed, startTimes: true });
   const expected = askReference(reference, given.query, given.asked);
   const actual = await askEngine(engine, storage, given.query, given.asked);
   const ordered = given.asked.kind === 'instant' && isOrdered(given.query);

@@ -12,8 +12,25 @@ export function generateData(chance: Chance, dialect: Dialect, seriesPerMetric: 
   const series: CaseSeries[] = [];
   for (const metric of new Set(dialect.metrics))
     for (const labels of labelSets(chance, metric, seriesPerMetric, !dialect.isModern))
-      series.push({ labels, samples: samplesOf(chance, metric, labels, dialect) });
+      series.push({ labels, samples: started(chance, samplesOf(chance, metric, labels, dialect), dialect) });
   return series.filter(({ samples }) => samples.length > 0);
+}
+
+/** Some series say when their counter began: for each interval, since its last reset, or what makes no sense. */
+function started(
+  chance: Chance,
+  samples: readonly CaseSample[],
+  { isModern }: Dialect,
+): readonly CaseSample[] {
+  if (!isModern || !often(chance, 20)) return samples;
+  const kind = pick(chance, ['interval', 'reset', 'anything'] as const);
+  let since = DATA_START - 10_000;
+  return samples.map((sample, i) => {
+    const previous = samples[i - 1]?.t ?? since;
+    if (often(chance, 10)) since = previous + 1000 * chance.int(0, 5);
+    const anything = sample.t - 1000 * chance.int(-5, 200);
+    return { ...sample, startT: { interval: previous, reset: since, anything }[kind] };
+  });
 }
 
 function labelSets(chance: Chance, metric: string, most: number, isPlain: boolean): Labels[] {

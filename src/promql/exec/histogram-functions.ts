@@ -93,9 +93,11 @@ function quantiles(
     const corrections = new Corrections(grid);
     for (const [i, column] of columns.entries()) {
       remarkQuantiles(context, column, args[wanted[i]].span);
-      // Buckets are corrected once, however many quantiles are taken of them.
-      const noted = i === 0 ? corrections : undefined;
-      const compute = quantileFunction(context, column, args[vector].span, noted);
+      // Buckets are corrected once, for the first quantile that is one.
+      const isNoted = (step: number) => !columns.slice(0, i).some((before) => isQuantile(before[step]));
+      const compute = quantileFunction(context, column, args[vector].span, (name, step, correction) => {
+        if (isNoted(step)) corrections.add(name, step, correction);
+      });
       rows.evaluate(compute, label === undefined ? rowsOf(out) : namedRowsOf(out, label, column));
     }
     corrections.remark(context, args[vector].span);
@@ -141,15 +143,15 @@ function quantileFunction(
   context: QueryContext,
   column: Float64Array,
   span: Span,
-  corrections: Corrections | undefined,
+  corrected: (name: string, step: number, correction: Correction) => void,
 ): HistogramFunction {
   return {
     classic: (buckets, step, name) => {
       const q = column[step];
       // What has no quantile in its buckets is not mended.
-      if (q >= 0 && q <= 1 && buckets.bounds.at(-1) === Infinity) {
+      if (isQuantile(q) && buckets.bounds.at(-1) === Infinity) {
         const correction = makeMonotonic(buckets);
-        if (correction !== undefined) corrections?.add(name, step, correction);
+        if (correction !== undefined) corrected(name, step, correction);
       }
       return classicQuantile(q, buckets);
     },
@@ -160,6 +162,10 @@ function quantileFunction(
       return value;
     },
   };
+}
+
+function isQuantile(q: number): boolean {
+  return q >= 0 && q <= 1;
 }
 
 /** Corrections of the same metric are one remark. */

@@ -99,7 +99,9 @@ export function classicFraction(lower: number, upper: number, buckets: ClassicBu
   const observations = counts[last];
   if (observations === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
   if (lower >= upper) return 0;
-  return (rankOf(upper, buckets) - rankOf(lower, buckets)) / observations;
+  // Where counts go down a rank may be beyond all observations.
+  const rank = (value: number) => Math.min(observations, rankOf(value, buckets));
+  return (rank(upper) - rank(lower)) / observations;
 }
 
 /** How many observations lie below a value. The first bucket begins at zero unless it ends there or below. */
@@ -111,9 +113,8 @@ function rankOf(value: number, { bounds, counts }: ClassicBuckets): number {
     if (start >= value) return rank;
     if (bounds[i] > value) {
       // Nothing is known of where observations are in a bucket without a lower end: all are taken to be below.
-      if (start === -Infinity) return Math.min(observations, counts[i]);
-      const inside = (counts[i] - rank) * ((value - start) / (bounds[i] - start));
-      return Math.min(observations, rank + inside);
+      if (start === -Infinity) return counts[i];
+      return rank + ((counts[i] - rank) * (value - start)) / (bounds[i] - start);
     }
     rank = counts[i];
   }

@@ -19,6 +19,7 @@ import { RANGE_FUNCTIONS } from './over-time.ts';
 import { type Element, elementsAt, isFloat, isHistogram, type Row, type Steps, timesOf } from './rows.ts';
 import { largest, smallest } from './scalar-operators.ts';
 import { inside, requireSafe, split } from './selectors.ts';
+import type { SourceSample } from './source.ts';
 import { unwrapped } from './step-invariance.ts';
 
 /** The rows of a function call. */
@@ -35,9 +36,12 @@ export function evaluateCall(evaluation: Evaluation, call: Call, steps: Steps): 
     case 'info':
       return infoCall(evaluation, args, steps);
     case 'timestamp':
-      return timestampCall(evaluation, args[0], steps);
+      return timestampCall(evaluation, args[0], steps, (sample) => sample.t);
     case 'start_timestamp':
-      return [];
+      // Of anything computed there is none, though it is computed.
+      if (args[0].kind !== 'vector') evaluation.rows(args[0], steps);
+      if (args[0].kind !== 'vector' || !evaluation.setting.startTimes) return [];
+      return timestampCall(evaluation, args[0], steps, (sample) => sample.startT);
   }
   if (name.startsWith('sort') && steps.start !== steps.end)
     evaluation.setting.remarks.warn(warningText.sortInRangeQuery(), call);
@@ -145,7 +149,12 @@ function sorted(name: string, elements: readonly Element[], names: readonly stri
 }
 
 /** `timestamp` of a selector is the time of its sample, of anything else the evaluation time. */
-function timestampCall(evaluation: Evaluation, arg: Expr, steps: Steps): readonly Row[] {
+function timestampCall(
+  evaluation: Evaluation,
+  arg: Expr,
+  steps: Steps,
+  timeOf: (sample: SourceSample) => number,
+): readonly Row[] {
   if (arg.kind !== 'vector') {
     const rows = evaluation.rows(arg, steps);
     return evaluation.perStep(steps, (step, t) =>
@@ -163,7 +172,7 @@ function timestampCall(evaluation: Evaluation, arg: Expr, steps: Steps): readonl
     selectors.selected(arg).flatMap(({ labels, samples }) => {
       const sample = selectors.newest(samples, refs[step]);
       if (sample === undefined) return [];
-      return [{ labels: evaluation.dropped(labels), dropName: true, point: sample.t / 1000 }];
+      return [{ labels: evaluation.dropped(labels), dropName: true, point: timeOf(sample) / 1000 }];
     }),
   );
 }
@@ -243,6 +252,7 @@ function rangeCall(evaluation: Evaluation, call: Call, args: readonly Expr[], st
     vector.mode === 'plain' ? 0 : lookbackMs,
     vector.mode === 'smoothed' ? lookbackMs : 0,
   ];
+  const withStarts = evaluation.setting.startTimes && ['increase', 'irate', 'rate', 'resets'].includes(name);
   const keepsName = name === 'last_over_time' || name === 'first_over_time';
   const rows: Row[] = [];
   for (const { labels, dropName, samples } of vector.series) {
@@ -250,7 +260,7 @@ function rangeCall(evaluation: Evaluation, call: Call, args: readonly Expr[], st
     const points = timesOf(steps).map((t, step) => {
       const end = vector.endAt(t);
       const start = end - vector.rangeMs;
-      const seen = split(inside(samples, start - before, end + after));
+      const seen = split(inside(samples, start - before, end + after), withStarts);
       if (seen.floats.length + seen.histograms.length === 0) return undefined;
       return RANGE_FUNCTIONS[name]({
         ...seen,

@@ -33,6 +33,8 @@ export interface Setting {
   readonly subqueryStepMs: number;
   /** Names are dropped at the end only. */
   readonly delayed: boolean;
+  /** What samples say of the beginning of their counters is looked at. */
+  readonly startTimes: boolean;
   /** Selectors read without the buckets of histograms. */
   readonly statistics: ReadonlySet<VectorSelector>;
   readonly remarks: RemarkList;

@@ -26,6 +26,8 @@ export interface HistogramStep {
   readonly scalars: readonly number[];
   readonly t: number;
   readonly delayed: boolean;
+  /** Classic buckets have been made monotonic before. */
+  readonly isMended?: boolean;
   readonly remarks: RemarkList;
 }
 
@@ -44,9 +46,15 @@ export function histogramQuantile(step: HistogramStep): Element[] {
 export function histogramQuantiles(step: HistogramStep, label: string): Element[] {
   for (const [i, q] of step.scalars.entries()) checkQuantile(q, step.call.args[i + 2], step.remarks);
   const gathered = gather(step, step.call.args[0]);
-  return step.scalars.flatMap((q) =>
-    quantileOfAll(step, gathered, q, step.call.args[0], (labels) =>
-      labels.with({ [label]: quantileText(q) }),
+  // Buckets are mended for the first quantile that is one, and stay so.
+  const first = step.scalars.findIndex((q) => q >= 0 && q <= 1);
+  return step.scalars.flatMap((q, i) =>
+    quantileOfAll(
+      { ...step, isMended: i > first && first !== -1 },
+      gathered,
+      q,
+      step.call.args[0],
+      (labels) => labels.with({ [label]: quantileText(q) }),
     ),
   );
 }
@@ -79,7 +87,7 @@ function quantileOfAll(
   }
   for (const { labels, buckets } of classics) {
     const { value, raised } = classicQuantile(q, buckets);
-    if (raised !== undefined) {
+    if (raised !== undefined && !step.isMended) {
       const when = { metric: nameOf(labels, step), mint: step.t, maxt: step.t, samples: 1 };
       step.remarks.forcedMonotonicity({ ...raised, ...when }, span);
     }

@@ -7,6 +7,7 @@ import { meanOf, plus, type Sum } from './kahan.ts';
 import { type PlainHistogram, sameHistogram } from './plain-histogram.ts';
 import { delta, idelta, increase, irate, rate } from './rates.ts';
 import type { Point } from './rows.ts';
+import { beganAnew, type StartedSample } from './start-times.ts';
 import type { FloatSample, RangeFunction, Window } from './window.ts';
 
 /** The functions of range vectors by name; `absent_over_time` says only where there is something. */
@@ -40,10 +41,14 @@ export const RANGE_FUNCTIONS: Readonly<Record<string, RangeFunction>> = {
   double_exponential_smoothing: smoothing,
 };
 
-function inOrder({ floats, histograms }: Window): { t: number; point: Point }[] {
+interface TimedPoint extends StartedSample {
+  readonly point: Point;
+}
+
+function inOrder({ floats, histograms }: Window): TimedPoint[] {
   return [
-    ...floats.map(({ t, v }) => ({ t, point: v as Point })),
-    ...histograms.map(({ t, h }) => ({ t, point: h as Point })),
+    ...floats.map(({ t, v, startT }) => ({ t, startT, point: v as Point })),
+    ...histograms.map(({ t, h, startT }) => ({ t, startT, point: h as Point })),
   ].sort((a, b) => a.t - b.t);
 }
 
@@ -140,23 +145,28 @@ export function quantileOf(q: number, values: readonly number[]): number {
 }
 
 /** Of `anchored` ranges the last sample at or before the start is the first that counts, and nothing does if none is after. */
-function countPairs(w: Window, counts: (previous: Point, current: Point) => boolean): number | undefined {
+function countPairs(
+  w: Window,
+  counts: (previous: TimedPoint, current: TimedPoint) => boolean,
+): number | undefined {
   let samples = inOrder(w);
   if (w.mode === 'anchored') {
     if (!samples.some(({ t }) => t > w.start)) return undefined;
     const anchor = samples.findLastIndex(({ t }) => t <= w.start);
     samples = samples.slice(Math.max(0, anchor));
   }
-  return samples.filter(({ point }, i) => i > 0 && counts(samples[i - 1].point, point)).length;
+  return samples.filter((sample, i) => i > 0 && counts(samples[i - 1], sample)).length;
 }
 
-function isRestart(previous: Point, current: Point): boolean {
+function isRestart(before: TimedPoint, now: TimedPoint): boolean {
+  const [previous, current] = [before.point, now.point];
+  if (typeof previous === typeof current && beganAnew(before, now)) return true;
   if (typeof previous === 'number' && typeof current === 'number') return current < previous;
   if (typeof previous === 'number' || typeof current === 'number') return true;
   return isReset(current, previous);
 }
 
-function isChange(previous: Point, current: Point): boolean {
+function isChange({ point: previous }: TimedPoint, { point: current }: TimedPoint): boolean {
   if (typeof previous === 'number' && typeof current === 'number')
     return current !== previous && !(Number.isNaN(current) && Number.isNaN(previous));
   if (typeof previous === 'number' || typeof current === 'number') return true;

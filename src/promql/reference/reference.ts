@@ -18,6 +18,7 @@ import { unwrapped } from './step-invariance.ts';
 
 export interface ReferenceOptions {
   readonly delayed: boolean;
+  readonly startTimes?: boolean;
   readonly lookbackMs?: number;
   readonly subqueryStepMs?: number;
 }
@@ -52,10 +53,19 @@ export class Reference {
   }
 
   #setting(expr: Expr, query: Steps): Setting {
-    const { delayed, lookbackMs = 300_000, subqueryStepMs = 60_000 } = this.#options;
+    const { delayed, startTimes = false, lookbackMs = 300_000, subqueryStepMs = 60_000 } = this.#options;
     const statistics = statisticsSelectors(expr);
     const remarks = new RemarkList();
-    return { series: this.#series, query, lookbackMs, subqueryStepMs, delayed, statistics, remarks };
+    return {
+      series: this.#series,
+      query,
+      lookbackMs,
+      subqueryStepMs,
+      delayed,
+      startTimes,
+      statistics,
+      remarks,
+    };
   }
 }
 

@@ -15,6 +15,11 @@ export class RemarkList {
     this.#found.push({ level: 'warning', message, span });
   }
 
+  /** A warning that is told with how often it was made. */
+  count(message: string, span: Span): void {
+    this.#found.push({ level: 'warning', message, span, occurrences: 1 });
+  }
+
   info(message: string, span: Span): void {
     this.#found.push({ level: 'info', message, span });
   }

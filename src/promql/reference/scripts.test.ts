@@ -14,11 +14,12 @@ const SHARED = fileURLToPath(new URL('../../../../shared/promqltest/', import.me
 
 function referenceSubject(): Subject {
   const storage = new MemoryStorage();
-  let reference = new Reference([], { delayed: true });
+  const options = { delayed: true, startTimes: true };
+  let reference = new Reference([], options);
   return {
     load: async (series) => {
       await loadSeries(storage, series);
-      reference = new Reference(await readEverything(storage), { delayed: true });
+      reference = new Reference(await readEverything(storage), options);
     },
     instant: async (query, t) => reference.instant(query, t),
     range: async (query, start, end, step) => reference.range(query, start, end, step),
@@ -32,9 +33,8 @@ async function failuresOf(path: string): Promise<string[]> {
   return failures.map(({ line, query, problem }) => `${line} ${query}: ${problem}`);
 }
 
-/** Without those about start timestamps, which the reference does not know. */
 function scriptsIn(folder: string): string[] {
-  return readdirSync(folder).filter((name) => name.endsWith('.test') && !/^start.timestamps/.test(name));
+  return readdirSync(folder).filter((name) => name.endsWith('.test'));
 }
 
 test.each(scriptsIn(OWN))('the reference passes the script %s', async (name) => {

@@ -85,7 +85,7 @@ export class Selectors {
     const { lookbackMs, remarks } = this.#evaluation.setting;
     const near = inside(samples, ref - lookbackMs, ref + lookbackMs);
     const spans = { list: remarks, metric: labels.get(METRIC_NAME), vector: selector, first: selector };
-    return smoothedAt({ ...split(near), remarks: spans }, ref);
+    return smoothedAt({ ...split(near, false), remarks: spans }, ref);
   }
 
   range(expr: MatrixSelector | Subquery, steps: Steps): RangeVector {
@@ -129,7 +129,9 @@ export class Selectors {
         labels,
         dropName,
         samples: points.flatMap((point, i) =>
-          point === undefined ? [] : [{ t: innerTimes[i], point: withoutReset(point), isStale: false }],
+          point === undefined
+            ? []
+            : [{ t: innerTimes[i], point: withoutReset(point), startT: 0, isStale: false }],
         ),
       })),
       mode: 'plain',
@@ -149,10 +151,19 @@ export function inside(samples: readonly SourceSample[], start: number, end: num
   return samples.filter(({ t, isStale }) => t > start && t <= end && !isStale);
 }
 
-export function split(samples: readonly SourceSample[]): Pick<Window, 'floats' | 'histograms'> {
+/** Floats and histograms apart; what is known of where counters began is left out unless it is wanted. */
+export function split(
+  samples: readonly SourceSample[],
+  withStarts: boolean,
+): Pick<Window, 'floats' | 'histograms'> {
+  const startOf = ({ startT }: SourceSample) => (withStarts ? startT : 0);
   return {
-    floats: samples.flatMap(({ t, point }) => (isFloat(point) ? [{ t, v: point }] : [])),
-    histograms: samples.flatMap(({ t, point }) => (isFloat(point) ? [] : [{ t, h: point }])),
+    floats: samples.flatMap((sample) =>
+      isFloat(sample.point) ? [{ t: sample.t, v: sample.point, startT: startOf(sample) }] : [],
+    ),
+    histograms: samples.flatMap((sample) =>
+      isFloat(sample.point) ? [] : [{ t: sample.t, h: sample.point, startT: startOf(sample) }],
+    ),
   };
 }
 

@@ -12,6 +12,8 @@ import type { Point } from './rows.ts';
 export interface SourceSample {
   readonly t: number;
   readonly point: Point;
+  /** When the counter began that it is of, ms; 0 is unknown. */
+  readonly startT: number;
   /** The series ended before here. */
   readonly isStale: boolean;
 }
@@ -50,14 +52,31 @@ function samplesOf(batch: SeriesBatch, i: number): SourceSample[] {
       chunkDataOffset[chunk],
       chunkDataLength[chunk],
     );
+    const starts = startTimesOf(batch, chunk) ?? decoded.startTimes;
     if (decoded.kind === 'float')
       for (const [k, t] of decoded.timestamps.entries())
-        samples.push({ t, point: decoded.values[k], isStale: isStale(decoded.values[k]) });
+        samples.push({
+          t,
+          point: decoded.values[k],
+          startT: starts?.[k] ?? 0,
+          isStale: isStale(decoded.values[k]),
+        });
     else
       for (const [k, h] of decoded.histograms.entries())
-        samples.push({ t: decoded.timestamps[k], point: plainHistogram(h), isStale: isStale(h.sum) });
+        samples.push({
+          t: decoded.timestamps[k],
+          point: plainHistogram(h),
+          startT: starts?.[k] ?? 0,
+          isStale: isStale(h.sum),
+        });
   }
   return samples;
+}
+
+/** Those that stand beside a chunk. */
+function startTimesOf({ startTimes }: SeriesBatch, chunk: number): Float64Array | undefined {
+  const own = startTimes?.values.subarray(startTimes.offsets[chunk], startTimes.offsets[chunk + 1]);
+  return own?.length ? own : undefined;
 }
 
 /**

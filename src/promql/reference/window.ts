@@ -4,12 +4,17 @@ import type { PlainHistogram } from './plain-histogram.ts';
 import type { RemarkList } from './remarks.ts';
 import type { Point } from './rows.ts';
 
-export interface FloatSample {
+/** When a counter began, ms; 0 is unknown, as it is for functions that do not look at it. */
+interface Started {
+  readonly startT: number;
+}
+
+export interface FloatSample extends Started {
   readonly t: number;
   readonly v: number;
 }
 
-export interface HistogramSample {
+export interface HistogramSample extends Started {
   readonly t: number;
   readonly h: PlainHistogram;
 }
