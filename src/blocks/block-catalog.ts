@@ -22,6 +22,7 @@ import {
 } from './marks.ts';
 import { type BlockMeta, META_SIZE_BYTES_MAX, parseMeta } from './meta.ts';
 import { type RootTenancy, rootTenantOf } from './root-tenancy.ts';
+import { SHARD_LABEL } from './shard-label.ts';
 import { SmallFiles } from './small-files.ts';
 
 export interface BlockCatalogOptions {
@@ -271,7 +272,9 @@ export class BlockCatalog {
   /** The label that says whose a block is says nothing about its series. */
   #seriesLabels({ labels }: BlockMeta): Readonly<Record<string, string>> {
     const tenantLabel = this.#options.rootTenancy?.tenantLabel;
-    return Object.fromEntries(Object.entries(labels).filter(([name]) => name !== tenantLabel));
+    return Object.fromEntries(
+      Object.entries(labels).filter(([name]) => name !== tenantLabel && name !== SHARD_LABEL),
+    );
   }
 
   async #loadMarks(

@@ -63,8 +63,14 @@ export class XorAppender implements ChunkAppender {
 
   /** `t` is later than `lastTime`; at most `CHUNK_SAMPLES_MAX` samples. A stale value keeps its bits when it comes straight from a typed array. */
   append(t: number, v: number): void {
-    assert(this.#count < CHUNK_SAMPLES_MAX, 'a chunk takes no more samples');
     assert(this.#count === 0 || t > this.#t, 'samples of a chunk ascend in time');
+    this.appendAgain(t, v);
+  }
+
+  /** As `append`, but `t` may be `lastTime` again: only in the counter part of an aggregate chunk. */
+  appendAgain(t: number, v: number): void {
+    assert(this.#count < CHUNK_SAMPLES_MAX, 'a chunk takes no more samples');
+    assert(this.#count === 0 || t >= this.#t, 'samples of a chunk do not go back in time');
     const delta = t - this.#t;
     if (this.#count === 0) {
       writeVarint(this.#out, t);
@@ -102,8 +108,11 @@ export class XorAppender implements ChunkAppender {
   }
 }
 
-/** The samples of the XOR chunk at bytes[start … start + length). Throws `corrupt`; trailing bytes are ignored. */
-export function decodeXor(bytes: Uint8Array, start: number, length: number): FloatColumns {
+/**
+ * The samples of the XOR chunk at bytes[start … start + length). Throws `corrupt`; trailing bytes are ignored. With
+ * `repeats`, a time may be there again (see `appendAgain`).
+ */
+export function decodeXor(bytes: Uint8Array, start: number, length: number, repeats = false): FloatColumns {
   const end = checkedEnd(bytes, start, length, HEADER_SIZE);
   const count = (bytes[start] << 8) | bytes[start + 1];
   // Every sample but the first takes two bits at least.
@@ -127,7 +136,7 @@ export function decodeXor(bytes: Uint8Array, start: number, length: number): Flo
     valueWords[2 * i] = value.low;
     valueWords[2 * i + 1] = value.high;
   }
-  checkTimes(timestamps);
+  checkTimes(timestamps, repeats);
   return { timestamps, values: new Float64Array(valueWords.buffer) };
 }
 
@@ -138,11 +147,12 @@ export function checkedEnd(bytes: Uint8Array, start: number, length: number, hea
   return start + length;
 }
 
-/** Times must be integers that a number can hold, each later than the one before. */
-export function checkTimes(timestamps: Float64Array): void {
+/** Times must be integers that a number can hold, each later than the one before, or the same again if it may `repeat`. */
+export function checkTimes(timestamps: Float64Array, repeats = false): void {
+  const least = repeats ? 0 : 1;
   for (let i = 0; i < timestamps.length; i++) {
     const t = timestamps[i];
-    if (!Number.isSafeInteger(t) || (i > 0 && t <= timestamps[i - 1]))
+    if (!Number.isSafeInteger(t) || (i > 0 && t - timestamps[i - 1] < least))
       throw new VeronaError('corrupt', `time of sample ${i} is ${t}, after ${timestamps[i - 1] ?? 'none'}`);
   }
 }

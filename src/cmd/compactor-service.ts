@@ -5,6 +5,8 @@ import type { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { Compactor } from '../compactor/compactor.ts';
 import { ownsShareOf } from '../compactor/ownership.ts';
 import { compactorPage } from '../compactor/page.ts';
+import type { DownsamplingRules } from '../compactor/plan-downsampling.ts';
+import type { Retention } from '../compactor/retention.ts';
 import type { CompactionRules } from '../compactor/rules.ts';
 import { ThreadRunner } from '../compactor/thread-runner.ts';
 import type { Config } from '../config/schema.ts';
@@ -19,14 +21,18 @@ import type { Logger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { startThread } from '../platform/threads.ts';
 import type { Service } from '../server/lifecycle.ts';
+import type { TenantLimits } from '../tenancy/limits.ts';
 import { catalogOptions } from './catalog-options.ts';
 import type { CompactionThreadData } from './compaction-thread.ts';
+import { parseSelectorRetention } from './selector-retention.ts';
+import { tenantDeletionRoutes } from './tenant-deletion-routes.ts';
 
 interface CompactorParts {
   readonly bucket: Bucket;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly deletions: DeletionRequests;
+  readonly limits: TenantLimits;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -35,7 +41,7 @@ interface CompactorParts {
 export function buildCompactor(
   config: Config,
   bucketOptions: BucketOptions,
-  { bucket, disk, clock, deletions, log, metrics }: CompactorParts,
+  { bucket, disk, clock, deletions, limits, log, metrics }: CompactorParts,
 ): { readonly service: Service; readonly routes: readonly Route[] } {
   const { compactor } = config;
   checkDelays(config);
@@ -51,10 +57,14 @@ export function buildCompactor(
         deletionDelayMs: compactor.deletion_delay,
         partialDelayMs: compactor.partial_upload_delay,
       },
+      retentionOf: (tenant) => retentionOf(limits, tenant),
+      selectorRetention: parseSelectorRetention(compactor.retention_selectors),
+      downsampling: downsamplingRules(config),
       concurrency: compactor.concurrency,
       intervalMs: compactor.interval,
     },
     {
+      bucket,
       // Numbers of blocks by state are told by those who read them.
       catalog: new BlockCatalog(catalogOptions(config), { bucket, clock, log, metrics: new Metrics() }),
       marker: new BlockMarker({ bucket, clock, log }),
@@ -77,6 +87,7 @@ export function buildCompactor(
       stop: () => service.stop(),
     },
     routes: [
+      ...(config.http.enable_admin_api ? tenantDeletionRoutes(bucket, clock) : []),
       {
         path: '/compactor',
         methods: ['GET'],
@@ -99,6 +110,20 @@ export function compactionRules({ compactor }: Config): CompactionRules {
     blocksMax: compactor.max_blocks_per_job,
     indexBytesMax: compactor.max_index_size,
     seriesMax: compactor.max_series,
+  };
+}
+
+/** How long the blocks of a tenant are kept, by its limits. */
+export function retentionOf(limits: TenantLimits, tenant: string): Retention {
+  const { retentionRaw, retention5m, retention1h } = limits.of(tenant);
+  return { rawMs: retentionRaw, fiveMinutesMs: retention5m, oneHourMs: retention1h };
+}
+
+export function downsamplingRules({ compactor }: Config): DownsamplingRules | undefined {
+  if (!compactor.downsample) return undefined;
+  return {
+    fiveMinutesAfterMs: compactor.downsample_5m_after,
+    oneHourAfterMs: compactor.downsample_1h_after,
   };
 }
 

@@ -13,6 +13,7 @@ import { SystemRandom } from '../platform/random.ts';
 import { noTracer } from '../platform/trace.ts';
 import { HttpServer, OPEN_ACCESS } from '../server/http-server.ts';
 import { Lifecycle } from '../server/lifecycle.ts';
+import { TenantLimits } from '../tenancy/limits.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
 import { bucketOptionsOf, bucketText } from './bucket-options.ts';
 import { buildCompactor } from './compactor-service.ts';
@@ -81,6 +82,7 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
     disk,
     clock,
     deletions,
+    limits: new TenantLimits(config.limits, config.overrides),
     log,
     metrics,
   });

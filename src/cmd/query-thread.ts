@@ -11,12 +11,14 @@ import { threadParent } from '../platform/threads.ts';
 import type { Features } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import { Answerer } from '../query/answer.ts';
+import type { QueryJob } from '../query/jobs.ts';
 import { ThreadHost } from '../query/thread-host.ts';
 import { type DedupFunction, DedupQuerier } from '../storage/dedup/dedup-querier.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { narrowQuerier } from '../storage/narrow-querier.ts';
 import type { Querier } from '../storage/querier.ts';
+import type { LocalTime, ResolutionWish } from '../store-gateway/choose-blocks.ts';
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
 import {
   type RemoteRead,
@@ -24,6 +26,7 @@ import {
   RemoteStores,
   type RemoteStoresOptions,
 } from '../storeapi/remote-stores.ts';
+import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
 
 /** What a query thread is started with. */
@@ -65,6 +68,8 @@ export interface RemoteView {
   readonly tenantLabel: string;
 }
 
+const RAW_FIRST: ResolutionWish = { maxMs: Number.POSITIVE_INFINITY, preferRaw: true };
+
 /** A query thread: evaluates, decodes and writes answers; asks the main thread only for slices of heads. */
 const { port, data } = threadParent();
 const options = data as QueryThreadData;
@@ -82,17 +87,22 @@ new ThreadHost(port, {
   clock,
   kernels,
   answer: (...request) => answerer.answer(...request),
-  open: (tenant, view, ask) => {
+  open: (tenant, view, ask, job) => {
+    const wish = resolutionWish(job);
     const { local, bucketBlocks, deletions, warnings, remote, replicaLabels, dedup } = view as TenantView;
     return {
       querier: async (mint, maxt) => {
         const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
+        const localBlocks = local?.blocks.map(toLocalTime);
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
         if (gateway && bucketBlocks.length > 0)
-          queriers.push(gateway.querier({ blocks: bucketBlocks, localUlids, deletions }, mint, maxt));
+          queriers.push(
+            gateway.querier({ blocks: bucketBlocks, localUlids, localBlocks, deletions }, mint, maxt, wish),
+          );
         if (remotes && remote) queriers.push(...remoteQueriers(remotes, tenant, remote, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
-        const merged = mergeQueriers(queriers);
+        const all = mergeQueriers(queriers);
+        const merged = wish.maxMs > 0 ? withoutAggregates(all) : all;
         return replicaLabels.length > 0 ? new DedupQuerier(merged, replicaLabels, dedup) : merged;
       },
     };
@@ -117,4 +127,24 @@ async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
   const { cache, part } = options;
   const cached = cache ? await withCache(opened, cache, { disk, clock, log, part }) : opened;
   return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: cached, disk, log });
+}
+
+function toLocalTime({ ulid, sources, minTime, maxTime }: ViewDescription['blocks'][number]): LocalTime {
+  return { mint: minTime, maxt: maxTime, sources: [ulid, ...sources] };
+}
+
+/** What the request says; raw data first when it says nothing; raw data only where samples go out as they are stored. */
+function resolutionWish(job: QueryJob): ResolutionWish {
+  switch (job.kind) {
+    case 'instant':
+    case 'range':
+      if (job.resolutionMaxMs !== undefined) return { maxMs: job.resolutionMaxMs };
+      return RAW_FIRST;
+    case 'series':
+    case 'labelNames':
+    case 'labelValues':
+      return RAW_FIRST;
+    default:
+      return { maxMs: 0 };
+  }
 }

@@ -255,7 +255,7 @@ export async function buildSystem(
   };
   const compactor =
     bucket && bucketOptions && deletions && config.compactor.enabled
-      ? buildCompactor(config, bucketOptions, { bucket, disk, clock, deletions, log, metrics })
+      ? buildCompactor(config, bucketOptions, { bucket, disk, clock, deletions, limits, log, metrics })
       : undefined;
   const routes: Route[] = [
     ...(compactor?.routes ?? []),

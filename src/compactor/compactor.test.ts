@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { readTenantDeletion, writeTenantDeletion } from '../blocks/tenant-deletion.ts';
 import { Matcher } from '../model/matcher.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import { Metrics } from '../platform/metrics.ts';
@@ -164,6 +165,93 @@ test('a deletion request is worked off: in blocks that are joined, in those that
   await kit.compactor().runRound(CTX);
   expect(await kit.deletions().refresh(CTX, TENANT)).toEqual([]);
   expect(await kit.samples()).toEqual({ series, doubled: 0 });
+});
+
+test('old blocks that are compacted get a block of five minutes, and later one of an hour, each once', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  const downsampling = { fiveMinutesAfterMs: 40 * HOUR, oneHourAfterMs: 240 * HOUR };
+  const resolutions = async () =>
+    (await kit.visible()).map(({ meta }) => meta.resolutionMs).sort((a, b) => a - b);
+  await kit.compactor({ downsampling }).runRound(CTX);
+  expect(await resolutions()).toEqual([0, 300_000]);
+  expect(await kit.compactor({ downsampling }).runRound(CTX)).toEqual({ jobs: 0, failures: 0 });
+  kit.clock.time += 240 * HOUR;
+  await kit.compactor({ downsampling }).runRound(CTX);
+  expect(await resolutions()).toEqual([0, 300_000, 3_600_000]);
+  const [raw, five, hour] = (await kit.visible()).sort((a, b) => a.meta.resolutionMs - b.meta.resolutionMs);
+  for (const { meta } of [five, hour])
+    expect(meta).toMatchObject({ mint: raw.meta.mint, maxt: raw.meta.maxt, sources: raw.meta.sources });
+  expect([five.meta.seriesCount, hour.meta.seriesCount]).toEqual([2, 2]);
+});
+
+test('a deletion request reaches downsampled blocks, whole windows at a time', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  const downsampling = { fiveMinutesAfterMs: 40 * HOUR, oneHourAfterMs: 240 * HOUR };
+  await kit.compactor({ downsampling }).runRound(CTX);
+  const wish = { matcherSets: [[new Matcher('=', 'a', '1')]], mint: T, maxt: T + 12 * HOUR + 60_000 };
+  const { id } = await kit.deletions().add(CTX, TENANT, wish);
+  kit.clock.time += HOUR;
+  await kit.compactor({ downsampling }).runRound(CTX);
+  const visible = await kit.visible();
+  expect(visible.map(({ meta }) => [meta.resolutionMs, meta.appliedDeletions])).toEqual(
+    expect.arrayContaining([
+      [0, [id]],
+      [300_000, [id]],
+    ]),
+  );
+  expect(visible).toHaveLength(2);
+});
+
+test('blocks go when their resolution is not kept any longer, but not before the coarser one is there', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  const downsampling = { fiveMinutesAfterMs: 40 * HOUR, oneHourAfterMs: 240 * HOUR };
+  const retentionOf = () => ({ rawMs: 48 * HOUR, fiveMinutesMs: 480 * HOUR, oneHourMs: 0 });
+  const resolutions = async () =>
+    (await kit.visible(0)).map(({ meta }) => meta.resolutionMs).sort((a, b) => a - b);
+  // Only raw ones outlive their time here, and the coarser block cannot be made.
+  await kit.compactor().runRound(CTX);
+  const failing = { ...downsampling, fiveMinutesAfterMs: 24_000 * HOUR };
+  await kit.compactor({ downsampling: failing, retentionOf }).runRound(CTX);
+  expect(await resolutions()).toEqual([0]);
+  await kit.compactor({ downsampling, retentionOf }).runRound(CTX);
+  expect(await resolutions()).toEqual([300_000]);
+  kit.clock.time += 500 * HOUR;
+  await kit.compactor({ downsampling, retentionOf }).runRound(CTX);
+  expect(await resolutions()).toEqual([3_600_000]);
+});
+
+test('series with a retention of their own leave blocks that are older as a whole', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  await kit.put(twoHours(72));
+  const matchers = [{ name: 'a', type: '=', value: '1' }] as const;
+  const age = kit.clock.time - (T + 50 * HOUR);
+  const selectorRetention = [{ tenant: TENANT, matchers, keptMs: age }];
+  await kit.compactor({ selectorRetention }).runRound(CTX);
+  const { series } = await kit.samples();
+  expect(series['{"a":"1"}'][0][0]).toBe(T + 72 * HOUR);
+  expect(series['{"a":"2"}']).toHaveLength(13 * 120);
+  expect(await kit.compactor({ selectorRetention }).runRound(CTX)).toEqual({ jobs: 0, failures: 0 });
+  expect(
+    await kit.compactor({ selectorRetention: [{ ...selectorRetention[0], tenant: 'other' }] }).runRound(CTX),
+  ).toEqual({ jobs: 0, failures: 0 });
+});
+
+test('of a deleted tenant nothing is left but the mark, which says so', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  await kit.bucket.upload(CTX, 'other/deletions/x', Buffer.from('x'));
+  await writeTenantDeletion(CTX, kit.bucket, TENANT, { requestedMs: kit.clock.time, finishedMs: undefined });
+  await kit.compactor().runRound(CTX);
+  await kit.compactor().runRound(CTX);
+  expect(await kit.keys()).toEqual([`__markers__/${TENANT}/tenant-deletion-mark.json`, 'other/deletions/x']);
+  expect(await readTenantDeletion(CTX, kit.bucket, TENANT)).toEqual({
+    requestedMs: kit.clock.time,
+    finishedMs: kit.clock.time,
+  });
 });
 
 /** A bucket whose process dies at its `n`-th change: that one and all later ones do not happen. */

@@ -2,7 +2,8 @@ import type { BlockCatalog, BucketBlock, TenantBlocks } from '../blocks/block-ca
 import type { BlockMarker } from '../blocks/block-marker.ts';
 import type { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { removableDeletions } from '../blocks/deletion-requests.ts';
-import { abortError, assertNotAborted, type BucketContext } from '../objstore/bucket.ts';
+import { deletedTenants, readTenantDeletion } from '../blocks/tenant-deletion.ts';
+import { abortError, assertNotAborted, type Bucket, type BucketContext } from '../objstore/bucket.ts';
 import { Gate } from '../objstore/gate.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
@@ -11,13 +12,17 @@ import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import { Backoff } from './backoff.ts';
 import { type CleanupRules, planCleanup } from './cleanup.ts';
 import { type CompactorMetrics, compactorMetrics } from './compactor-metrics.ts';
+import { deleteTenantData } from './delete-tenant.ts';
 import { type CompactorJob, JOB_KINDS } from './job.ts';
 import type { Ownership } from './ownership.ts';
 import { type CompactionPlan, planCompaction } from './plan.ts';
+import { type DownsamplingRules, planDownsampling } from './plan-downsampling.ts';
 import { planRewrites } from './plan-rewrites.ts';
 import { Progress, type RunningJob } from './progress.ts';
+import { expiredBlocks, type Retention } from './retention.ts';
 import type { CompactionRules } from './rules.ts';
 import type { JobProgress, JobReport } from './run-job.ts';
+import { retentionRemovals, type SelectorRetention } from './selector-retention.ts';
 import { dueDeletions } from './series-deletions.ts';
 
 /** Where jobs are done: in this thread, or in others. */
@@ -28,6 +33,12 @@ export interface JobRunner {
 export interface CompactorOptions {
   readonly rules: CompactionRules;
   readonly cleanup: CleanupRules;
+  /** How long a tenant's blocks are kept; asked anew in every round. */
+  readonly retentionOf?: (tenant: string) => Retention;
+  /** Series that are kept shorter; asked anew in every round. */
+  readonly selectorRetention?: readonly SelectorRetention[];
+  /** Undefined: nothing is downsampled. */
+  readonly downsampling?: DownsamplingRules | undefined;
   /** Jobs at once. */
   readonly concurrency: number;
   /** Between the end of a round and the next, ms. */
@@ -35,6 +46,7 @@ export interface CompactorOptions {
 }
 
 export interface CompactorDeps {
+  readonly bucket: Bucket;
   readonly catalog: BlockCatalog;
   readonly marker: BlockMarker;
   readonly deletions: DeletionRequests;
@@ -107,11 +119,14 @@ export class Compactor {
     const tenants = await this.#deps.catalog.tenants(ctx);
     for (const known of this.progress.tenants.keys())
       if (!tenants.includes(known)) this.progress.tenants.delete(known);
+    const deleted = await deletedTenants(ctx, this.#deps.bucket);
     const gate = new Gate(TENANTS_AT_ONCE);
     const report = { jobs: 0, failures: 0 };
     await Promise.all(
-      tenants.map((tenant) =>
-        gate.run(ctx.signal, `compact ${tenant}`, () => this.#runTenant(ctx, tenant, report)),
+      [...new Set([...tenants, ...deleted])].map((tenant) =>
+        gate.run(ctx.signal, `compact ${tenant}`, () =>
+          this.#runTenant(ctx, tenant, deleted.has(tenant), report),
+        ),
       ),
     );
     return report;
@@ -141,15 +156,18 @@ export class Compactor {
   async #runTenant(
     ctx: BucketContext,
     tenant: string,
+    isDeleted: boolean,
     report: { jobs: number; failures: number },
   ): Promise<void> {
     try {
+      if (isDeleted && (await this.#deleteTenant(ctx, tenant))) return;
       for (let pass = 0; pass < PASSES_MAX; pass++) {
         const outcomes = await this.#runPass(ctx, tenant);
         report.jobs += outcomes.filter((outcome) => outcome === 'done').length;
         report.failures += outcomes.filter((outcome) => outcome !== 'done').length;
         if (outcomes.every((outcome) => outcome === 'failed')) break;
       }
+      await this.#expire(ctx, tenant);
       await this.#cleanUp(ctx, tenant);
     } catch (error) {
       if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${tenant}`);
@@ -177,10 +195,15 @@ export class Compactor {
   async #plan(ctx: BucketContext, tenant: string, view: TenantBlocks): Promise<CompactionPlan> {
     const { clock, deletions } = this.#deps;
     const nowMs = clock.now();
-    const requests = dueDeletions(await deletions.refresh(ctx, tenant), nowMs, DELETION_WAIT_MS);
+    const asked = dueDeletions(await deletions.refresh(ctx, tenant), nowMs, DELETION_WAIT_MS);
+    const { selectorRetention = [] } = this.#options;
+    const requests = [...asked, ...retentionRemovals(tenant, selectorRetention, nowMs)];
     const plan = planCompaction(tenant, view.whole, this.#options.rules, nowMs, requests);
     const rewrites = planRewrites(tenant, view.whole, plan, requests);
-    return { ...plan, jobs: [...plan.jobs, ...rewrites] };
+    const busy = { ...plan, jobs: [...plan.jobs, ...rewrites] };
+    const { downsampling } = this.#options;
+    const coarser = downsampling ? planDownsampling(tenant, view.whole, busy, downsampling, nowMs) : [];
+    return { ...plan, jobs: [...busy.jobs, ...coarser] };
   }
 
   async #markGarbage(ctx: BucketContext, { garbage }: CompactionPlan): Promise<void> {
@@ -236,6 +259,8 @@ export class Compactor {
       into: report.outputs,
       samples: report.samplesWritten,
     });
+    if (job.kind === 'downsample' && report.outputs.length === 0)
+      await marker.mark(ctx, job.blocks[0].ref, 'no-downsample', { reason: 'no-samples' });
     // The next look finds sources that a result covers. Where nothing was left to write, nothing covers them.
     if (!report.keepsSources && report.outputs.length < job.shards)
       for (const { ref } of job.blocks)
@@ -268,6 +293,35 @@ export class Compactor {
       this.#deps.log.warn('a damaged block could not be set aside', { ulid: fault.ulid, error: text(error) });
       return false;
     }
+  }
+
+  /** Whether the tenant is deleted; if so, removes what there is of it. */
+  async #deleteTenant(ctx: BucketContext, tenant: string): Promise<boolean> {
+    const { bucket, catalog, clock, marker, ownership, log } = this.#deps;
+    const mark = await readTenantDeletion(ctx, bucket, tenant);
+    if (!mark) return false;
+    if (!ownership.ownsTenant(tenant)) return true;
+    const view = await catalog.refresh(ctx, tenant, { full: true });
+    const blocks = await deleteTenantData(ctx, bucket, marker, tenant, view, mark, clock.now());
+    if (blocks > 0) log.info('blocks of a deleted tenant were removed', { tenant, blocks });
+    this.#metrics.deleted.inc({ kind: 'block' }, blocks);
+    this.progress.tenants.delete(tenant);
+    return true;
+  }
+
+  async #expire(ctx: BucketContext, tenant: string): Promise<void> {
+    const { catalog, clock, marker, ownership, log } = this.#deps;
+    const { retentionOf, downsampling } = this.#options;
+    if (!retentionOf || !ownership.ownsTenant(tenant)) return;
+    const { whole } = catalog.view(tenant);
+    const expired = expiredBlocks(whole, retentionOf(tenant), clock.now(), downsampling);
+    for (const { block, held } of expired) {
+      if (held) continue;
+      await marker.mark(ctx, block.ref, 'deletion', { details: 'its retention is over' });
+      this.#metrics.marked.inc({ reason: 'retention' });
+    }
+    const held = expired.filter((one) => one.held).length;
+    if (held > 0) log.info('blocks stay beyond their retention until they are downsampled', { tenant, held });
   }
 
   async #cleanUp(ctx: BucketContext, tenant: string): Promise<void> {

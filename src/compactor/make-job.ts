@@ -2,6 +2,7 @@ import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { type DeletionRequest, needsDeletion } from '../blocks/deletion-request.ts';
 import type { CompactorJob, JobBlock, JobKind } from './job.ts';
 import { groupLabels, replicaOf } from './rules.ts';
+import { isRetentionId, needsRemoval } from './selector-retention.ts';
 
 /** What a job is, besides its blocks. */
 export interface JobShape {
@@ -31,23 +32,41 @@ export function makeJob(
     blocks: jobBlocks,
     shards,
     deletions,
-    appliedDeletions: [
-      ...new Set([...blocks.flatMap(({ meta }) => meta.appliedDeletions), ...needed]),
-    ].sort(),
+    appliedDeletions: appliedTo(blocks, jobBlocks),
   };
 }
 
+/** Whether a request, or a rule of retention, concerns a block. */
+export function isNeeded(block: BucketBlock, request: DeletionRequest): boolean {
+  return isRetentionId(request.id) ? needsRemoval(block, request) : needsDeletion(block.meta, request);
+}
+
+/**
+ * What holds for the result: every request that any block had or gets, since the others did not need it; a rule of retention
+ * only when all have it or get it, since a block that is too young for it now will need it later.
+ */
+function appliedTo(blocks: readonly BucketBlock[], jobBlocks: readonly JobBlock[]): string[] {
+  const holds = (id: string) => (block: BucketBlock, i: number) =>
+    block.meta.appliedDeletions.includes(id) || jobBlocks[i].deletions.includes(id);
+  const all = new Set([
+    ...blocks.flatMap(({ meta }) => meta.appliedDeletions),
+    ...jobBlocks.flatMap(({ deletions }) => deletions),
+  ]);
+  return [...all].filter((id) => !isRetentionId(id) || blocks.every(holds(id))).sort();
+}
+
 function toJobBlock(
-  { ref, meta, sizes }: BucketBlock,
+  block: BucketBlock,
   requests: readonly DeletionRequest[],
   replicaLabels: readonly string[],
 ): JobBlock {
+  const { ref, meta, sizes } = block;
   return {
     ref,
     mint: meta.mint,
     maxt: meta.maxt,
     sizes,
     replica: replicaOf(meta.labels, replicaLabels),
-    deletions: requests.filter((request) => needsDeletion(meta, request)).map(({ id }) => id),
+    deletions: requests.filter((request) => isNeeded(block, request)).map(({ id }) => id),
   };
 }

@@ -1,7 +1,7 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
-import { type DeletionRequest, needsDeletion } from '../blocks/deletion-request.ts';
+import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import type { CompactorJob } from './job.ts';
-import { makeJob } from './make-job.ts';
+import { isNeeded, makeJob } from './make-job.ts';
 import type { CompactionPlan } from './plan.ts';
 
 /** Jobs that write anew what no job of `plan` reads and a deletion request still concerns. A damaged block stays as it is. */
@@ -17,7 +17,7 @@ export function planRewrites(
   ]);
   return blocks
     .filter(({ meta, marks }) => !marks.deletion && !marks.quarantine && !busy.has(meta.ulid))
-    .filter(({ meta }) => requests.some((request) => needsDeletion(meta, request)))
+    .filter((block) => requests.some((request) => isNeeded(block, request)))
     .map((block) =>
       makeJob(tenant, [block], requests, {
         kind: 'rewrite',

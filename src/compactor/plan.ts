@@ -141,6 +141,8 @@ class GroupPlan {
     if (run.length > blocksMax && !isLast) return;
     const blocks = run.slice(0, blocksMax);
     if (blocks.length < 2) return;
+    // Aggregates of the same time cannot be added up again.
+    if (blocks[0].meta.resolutionMs > 0 && overlap(blocks)) return;
     const shards = shardCount(blocks, this.#rules);
     // A shard is not split again.
     if (shards > 1 && blocks[0].meta.labels[SHARD_LABEL] !== undefined) return;
@@ -162,6 +164,11 @@ class GroupPlan {
 
 function byTime(a: BucketBlock, b: BucketBlock): number {
   return a.meta.mint - b.meta.mint || a.meta.maxt - b.meta.maxt || (a.meta.ulid < b.meta.ulid ? -1 : 1);
+}
+
+/** Blocks ordered by time. */
+function overlap(blocks: readonly BucketBlock[]): boolean {
+  return blocks.some(({ meta }, i) => i > 0 && meta.mint < blocks[i - 1].meta.maxt);
 }
 
 /** A power of two, so that every further merge of shards finds the same series in each. */

@@ -1,5 +1,5 @@
 import { blockRef, META_FILE } from '../blocks/layout.ts';
-import { withRewrites } from '../blocks/meta.ts';
+import { parseMeta, withRewrites } from '../blocks/meta.ts';
 import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
@@ -10,6 +10,7 @@ import type { BlockMeta } from '../tsdb/block/meta.ts';
 import { newUlid } from '../tsdb/block/ulid.ts';
 import { hasDeletedChunks } from '../tsdb/compact/find-deleted.ts';
 import { type MergeReport, mergeBlocks, type ReplicaDedup } from '../tsdb/compact/merge-blocks.ts';
+import { downsampleBlock } from '../tsdb/downsample/downsample-block.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
 import { type CompactorJob, jobBytes } from './job.ts';
 import { rewritesOf, seriesDeletions } from './series-deletions.ts';
@@ -32,7 +33,7 @@ export interface JobOptions {
 
 /** How far a job is, for whoever looks. */
 export interface JobProgress {
-  readonly step: 'download' | 'merge' | 'verify' | 'upload';
+  readonly step: 'download' | 'merge' | 'downsample' | 'verify' | 'upload';
   /** 0 … 1, of the step. */
   readonly done: number;
 }
@@ -107,6 +108,7 @@ class JobRun {
   async run(): Promise<JobReport> {
     if (this.#job.kind === 'rewrite' && !(await this.#hasDeletedChunks())) return this.#noteApplied();
     await this.#download();
+    if (this.#job.kind === 'downsample') return this.#downsample();
     const report = await this.#merge();
     const outputs = report.outputs.filter((meta) => meta !== undefined);
     for (const meta of outputs) await this.#verify(meta);
@@ -149,6 +151,36 @@ class JobRun {
       const { bucket, disk } = this.#deps;
       await downloadBlock(this.#ctx, bucket, disk, block, this.#sourceDir(block.ref.ulid));
     }
+  }
+
+  async #downsample(): Promise<JobReport> {
+    const { blocks, resolutionMs } = this.#job;
+    const { disk, clock, random } = this.#deps;
+    const { ulid } = blocks[0].ref;
+    const source = this.#sourceDir(ulid);
+    const report = await downsampleBlock({
+      disk,
+      source,
+      ulid,
+      inMs: resolutionOf(await disk.readFile(`${source}/${META_FILE}`), ulid),
+      outMs: resolutionMs,
+      dir: `${this.#dir}/out`,
+      output: newUlid(clock, random),
+      signal: this.#ctx.signal,
+      onProgress: (done) => this.#onProgress({ step: 'downsample', done }),
+    });
+    const outputs = report.output ? [report.output] : [];
+    for (const meta of outputs) {
+      await this.#verify(meta);
+      await this.#upload(meta, 0);
+    }
+    return {
+      outputs: outputs.map((meta) => meta.ulid),
+      keepsSources: true,
+      bytesRead: jobBytes(this.#job),
+      samplesRead: report.samplesRead,
+      samplesWritten: sampleCount(outputs),
+    };
   }
 
   #merge(): Promise<MergeReport> {
@@ -194,6 +226,10 @@ class JobRun {
   #sourceDir(ulid: string): string {
     return `${this.#dir}/in/${ulid}`;
   }
+}
+
+function resolutionOf(meta: Uint8Array, ulid: string): number {
+  return parseMeta(meta, META_FILE, ulid).resolutionMs;
 }
 
 function sampleCount(metas: readonly BlockMeta[]): number {

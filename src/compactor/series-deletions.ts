@@ -2,14 +2,19 @@ import { compileMatchers, type DeletionRequest } from '../blocks/deletion-reques
 import type { Matcher } from '../model/matcher.ts';
 import { addInterval, type Interval } from '../tsdb/block/tombstones.ts';
 import type { SeriesDeletions } from '../tsdb/compact/merge-blocks.ts';
+import { windowsOfDeleted } from '../tsdb/downsample/cut-aggregates.ts';
 import type { CompactorJob } from './job.ts';
 
 /** What the deletion requests of a job leave out of each of its blocks; undefined when it has none. */
-export function seriesDeletions({ blocks, deletions }: CompactorJob): SeriesDeletions | undefined {
+export function seriesDeletions({
+  blocks,
+  deletions,
+  resolutionMs,
+}: CompactorJob): SeriesDeletions | undefined {
   if (deletions.length === 0) return undefined;
   const rules = deletions.map((request) => ({
     matcherSets: compileMatchers(request),
-    interval: { mint: request.mint, maxt: request.maxt },
+    interval: intervalOf(request, resolutionMs),
     applies: blocks.map((block) => block.deletions.includes(request.id)),
   }));
   return (labels) => {
@@ -21,6 +26,11 @@ export function seriesDeletions({ blocks, deletions }: CompactorJob): SeriesDele
         .reduce<readonly Interval[]>((gaps, { interval }) => addInterval(gaps, interval), []),
     );
   };
+}
+
+/** Downsampled, a window goes of which any part is deleted. */
+function intervalOf({ mint, maxt }: DeletionRequest, resolutionMs: number): Interval {
+  return resolutionMs === 0 ? { mint, maxt } : windowsOfDeleted([{ mint, maxt }], resolutionMs)[0];
 }
 
 function matchAll(set: readonly Matcher[], labels: readonly string[]): boolean {

@@ -227,6 +227,18 @@ const compactor = section('The compactor: joins, downsamples, expires and cleans
     'When one of the blocks to be joined has more series, the result is split; 0 for never.',
   ),
   max_blocks_per_job: integer(64, 2, 'Blocks joined in one go.'),
+  downsample: flag(true, 'Make blocks of 5m and 1h resolution beside raw ones, in Thanos’ format.'),
+  downsample_5m_after: duration(
+    '40h',
+    'Raw blocks that are compacted as far as they will be get their 5m block at this age; 0s for only those that span 40h, as in Thanos.',
+  ),
+  downsample_1h_after: duration(
+    '10d',
+    'The same for 1h blocks, made of 5m ones; 0s for only those that span 10d.',
+  ),
+  retention_selectors: list(
+    'Series that leave the bucket earlier than others, as `[tenant:] {selector} duration`: `{env="dev"} 30d`, `team-a: {__name__=~"debug_.*"} 7d`. Blocks are rewritten without them once they are older as a whole.',
+  ),
   deletion_delay: duration(
     '12h',
     'From the deletion mark of a block to its deletion; longer than readers take to learn of the mark and than `objstore.ignore_deletion_marks_delay`.',

@@ -149,7 +149,8 @@ function explain(params: Params, times: Extract<QueryJob, { kind: 'explain' }>['
 }
 
 function range(params: Params): QueryJob {
-  return { kind: 'range', ...rangeTimes(params), ...evaluation(params) };
+  const times = rangeTimes(params);
+  return { kind: 'range', ...times, ...evaluation(params, times.stepMs) };
 }
 
 function rangeTimes(params: Params) {
@@ -170,16 +171,36 @@ function rangeTimes(params: Params) {
   return { startMs, endMs, stepMs };
 }
 
-function evaluation(params: Params) {
-  const lookbackDeltaMs = lookbackDelta(params);
+function evaluation(params: Params, stepMs = 0) {
+  const resolutionMaxMs = sourceResolution(params, stepMs);
+  const lookbackDeltaMs = lookbackDelta(params) || lookbackOf(resolutionMaxMs ?? 0);
   const stats = params.text('stats');
   return {
     query: params.text('query') ?? '',
     limit: params.limit(),
     lookbackDeltaMs,
+    ...(resolutionMaxMs !== undefined && { resolutionMaxMs }),
     analyze: params.flag('analyze'),
     stats: stats === undefined ? ('none' as const) : stats === 'all' ? ('all' as const) : ('some' as const),
   };
+}
+
+/** Points of an `auto` query per sample of the data it reads, at least: Thanos' number. */
+const POINTS_PER_SAMPLE = 5;
+
+/** Thanos' `max_source_resolution`: a duration, seconds, or `auto`. ms; undefined when it is not given. */
+function sourceResolution(params: Params, stepMs: number): number | undefined {
+  const text = params.text('max_source_resolution');
+  if (text === undefined || text === '') return undefined;
+  if (text === 'auto') return stepMs / POINTS_PER_SAMPLE;
+  const ms = parseDurationParam(text.replace(/^(0s|0ms)$/, '0'));
+  if (ms !== undefined && ms >= 0) return ms;
+  throw invalid('max_source_resolution', `not a duration, seconds or auto: ${JSON.stringify(text)}`);
+}
+
+/** Samples an hour apart are seen for an hour; 0: the engine's default, which sees those of five minutes. */
+function lookbackOf(resolutionMaxMs: number): number {
+  return resolutionMaxMs > 5 * 60_000 ? 3_600_000 : 0;
 }
 
 /** ms; 0 when it is not given. */

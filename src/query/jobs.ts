@@ -12,6 +12,8 @@ interface QueryOptions {
   readonly query: string;
   /** 0: the engine's default. */
   readonly lookbackDeltaMs: number;
+  /** The coarsest downsampled data that will do, ms; 0 for raw only, absent for raw first and others in its gaps. */
+  readonly resolutionMaxMs?: number;
   /** Most series in the answer; 0 for all. */
   readonly limit: number;
   readonly stats: 'none' | 'some' | 'all';

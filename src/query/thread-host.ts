@@ -17,7 +17,7 @@ export type Ask = (request: unknown) => Promise<unknown>;
 
 export interface ThreadHostOptions {
   /** Opens the sources that a view describes. */
-  readonly open: (tenant: string, view: unknown, ask: Ask) => Queryable;
+  readonly open: (tenant: string, view: unknown, ask: Ask, job: QueryJob) => Queryable;
   readonly answer: (
     job: QueryJob,
     limits: JobLimits,
@@ -87,7 +87,7 @@ export class ThreadHost {
     this.#signals.set(run.id, signal);
     if (this.#load) Atomics.add(this.#load, 0, 1);
     try {
-      const queryable = open(run.tenant, run.view, (request) => this.#ask(run.id, request));
+      const queryable = open(run.tenant, run.view, (request) => this.#ask(run.id, request), run.job);
       const limited = limitQueryable(queryable, run.limits);
       const team = this.#team.forQuery(run.cancel, deadline);
       const result = await answer(run.job, run.limits, limited, signal, run.waitedMs, team);

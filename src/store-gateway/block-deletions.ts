@@ -2,6 +2,7 @@ import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { compileMatchers, type DeletionRequest, needsDeletion } from '../blocks/deletion-request.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { addInterval, type Interval } from '../tsdb/block/tombstones.ts';
+import { windowsOfDeleted } from '../tsdb/downsample/cut-aggregates.ts';
 import { ExternalLabels } from './external-labels.ts';
 import type { IndexHeader } from './index-header.ts';
 import type { SeriesEntry } from './series-entry.ts';
@@ -32,7 +33,7 @@ export class BlockDeletions {
     const deletions = requests
       .filter((request) => needsDeletion(meta, request))
       .map((request) => ({
-        interval: { mint: request.mint, maxt: request.maxt },
+        interval: intervalOf(request, meta.resolutionMs),
         matcherSets: compileMatchers(request)
           .map((set) => (external ? external.remaining(set) : set))
           .filter((set) => set !== undefined && mayMatch(set, header)) as Deletion['matcherSets'],
@@ -67,6 +68,11 @@ export class BlockDeletions {
       if (this.#header.symbol(labelSymbols[i]) === name) return this.#header.symbol(labelSymbols[i + 1]);
     return '';
   }
+}
+
+/** Downsampled, a window is left out of which any part is deleted. */
+function intervalOf({ mint, maxt }: DeletionRequest, resolutionMs: number): Interval {
+  return resolutionMs === 0 ? { mint, maxt } : windowsOfDeleted([{ mint, maxt }], resolutionMs)[0];
 }
 
 /** A set that asks for a value which no series of the block has selects nothing in it. */

@@ -27,7 +27,7 @@ function block(
 }
 
 const names = (blocks: readonly BucketBlock[], mint = 0, maxt = 100, local: string[] = []) =>
-  chooseBlocks(blocks, mint, maxt, new Set(local)).map(({ meta }) => meta.ulid);
+  chooseBlocks(blocks, mint, maxt, new Set(local)).map(({ block }) => block.meta.ulid);
 
 test('blocks are chosen by time; their end is exclusive, the range inclusive', () => {
   const blocks = [block('A', 0, 10), block('B', 10, 20)];
@@ -68,4 +68,54 @@ test('a split of a block by time does not hide its other part', () => {
 
 test('downsampled blocks are not read', () => {
   expect(names([block('A', 0, 10), block('B', 0, 10, { resolutionMs: 300_000 })])).toEqual(['A']);
+});
+
+test('the coarsest allowed blocks are read, and finer ones where these have gaps', () => {
+  const coarse = (ulid: string, mint: number, maxt: number, sources: string[], resolutionMs: number) =>
+    block(ulid, mint, maxt, { sources, resolutionMs });
+  const blocks = [
+    block('A', 0, 100, { sources: ['a'] }),
+    block('B', 100, 200, { sources: ['b'] }),
+    block('C', 200, 300, { sources: ['c'] }),
+    coarse('A5', 0, 100, ['a'], 300_000),
+    coarse('B5', 100, 200, ['b'], 300_000),
+    coarse('A60', 0, 100, ['a'], 3_600_000),
+  ];
+  const read = (maxMs: number, preferRaw = false) =>
+    chooseBlocks(blocks, 0, 1000, new Set(), { maxMs, preferRaw }).map(({ block: { meta } }) => meta.ulid);
+  expect(read(0)).toEqual(['A', 'B', 'C']);
+  expect(read(300_000)).toEqual(['A5', 'B5', 'C']);
+  expect(read(3_600_000)).toEqual(['A60', 'B5', 'C']);
+  expect(read(3_600_000, true)).toEqual(['A', 'B', 'C']);
+  expect(chooseBlocks(blocks.slice(3), 0, 1000, new Set(), { maxMs: 300_000, preferRaw: true })).toHaveLength(
+    2,
+  );
+});
+
+test('of a block that a coarser one covers in part, the rest is read', () => {
+  const raw = block('R', 0, 300, { sources: ['a', 'b', 'c'] });
+  const coarse = block('B5', 100, 200, { sources: ['b'], resolutionMs: 300_000 });
+  const other = block('X', 100, 200, { sources: ['x'] });
+  const chosen = chooseBlocks([raw, coarse, other], 10, 250, new Set(), { maxMs: 300_000 });
+  expect(chosen.map(({ block: { meta }, mint, maxt }) => [meta.ulid, mint, maxt])).toEqual([
+    ['B5', 10, 250],
+    ['R', 10, 99],
+    ['R', 200, 250],
+    ['X', 10, 250],
+  ]);
+});
+
+test('one shard of coarser samples does not stand in for another shard', () => {
+  const shard = (ulid: string, of: string, resolutionMs: number) =>
+    block(ulid, 0, 100, { sources: ['a'], resolutionMs, labels: { __compactor_shard_id__: of } });
+  const blocks = [shard('R1', '1_of_2', 0), shard('R2', '2_of_2', 0), shard('F1', '1_of_2', 300_000)];
+  const chosen = chooseBlocks(blocks, 0, 1000, new Set(), { maxMs: 300_000 });
+  expect(chosen.map(({ block: { meta } }) => meta.ulid)).toEqual(['F1', 'R2']);
+});
+
+test('where a local block is, no coarser one is read', () => {
+  const day = block('D5', 0, 100, { sources: ['a', 'b'], resolutionMs: 300_000 });
+  const local = [{ mint: 50, maxt: 100, sources: ['b'] }];
+  const chosen = chooseBlocks([day], 0, 1000, new Set(['b']), { maxMs: 300_000 }, local);
+  expect(chosen.map(({ mint, maxt }) => [mint, maxt])).toEqual([[0, 49]]);
 });

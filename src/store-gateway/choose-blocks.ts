@@ -1,28 +1,96 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { coveredBlocks } from '../blocks/covered-blocks.ts';
+import { shardOf } from '../blocks/shard-label.ts';
+
+/** When a local block is, and what it was made of. Raw, and read in any case. */
+export interface LocalTime {
+  readonly mint: number;
+  /** Exclusive. */
+  readonly maxt: number;
+  readonly sources: readonly string[];
+}
+
+/** A block, and the part of mint … maxt (ms, inclusive) that is read of it. */
+export interface ChosenBlock {
+  readonly block: BucketBlock;
+  readonly mint: number;
+  readonly maxt: number;
+}
+
+export interface ResolutionWish {
+  /** The coarsest that will do, ms; 0 is raw. */
+  readonly maxMs: number;
+  /** Whether finer blocks come first and coarser ones fill their gaps. */
+  readonly preferRaw?: boolean;
+}
 
 /**
- * The blocks to read for mint … maxt (ms, inclusive): raw ones that touch the range, without those that are served
- * from the local disk, and without those whose data another block in the bucket holds as well.
+ * The blocks to read for mint … maxt (ms, inclusive): the coarsest ones of a resolution that will do, finer ones where
+ * these have gaps, without those that are served from the local disk, and without those whose data another
+ * block in the bucket holds as well.
  *
  * A block is local when its own ULID is, or when every block it was compacted from is. One that is local only in part is
- * read: samples that come twice are merged by time, so nothing is counted twice, and nothing is missing.
+ * read: samples that come twice are merged by time, so nothing is counted twice, and nothing is missing. A block stands
+ * in for one of another resolution in its time when both were made of some block in common.
  */
 export function chooseBlocks(
   blocks: readonly BucketBlock[],
   mint: number,
   maxt: number,
   localUlids: ReadonlySet<string>,
-): readonly BucketBlock[] {
-  const raw = blocks.filter(({ meta }) => meta.resolutionMs === 0);
-  const covered = coveredBlocks(raw.map(({ meta }) => meta));
-  return raw.filter(
+  { maxMs, preferRaw = false }: ResolutionWish = { maxMs: 0 },
+  localBlocks: readonly LocalTime[] = [],
+): readonly ChosenBlock[] {
+  const allowed = blocks.filter(({ meta }) => meta.resolutionMs <= maxMs);
+  const covered = coveredBlocks(allowed.map(({ meta }) => meta));
+  const useful = allowed.filter(
     ({ meta }) =>
       meta.mint <= maxt &&
       meta.maxt > mint &&
       !covered.has(meta.ulid) &&
       !isLocal(meta.ulid, meta.sources, localUlids),
   );
+  const sign = preferRaw ? 1 : -1;
+  const chosen: ChosenBlock[] = [];
+  for (const block of useful.sort((a, b) => sign * (a.meta.resolutionMs - b.meta.resolutionMs))) {
+    const before = chosen.map((other) => other.block.meta).filter((meta) => standsInFor(meta, block.meta));
+    const local = localBlocks.filter((one) =>
+      standsInFor({ ...one, resolutionMs: 0, labels: {} }, block.meta),
+    );
+    chosen.push(...withoutTimes(block, mint, maxt, [...before, ...local]));
+  }
+  return chosen;
+}
+
+type Origin = Pick<BucketBlock['meta'], 'resolutionMs' | 'labels' | 'sources'>;
+
+function standsInFor(other: Origin, meta: Origin): boolean {
+  if (other.resolutionMs === meta.resolutionMs) return false;
+  const [a, b] = [shardOf(other.labels), shardOf(meta.labels)];
+  if (a && b && (a.index !== b.index || a.count !== b.count)) return false;
+  const sources = new Set(other.sources);
+  return meta.sources.some((source) => sources.has(source));
+}
+
+/** What is left of a block in mint … maxt when the times of `others` are taken away. */
+function withoutTimes(
+  block: BucketBlock,
+  mint: number,
+  maxt: number,
+  others: readonly { readonly mint: number; readonly maxt: number }[],
+): ChosenBlock[] {
+  const { meta } = block;
+  if (others.length === 0) return [{ block, mint, maxt }];
+  const gaps: ChosenBlock[] = [];
+  let from = Math.max(mint, meta.mint);
+  const end = Math.min(maxt, meta.maxt - 1);
+  const times = [...others].sort((a, b) => a.mint - b.mint);
+  for (const taken of times) {
+    if (taken.mint > from) gaps.push({ block, mint: from, maxt: Math.min(end, taken.mint - 1) });
+    from = Math.max(from, taken.maxt);
+    if (from > end) return gaps;
+  }
+  return [...gaps, { block, mint: from, maxt: end }];
 }
 
 function isLocal(ulid: string, sources: readonly string[], localUlids: ReadonlySet<string>): boolean {

@@ -9,15 +9,17 @@ import type { Logger } from '../platform/log.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
+import { needsRaw } from '../tsdb/downsample/aggregate-of.ts';
 import { BlockChunks } from './block-chunks.ts';
 import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
 import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
 import { ByteCache } from './byte-cache.ts';
-import { chooseBlocks } from './choose-blocks.ts';
+import { type ChosenBlock, chooseBlocks, type LocalTime, type ResolutionWish } from './choose-blocks.ts';
 import { ExternalLabels } from './external-labels.ts';
 import { HeaderStore } from './header-store.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
+import { within } from './within.ts';
 
 /** Plain data: it can be sent to another thread, where a gateway of its own is made from it. */
 export interface StoreGatewayOptions {
@@ -41,6 +43,8 @@ export interface TenantView {
   readonly blocks: readonly BucketBlock[];
   /** Blocks that the same query reads from the local disk, and those they were compacted from (`compaction.sources`). */
   readonly localUlids: ReadonlySet<string>;
+  /** When those are, so that no coarser block is read beside them. */
+  readonly localBlocks?: readonly LocalTime[];
   /** Samples to leave out. */
   readonly deletions?: readonly DeletionRequest[];
 }
@@ -77,17 +81,36 @@ export class StoreGateway {
     return { querier: async (mint, maxt) => this.querier(view(), mint, maxt) };
   }
 
-  /** A querier over the blocks of `view` that touch mint … maxt (ms, inclusive). Its limits hold for all it is asked together. */
-  querier({ blocks, localUlids, deletions = [] }: TenantView, mint: number, maxt: number): Querier {
+  /**
+   * A querier over the blocks of `view` that touch mint … maxt (ms, inclusive). Its limits hold for all it is asked together.
+   * With a wish for more than raw data it may give aggregate chunks; functions that these cannot answer get raw ones first.
+   */
+  querier(view: TenantView, mint: number, maxt: number, wish: ResolutionWish = { maxMs: 0 }): Querier {
     const budget = new RequestBudget(this.#limits);
-    const chosen = chooseBlocks(blocks, mint, maxt, localUlids);
+    const over = (one: ResolutionWish) =>
+      this.#over(
+        chooseBlocks(view.blocks, mint, maxt, view.localUlids, one, view.localBlocks),
+        budget,
+        view.deletions ?? [],
+      );
+    const querier = over(wish);
+    return wish.maxMs === 0 || wish.preferRaw
+      ? querier
+      : byFunction(querier, over({ ...wish, preferRaw: true }));
+  }
+
+  #over(
+    chosen: readonly ChosenBlock[],
+    budget: RequestBudget,
+    deletions: readonly DeletionRequest[],
+  ): Querier {
     const slice = sliceSize(chosen.length);
     const reads = { bucket: this.#deps.bucket, gate: this.#gate, budget, slice };
     return mergeQueriers(
-      chosen.map((block) =>
+      chosen.map(({ block, mint, maxt }) =>
         namedQuerier(
           `bucket block ${block.meta.ulid}`,
-          new BlockQuerier((ctx) => this.#open(ctx, block, deletions), reads),
+          within(new BlockQuerier((ctx) => this.#open(ctx, block, deletions), reads), { block, mint, maxt }),
         ),
       ),
     );
@@ -113,6 +136,23 @@ export class StoreGateway {
       throw wrapError(`open block ${meta.ulid} in the bucket`, error);
     }
   }
+}
+
+/** Two queriers over the same data as one: `exact` for functions that aggregates cannot answer. */
+function byFunction(querier: Querier, exact: Querier): Querier {
+  return {
+    select: (ctx, request) => (needsRaw(request.hints?.func ?? '') ? exact : querier).select(ctx, request),
+    labelNames: (ctx, request) => querier.labelNames(ctx, request),
+    labelValues: (ctx, name, request) => querier.labelValues(ctx, name, request),
+    exemplars: (ctx, sets, from, to) => querier.exemplars(ctx, sets, from, to),
+    get warnings() {
+      return [...querier.warnings, ...exact.warnings];
+    },
+    close: async () => {
+      await querier.close();
+      await exact.close();
+    },
+  };
 }
 
 /** Merging holds a slice of every block, so the more blocks, the smaller their slices. */

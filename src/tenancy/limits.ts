@@ -144,6 +144,28 @@ export const LIMIT_FIELDS = [
     default: 0,
     description: 'Time from start to end of one query. 0 for no limit.',
   },
+  {
+    key: 'retentionRaw',
+    name: 'retention_raw',
+    kind: 'duration',
+    default: 0,
+    description:
+      'How long raw blocks stay in the bucket, from their last sample; one that is yet to be downsampled stays until it is. 0 for ever.',
+  },
+  {
+    key: 'retention5m',
+    name: 'retention_5m',
+    kind: 'duration',
+    default: 0,
+    description: 'How long blocks of 5m resolution stay in the bucket. 0 for ever.',
+  },
+  {
+    key: 'retention1h',
+    name: 'retention_1h',
+    kind: 'duration',
+    default: 0,
+    description: 'How long blocks of 1h resolution stay in the bucket. 0 for ever.',
+  },
 ] as const satisfies readonly LimitField[];
 
 type Field = (typeof LIMIT_FIELDS)[number];

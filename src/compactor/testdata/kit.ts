@@ -67,6 +67,7 @@ export class CompactorKit {
         ...more,
       },
       {
+        bucket,
         catalog,
         marker: new BlockMarker({ bucket, clock, log }),
         deletions: this.deletions(bucket),

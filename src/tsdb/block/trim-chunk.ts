@@ -1,3 +1,4 @@
+import { encodeAggregates } from '../../chunkenc/aggregate-chunk.ts';
 import { decodeChunk } from '../../chunkenc/chunk.ts';
 import { ChunkEncoding, isFloatEncoding, isHistogramEncoding } from '../../chunkenc/encoding.ts';
 import { decodeHistogramChunk, HistogramAppender } from '../../chunkenc/histogram-chunk.ts';
@@ -5,6 +6,7 @@ import { type FloatColumns, XorAppender } from '../../chunkenc/xor.ts';
 import { Xor2Appender } from '../../chunkenc/xor2.ts';
 import { VeronaError } from '../../model/errors.ts';
 import type { StoredChunk } from '../chunks/chunk-format.ts';
+import { cutAggregates } from '../downsample/cut-aggregates.ts';
 import type { Interval } from './tombstones.ts';
 
 /** The chunk without the samples in `deleted`, written anew. It may be left without samples. Throws `corrupt`. */
@@ -12,10 +14,16 @@ export function trimChunk(chunk: StoredChunk, deleted: readonly Interval[]): Sto
   const isKept = (t: number) => !deleted.some((gap) => t >= gap.mint && t <= gap.maxt);
   if (isFloatEncoding(chunk.encoding)) return trimFloats(chunk, isKept);
   if (isHistogramEncoding(chunk.encoding)) return trimHistograms(chunk, isKept);
+  if (chunk.encoding === ChunkEncoding.aggregate) return trimAggregates(chunk, deleted);
   throw new VeronaError(
     'corrupt',
     `chunk encoding ${chunk.encoding} is unknown, deleted samples cannot be removed`,
   );
+}
+
+function trimAggregates({ encoding, data }: StoredChunk, deleted: readonly Interval[]): StoredChunk {
+  const cut = cutAggregates({ mint: 0, maxt: 0, encoding, data }, deleted);
+  return { encoding, data: cut?.data ?? encodeAggregates([]) };
 }
 
 function trimFloats({ encoding, data }: StoredChunk, isKept: (t: number) => boolean): StoredChunk {

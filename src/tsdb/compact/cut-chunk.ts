@@ -1,4 +1,6 @@
+import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import type { Interval } from '../block/tombstones.ts';
+import { cutAggregates } from '../downsample/cut-aggregates.ts';
 import { clipChunk } from '../head/clip-chunk.ts';
 import type { ReplicaChunk } from './merge-overlaps.ts';
 
@@ -6,6 +8,10 @@ import type { ReplicaChunk } from './merge-overlaps.ts';
 export function cutChunk(chunk: ReplicaChunk, deleted: readonly Interval[]): ReplicaChunk[] {
   if (deleted.length === 0) return [chunk];
   const { replica, mint, maxt, encoding, data } = chunk;
+  if (encoding === ChunkEncoding.aggregate) {
+    const cut = cutAggregates(chunk, deleted);
+    return cut ? [{ ...cut, replica }] : [];
+  }
   return clipChunk({ mint, maxt, encoding, bytes: data }, mint, maxt, deleted).map((piece) => ({
     replica,
     mint: piece.mint,

@@ -1,0 +1,60 @@
+import { ChunkEncoding } from '../../chunkenc/encoding.ts';
+import { BatchBuilder } from '../../storage/batch-builder.ts';
+import type { Querier } from '../../storage/querier.ts';
+import type { SeriesBatch } from '../../storage/series-batch.ts';
+import { type AggregateChoice, aggregateOf, needsRaw } from './aggregate-of.ts';
+import { readAggregates } from './read-aggregates.ts';
+
+/**
+ * A source that may give aggregate chunks, seen as one that does not: each becomes the one of its aggregates that the
+ * function of the request wants. Series without aggregate chunks are handed through.
+ */
+export function withoutAggregates(querier: Querier): Querier {
+  const warnings = new Set<string>();
+  return {
+    async *select(ctx, request) {
+      const func = request.hints?.func ?? '';
+      for await (const batch of querier.select(ctx, request)) {
+        const isMixed = batch.chunkEncoding.includes(ChunkEncoding.aggregate);
+        if (isMixed && needsRaw(func)) warnings.add(inexact(func));
+        yield isMixed ? convert(batch, aggregateOf(func)) : batch;
+      }
+    },
+    labelNames: (ctx, request) => querier.labelNames(ctx, request),
+    labelValues: (ctx, name, request) => querier.labelValues(ctx, name, request),
+    exemplars: (ctx, sets, mint, maxt) => querier.exemplars(ctx, sets, mint, maxt),
+    get warnings() {
+      return warnings.size === 0 ? querier.warnings : [...querier.warnings, ...warnings];
+    },
+    close: () => querier.close(),
+  };
+}
+
+function inexact(func: string): string {
+  return `${func} read downsampled samples where there are no raw ones any more: it is not exact there`;
+}
+
+/** As large a batch as before, or smaller. */
+function convert(batch: SeriesBatch, choice: AggregateChoice): SeriesBatch {
+  const builder = new BatchBuilder();
+  for (let i = 0; i < batch.seriesCount; i++) {
+    builder.addSeries(batch.labelBytes.subarray(batch.labelOffsets[i], batch.labelOffsets[i + 1]));
+    for (const { mint, maxt, encoding, data } of readAggregates(chunksOf(batch, i), choice))
+      builder.addChunk(mint, maxt, encoding, data);
+  }
+  return builder.take();
+}
+
+function chunksOf(batch: SeriesBatch, i: number) {
+  const from = batch.chunkStarts[i];
+  return Array.from({ length: batch.chunkStarts[i + 1] - from }, (_, k) => {
+    const c = from + k;
+    const start = batch.chunkDataOffset[c];
+    return {
+      mint: batch.chunkMint[c],
+      maxt: batch.chunkMaxt[c],
+      encoding: batch.chunkEncoding[c],
+      data: batch.chunkData.subarray(start, start + batch.chunkDataLength[c]),
+    };
+  });
+}

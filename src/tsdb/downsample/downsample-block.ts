@@ -1,0 +1,135 @@
+import { storedSampleCount } from '../../chunkenc/chunk.ts';
+import type { Disk } from '../../platform/disk.ts';
+import { type BlockChunk, BlockWriter } from '../block/block-writer.ts';
+import type { BlockMeta } from '../block/meta.ts';
+import { faultOf, MergeSource } from '../compact/merge-source.ts';
+import { MergedSymbols } from '../index/merged-symbols.ts';
+import { SeriesCursor } from '../index/series-cursor.ts';
+import { nextTurn } from '../next-turn.ts';
+import { downsampleSeries } from './downsample-series.ts';
+
+export interface DownsampleRequest {
+  readonly disk: Disk;
+  /** The block's folder. Its chunks do not overlap: a compaction sees to that. */
+  readonly source: string;
+  readonly ulid: string;
+  /** The source's resolution, 0 for raw, and that of the result, ms. */
+  readonly inMs: number;
+  readonly outMs: number;
+  /** Where the result goes, and its name. */
+  readonly dir: string;
+  readonly output: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number) => void;
+}
+
+export interface DownsampleReport {
+  /** Undefined when the source has no sample that is a number. */
+  readonly output: BlockMeta | undefined;
+  readonly samplesRead: number;
+}
+
+const CHUNKS_PER_TURN = 2048;
+
+/** Makes a block of a coarser resolution beside its source, series by series. Throws `BlockFault` for a damaged source. */
+export async function downsampleBlock(request: DownsampleRequest): Promise<DownsampleReport> {
+  const { disk, source: dir, ulid } = request;
+  let source: MergeSource | undefined;
+  try {
+    source = await MergeSource.open(disk, dir, { order: 0, count: 1, replica: 0 });
+    return await new Downsampling(request, source).run();
+  } catch (error) {
+    throw faultOf(ulid, error);
+  } finally {
+    await source?.close();
+  }
+}
+
+class Downsampling {
+  readonly #request: DownsampleRequest;
+  readonly #source: MergeSource;
+  #samplesRead = 0;
+
+  constructor(request: DownsampleRequest, source: MergeSource) {
+    this.#request = request;
+    this.#source = source;
+  }
+
+  async run(): Promise<DownsampleReport> {
+    const { disk, dir, output } = this.#request;
+    const { index, toc, meta } = this.#source;
+    const symbols = new MergedSymbols([index], [toc.symbols]);
+    this.#source.cursor = new SeriesCursor(index, toc, symbols.ranks[0]);
+    const writer = await BlockWriter.create({ disk, dir, ulid: output, symbols });
+    try {
+      await this.#writeSeries(writer);
+      if (writer.seriesCount === 0) {
+        await writer.abort();
+        return { output: undefined, samplesRead: this.#samplesRead };
+      }
+      const { minTime, maxTime, compaction } = meta;
+      const made = await writer.finish({ minTime, maxTime, compaction });
+      return { output: made, samplesRead: this.#samplesRead };
+    } catch (error) {
+      await writer.abort();
+      await disk.remove(`${dir}/${output}`);
+      throw error;
+    }
+  }
+
+  async #writeSeries(writer: BlockWriter): Promise<void> {
+    const { inMs, outMs } = this.#request;
+    let chunks = 0;
+    while (this.#source.next()) {
+      const { cursor } = this.#source;
+      chunks += cursor.chunkCount;
+      await this.#writeOne(writer, downsampleSeries(await this.#readChunks(), inMs, outMs));
+      if (chunks < CHUNKS_PER_TURN) continue;
+      chunks = 0;
+      await this.#turn();
+    }
+  }
+
+  async #writeOne(writer: BlockWriter, chunks: readonly BlockChunk[]): Promise<void> {
+    if (chunks.length === 0) return;
+    const refs: number[] = [];
+    for (const chunk of chunks) {
+      if (!writer.chunks.hasRoom(chunk.data.length)) await writer.chunks.nextFile();
+      refs.push(writer.chunks.append(chunk));
+      writer.countSamples(chunk.encoding, storedSampleCount(chunk.encoding, chunk.data, 0));
+    }
+    const { labels, labelCount } = this.#source.cursor;
+    writer.addRanked(
+      labels,
+      labelCount,
+      chunks.length,
+      chunks.map(({ mint }) => mint),
+      chunks.map(({ maxt }) => maxt),
+      refs,
+    );
+    if (writer.isFull) await writer.drain();
+  }
+
+  async #readChunks(): Promise<BlockChunk[]> {
+    const { cursor, chunks } = this.#source;
+    const read: BlockChunk[] = [];
+    for (let i = 0; i < cursor.chunkCount; i++) {
+      const ref = cursor.chunkRef[i];
+      if (!chunks.isOpen(ref)) await this.#source.openChunks(ref);
+      this.#source.guard(() => chunks.open(ref));
+      this.#samplesRead += storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart);
+      const { encoding, data } = chunks;
+      read.push({ mint: cursor.mint[i], maxt: cursor.maxt[i], encoding, data: data.slice() });
+    }
+    return read;
+  }
+
+  async #turn(): Promise<void> {
+    const { signal, onProgress } = this.#request;
+    signal?.throwIfAborted();
+    const { cursor, toc } = this.#source;
+    const [done, end] = cursor.progress;
+    onProgress?.((done - toc.series) / (end - toc.series));
+    await nextTurn();
+  }
+}
