@@ -3,8 +3,9 @@ import { addCheckCommands } from './bucket-check.ts';
 import { addCopyCommands } from './bucket-copy.ts';
 import { addMarkCommands } from './bucket-marks.ts';
 import { addShowCommands } from './bucket-show.ts';
+import { addWorkCommands } from './bucket-work.ts';
 
-/** `verona bucket …`: look at blocks in a bucket, mark, check, copy and remove them. */
+/** `verona bucket …`: look at blocks in a bucket, mark, check, copy and remove them, and do the compactor's work by hand. */
 export function addBucketCommand(program: Command): void {
   const bucket = program
     .command('bucket')
@@ -15,4 +16,5 @@ export function addBucketCommand(program: Command): void {
   addMarkCommands(bucket);
   addCheckCommands(bucket);
   addCopyCommands(bucket);
+  addWorkCommands(bucket);
 }

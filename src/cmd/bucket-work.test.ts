@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NodeDisk } from '../platform/node-disk.ts';
+import { writeTestBlock } from '../tsdb/compact/testdata/blocks.ts';
+import type { AnySample } from '../tsdb/head/clip-chunk.ts';
+import { addBucketCommand } from './bucket.ts';
+
+const HOUR = 3_600_000;
+/** A midnight years ago. */
+const T = 1_600_041_600_000;
+let dir: string;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'verona-work-'));
+  for (let i = 0; i < 12; i++) {
+    const [minTime, maxTime] = [T + 2 * i * HOUR, T + 2 * (i + 1) * HOUR];
+    const samples: AnySample[] = [];
+    for (let t = minTime; t < maxTime; t += 60_000) samples.push({ t, value: (t - T) / 1000 });
+    await writeTestBlock(new NodeDisk(), join(dir, 'acme'), {
+      // Made in 2020.
+      ulid: `01EJ${String(i).padStart(22, '0')}`,
+      minTime,
+      maxTime,
+      series: { '{"a":"1"}': samples, '{"a":"2"}': samples },
+    });
+  }
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What `verona bucket …` prints, in this process. */
+async function tool(...args: readonly string[]): Promise<string> {
+  const program = new Command('verona').exitOverride();
+  addBucketCommand(program);
+  let out = '';
+  const [stdout, stderr] = [process.stdout.write, process.stderr.write];
+  process.stdout.write = ((text: string) => {
+    out += text;
+    return true;
+  }) as typeof stdout;
+  process.stderr.write = (() => true) as typeof stderr;
+  try {
+    await program.parseAsync(['bucket', ...args, '--dir', dir], { from: 'user' });
+    return out;
+  } finally {
+    process.stdout.write = stdout;
+    process.stderr.write = stderr;
+  }
+}
+
+/** Blocks that are not marked for deletion: resolution and series. */
+async function present(): Promise<(readonly [number, number])[]> {
+  const plan = JSON.parse(await tool('inspect', '--json')) as {
+    resolutionMs: number;
+    seriesCount: number;
+    marks: readonly string[] | object;
+  }[];
+  return plan
+    .filter(({ marks }) => !JSON.stringify(marks).includes('deletion'))
+    .map(({ resolutionMs, seriesCount }) => [resolutionMs, seriesCount] as const)
+    .sort((a, b) => a[0] - b[0]);
+}
+
+test('blocks are planned, joined, downsampled, rewritten and expired by hand', async () => {
+  const [job, ...others] = JSON.parse(await tool('compact', '--plan', '--json'));
+  expect(others).toEqual([]);
+  expect(job).toMatchObject({ kind: 'compact', tenant: 'acme', shards: 1, resolutionMs: 0 });
+  expect(job.blocks).toHaveLength(12);
+  expect(await present()).toHaveLength(12);
+
+  const joined = (await tool('compact')).trim();
+  expect(await present()).toEqual([[0, 2]]);
+  expect(JSON.parse(await tool('compact', '--plan', '--json'))).toEqual([]);
+
+  expect(await tool('rewrite', joined, '--delete', '{a="1"}', '--dry-run')).toMatch(/^would rewrite acme\//);
+  await tool('rewrite', joined, '--delete', '{a="1"}');
+  expect(await present()).toEqual([[0, 1]]);
+
+  expect(await tool('downsample', '--dry-run')).toMatch(/^downsample acme: 2020-09-14T00:00:00.000Z/);
+  await tool('downsample');
+  expect(await present()).toEqual([
+    [0, 1],
+    [300_000, 1],
+    [3_600_000, 1],
+  ]);
+
+  const raw = ['retention', '--resolution-raw', '30d'];
+  expect(await tool(...raw, '--dry-run')).toMatch(/^would mark acme\/\w{26}: .*resolution 0 ms\n$/);
+  await tool(...raw);
+  expect((await present()).map(([resolution]) => resolution)).toEqual([300_000, 3_600_000]);
+});
