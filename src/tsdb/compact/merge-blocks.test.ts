@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { encodeLabels } from '../../encoding/label-bytes.ts';
 import type { Histogram } from '../../model/histogram.ts';
+import { Labels } from '../../model/labels.ts';
 import { MemoryDisk } from '../../platform/memory-disk.ts';
 import { Block } from '../block/block.ts';
+import { BlockWriter } from '../block/block-writer.ts';
 import { verifyBlock } from '../block/verify-block.ts';
 import { PageCache } from '../chunks/page-cache.ts';
 import type { AnySample } from '../head/clip-chunk.ts';
@@ -259,4 +262,31 @@ test('a missing chunk file is the fault of its block', async () => {
   await expect(
     mergeBlocks({ ...request, inputs: [{ dir: `in/${testUlid(1)}`, replica: 0 }] }),
   ).rejects.toThrow(/block 01HF.*000001.*chunks\/000001: missing/);
+});
+
+test('a chunk that does not decode although its checksum is good is the fault of its block', async () => {
+  const disk = new MemoryDisk();
+  const good = block(1, 0, 10_000, { '{"a":"1"}': ramp(0, 300) });
+  await writeTestBlock(disk, 'in', good);
+  const bad = testUlid(2);
+  const writer = await BlockWriter.create({ disk, dir: 'in', ulid: bad });
+  const data = new Uint8Array(40).fill(0xff);
+  data.set([0, 100]);
+  await writer.addSeries(encodeLabels(Labels.from({ a: '1' })), [{ mint: 5, maxt: 900, encoding: 1, data }]);
+  await writer.finish({ minTime: 0, maxTime: 10_000, compaction: { level: 1, sources: [bad] } });
+  const inputs = [good.ulid, bad].map((ulid) => ({ dir: `in/${ulid}`, replica: 0 }));
+  const request = { disk, dir: 'out', ulids: [OUT], dedup: 'one-to-one', thanosOf: () => undefined } as const;
+  await expect(mergeBlocks({ ...request, inputs })).rejects.toMatchObject({ ulid: bad, code: 'corrupt' });
+});
+
+test('where one replica is followed its chunks stay as they are', async () => {
+  const shifted = ramp(30, 300, 5000);
+  const blocks = [
+    block(1, 0, 10_000, { '{"a":"1"}': ramp(0, 300) }),
+    block(2, 0, 10_000, { '{"a":"1"}': shifted }),
+  ];
+  const { disk, report } = await merge(blocks, { dedup: 'penalty' }, [0, 1]);
+  const { series, chunks } = await readTestBlock(disk, `out/${OUT}`);
+  expect(series['{"a":"1"}']).toEqual(ramp(0, 300).map(({ t, value }) => [t, value]));
+  expect([chunks, report.samplesRead]).toEqual([3, 600]);
 });

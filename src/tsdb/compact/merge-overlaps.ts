@@ -1,10 +1,11 @@
+import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
-import { decodeXor, type FloatColumns, XorAppender } from '../../chunkenc/xor.ts';
+import { XorAppender } from '../../chunkenc/xor.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
 import { mergeChunks } from '../head/clip-chunk.ts';
 import type { ReplicaDedup } from './merge-blocks.ts';
-import { mergeByTime } from './merge-by-time.ts';
 import { penaltyMerge } from './penalty.ts';
+import { decodeLane, type Lane } from './replica-lane.ts';
 
 /** A chunk with the number of the replica it is from. */
 export interface ReplicaChunk extends BlockChunk {
@@ -21,8 +22,7 @@ const CHUNK_SAMPLES = 120;
 export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly BlockChunk[] {
   const distinct = withoutTwins(chunks);
   if (!overlap(distinct)) return distinct;
-  if (distinct.every(({ encoding }) => encoding === ChunkEncoding.xor))
-    return encodeFloats(mergeFloats(distinct, dedup));
+  if (distinct.every(({ encoding }) => encoding === ChunkEncoding.xor)) return mergeFloats(distinct, dedup);
   const pieces = distinct.map(({ mint, maxt, encoding, data }) => ({ mint, maxt, encoding, bytes: data }));
   return mergeChunks(pieces).map(({ mint, maxt, encoding, bytes }) => ({
     mint,
@@ -32,11 +32,57 @@ export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDed
   }));
 }
 
-function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): FloatColumns {
-  const lanes = [...Map.groupBy(chunks, ({ replica }) => (dedup === 'penalty' ? replica : 0))]
+/**
+ * Floats of all replicas. A chunk all of whose samples stay, with none of another in between, stays as it is: where one replica is
+ * followed nothing is written anew.
+ */
+function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly BlockChunk[] {
+  const groups = [...Map.groupBy(chunks, ({ replica }) => (dedup === 'penalty' ? replica : 0))]
     .sort(([a], [b]) => a - b)
-    .map(([, lane]) => mergeByTime(lane.map(({ data }) => decodeXor(data, 0, data.length))));
-  return lanes.reduce(penaltyMerge);
+    .map(([, group]) => group);
+  const lanes: Lane[] = [];
+  const wholes = new Map<number, Whole>();
+  let first = 0;
+  for (const group of groups) {
+    lanes.push(decodeLane(group, first));
+    for (const chunk of group) {
+      const count = chunkSampleCount(chunk);
+      if (count > 0) wholes.set(first, { chunk, count });
+      first += count;
+    }
+  }
+  return encodeLane(lanes.reduce(penaltyMerge), wholes);
+}
+
+/** A chunk and the number of its samples. */
+interface Whole {
+  readonly chunk: BlockChunk;
+  readonly count: number;
+}
+
+function chunkSampleCount({ encoding, data }: BlockChunk): number {
+  return storedSampleCount(encoding, data, 0);
+}
+
+/** `wholes`: chunks by the number of their first sample. */
+function encodeLane(lane: Lane, wholes: ReadonlyMap<number, Whole>): BlockChunk[] {
+  const { origins } = lane;
+  const out: BlockChunk[] = [];
+  let from = 0;
+  for (let i = 0; i < origins.length; ) {
+    const whole = wholes.get(origins[i]);
+    // Origins of one replica ascend one by one, so the ends tell that all between is there.
+    const stays = whole && origins[i + whole.count - 1] === origins[i] + whole.count - 1;
+    if (!stays) {
+      i++;
+      continue;
+    }
+    out.push(...encodeFloats(lane, from, i), whole.chunk);
+    i += whole.count;
+    from = i;
+  }
+  out.push(...encodeFloats(lane, from, origins.length));
+  return out;
 }
 
 function withoutTwins(chunks: readonly ReplicaChunk[]): ReplicaChunk[] {
@@ -55,10 +101,10 @@ function overlap(chunks: readonly ReplicaChunk[]): boolean {
   return chunks.some((chunk, i) => i > 0 && chunk.mint <= chunks[i - 1].maxt);
 }
 
-function encodeFloats({ timestamps, values }: FloatColumns): BlockChunk[] {
+function encodeFloats({ timestamps, values }: Lane, start: number, end: number): BlockChunk[] {
   const chunks: BlockChunk[] = [];
-  for (let from = 0; from < timestamps.length; from += CHUNK_SAMPLES) {
-    const to = Math.min(from + CHUNK_SAMPLES, timestamps.length);
+  for (let from = start; from < end; from += CHUNK_SAMPLES) {
+    const to = Math.min(from + CHUNK_SAMPLES, end);
     const appender = new XorAppender();
     for (let i = from; i < to; i++) appender.append(timestamps[i], values[i]);
     chunks.push({

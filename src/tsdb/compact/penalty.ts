@@ -1,4 +1,4 @@
-import type { FloatColumns } from '../../chunkenc/xor.ts';
+import type { Lane } from './replica-lane.ts';
 
 /** The least penalty while the distance of samples is not known yet: Thanos' constant, ms. */
 const PENALTY_START_MS = 5000;
@@ -7,9 +7,10 @@ const PENALTY_START_MS = 5000;
  * Two replicas of one series as one, as Thanos' penalty algorithm does: the replica that was taken last is taken on; the
  * other one only after a gap of about two of its intervals, so that samples of both do not interleave.
  */
-export function penaltyMerge(a: FloatColumns, b: FloatColumns): FloatColumns {
+export function penaltyMerge(a: Lane, b: Lane): Lane {
   const timestamps = new Float64Array(a.timestamps.length + b.timestamps.length);
   const values = new Float64Array(timestamps.length);
+  const origins = new Int32Array(timestamps.length);
   let used = 0;
   let i = 0;
   let k = 0;
@@ -24,7 +25,10 @@ export function penaltyMerge(a: FloatColumns, b: FloatColumns): FloatColumns {
     if (!hasA && !hasB) break;
     const takesA = hasA && (!hasB || a.timestamps[i] <= b.timestamps[k]);
     const t = takesA ? a.timestamps[i] : b.timestamps[k];
-    values[used] = takesA ? a.values[i] : b.values[k];
+    // A typed array to a typed array: NaN keeps its bits.
+    if (takesA) values[used] = a.values[i];
+    else values[used] = b.values[k];
+    origins[used] = takesA ? a.origins[i] : b.origins[k];
     timestamps[used++] = t;
     const penalty =
       last === Number.NEGATIVE_INFINITY
@@ -39,7 +43,11 @@ export function penaltyMerge(a: FloatColumns, b: FloatColumns): FloatColumns {
     }
     last = t;
   }
-  return { timestamps: timestamps.subarray(0, used), values: values.subarray(0, used) };
+  return {
+    timestamps: timestamps.subarray(0, used),
+    values: values.subarray(0, used),
+    origins: origins.subarray(0, used),
+  };
 }
 
 /** From the distance to the next sample of the same replica, so that the result does not depend on where one begins. */

@@ -1,5 +1,6 @@
-import { storedSampleCount } from '../../chunkenc/chunk.ts';
-import type { BlockWriter } from '../block/block-writer.ts';
+import { decodeChunk, storedSampleCount } from '../../chunkenc/chunk.ts';
+import { ChunkEncoding } from '../../chunkenc/encoding.ts';
+import type { BlockChunk, BlockWriter } from '../block/block-writer.ts';
 import type { Interval } from '../block/tombstones.ts';
 import { cutChunk } from './cut-chunk.ts';
 import type { ReplicaDedup } from './merge-blocks.ts';
@@ -90,12 +91,30 @@ export class SeriesMerger {
       chunks.push(...source.guard(() => cutChunk(chunk, deleted)));
     }
     this.chunksMerged += group.length;
-    for (const chunk of mergeOverlaps(chunks, this.#dedup)) {
+    for (const chunk of await this.#mergeChunks(chunks, group)) {
       if (!writer.chunks.hasRoom(chunk.data.length)) await writer.chunks.nextFile();
       this.#note(chunk.mint, chunk.maxt, writer.chunks.append(chunk));
       writer.countSamples(chunk.encoding, storedSampleCount(chunk.encoding, chunk.data, 0));
     }
     if (writer.chunks.isFull) await writer.chunks.drain();
+  }
+
+  /** When a chunk does not decode, although its checksum is good, says whose it is. */
+  async #mergeChunks(
+    chunks: readonly ReplicaChunk[],
+    group: readonly Piece[],
+  ): Promise<readonly BlockChunk[]> {
+    try {
+      return mergeOverlaps(chunks, this.#dedup);
+    } catch (error) {
+      for (const { source, ref } of group) {
+        await this.#open(source, ref);
+        const { encoding, data } = source.chunks;
+        if (encoding !== ChunkEncoding.aggregate)
+          source.guard(() => decodeChunk(encoding, data, 0, data.length));
+      }
+      throw error;
+    }
   }
 
   async #open(source: MergeSource, ref: number): Promise<void> {

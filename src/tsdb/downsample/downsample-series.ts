@@ -1,17 +1,18 @@
 import { Aggregate, decodeAggregates } from '../../chunkenc/aggregate-chunk.ts';
 import { decodeChunk } from '../../chunkenc/chunk.ts';
-import { ChunkEncoding } from '../../chunkenc/encoding.ts';
-import type { FloatColumns } from '../../chunkenc/xor.ts';
+import { ChunkEncoding, isFloatEncoding } from '../../chunkenc/encoding.ts';
+import { type FloatColumns, XorAppender } from '../../chunkenc/xor.ts';
 import { toFloatHistogram } from '../../model/histogram-shape.ts';
 import { isStale } from '../../model/sample.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
+import { decodeLane } from '../compact/replica-lane.ts';
 import { downsampleAggregates } from './downsample-aggregates.ts';
 import { downsampleFloats } from './downsample-floats.ts';
 import { downsampleHistograms, type HistogramSample, joinHistogramChunks } from './downsample-histograms.ts';
 
 /** A run of samples of one kind. */
 type Run =
-  | { readonly kind: 'floats'; readonly parts: FloatColumns[] }
+  | { readonly kind: 'floats'; readonly chunks: BlockChunk[] }
   | { readonly kind: 'histograms'; readonly samples: HistogramSample[] };
 
 /**
@@ -25,21 +26,22 @@ export function downsampleSeries(chunks: readonly BlockChunk[], inMs: number, ou
 function downsampleRaw(chunks: readonly BlockChunk[], outMs: number): BlockChunk[] {
   return runsOf(chunks).flatMap((run) =>
     run.kind === 'floats'
-      ? downsampleFloats(concat(run.parts), outMs)
+      ? downsampleFloats(decodeLane(run.chunks, 0), outMs)
       : downsampleHistograms(run.samples, outMs),
   );
 }
 
 function runsOf(chunks: readonly BlockChunk[]): Run[] {
   const runs: Run[] = [];
-  for (const { encoding, data } of chunks) {
-    const decoded = decodeChunk(encoding, data, 0, data.length);
+  for (const chunk of chunks) {
     const last = runs.at(-1);
-    if (decoded.kind === 'float') {
-      if (last?.kind === 'floats') last.parts.push(decoded);
-      else runs.push({ kind: 'floats', parts: [decoded] });
+    if (isFloatEncoding(chunk.encoding)) {
+      if (last?.kind === 'floats') last.chunks.push(asXor(chunk));
+      else runs.push({ kind: 'floats', chunks: [asXor(chunk)] });
       continue;
     }
+    const decoded = decodeChunk(chunk.encoding, chunk.data, 0, chunk.data.length);
+    if (decoded.kind !== 'histogram') continue;
     const samples = decoded.histograms
       .map((h, i) => ({ t: decoded.timestamps[i], h: toFloatHistogram(h) }))
       .filter(({ h }) => !isStale(h.sum));
@@ -66,15 +68,18 @@ function isOfFloats({ data }: BlockChunk): boolean {
   return decodeAggregates(data)[Aggregate.sum]?.encoding !== ChunkEncoding.floatHistogram;
 }
 
-function concat(parts: readonly FloatColumns[]): FloatColumns {
-  const count = parts.reduce((sum, { timestamps }) => sum + timestamps.length, 0);
-  const timestamps = new Float64Array(count);
-  const values = new Float64Array(count);
-  let at = 0;
-  for (const part of parts) {
-    timestamps.set(part.timestamps, at);
-    values.set(part.values, at);
-    at += part.timestamps.length;
-  }
-  return { timestamps, values };
+/** The kernel decodes XOR chunks only; of others it gets a copy in that encoding, without start timestamps. */
+function asXor(chunk: BlockChunk): BlockChunk {
+  if (chunk.encoding === ChunkEncoding.xor) return chunk;
+  const { timestamps, values } = decodeChunk(
+    chunk.encoding,
+    chunk.data,
+    0,
+    chunk.data.length,
+  ) as FloatColumns & {
+    kind: 'float';
+  };
+  const appender = new XorAppender();
+  for (let i = 0; i < timestamps.length; i++) appender.append(timestamps[i], values[i]);
+  return { ...chunk, encoding: ChunkEncoding.xor, data: appender.bytes().slice() };
 }
