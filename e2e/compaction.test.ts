@@ -72,6 +72,27 @@ test('compacted and split blocks have the answers of their sources, in Verona an
   }
 }, 240_000);
 
+test('a block rewritten without some series is what Prometheus has of the rest', async () => {
+  const [block] = await compacted();
+  const main = join(import.meta.dirname, '../src/cmd/main.ts');
+  const options = ['--delete', '{__name__="sometimes"}', '--dir', join(folder, 'verona/bucket')];
+  const { stdout } = await run(process.execPath, [main, 'bucket', 'rewrite', block, ...options]);
+  const rewritten = stdout.trim();
+  const dump = async (ulid: string) => {
+    const data = join(folder, 'dump', ulid);
+    await cp(join(bucket, ulid), join(data, ulid), { recursive: true });
+    await mkdir(join(data, 'wal'));
+    const { stdout: text } = await run(await program('promtool'), ['tsdb', 'dump', data], {
+      maxBuffer: 1 << 30,
+    });
+    return text.trim().split('\n');
+  };
+  const before = await dump(block);
+  const rest = before.filter((line) => !line.includes('"sometimes"'));
+  expect(rest.length).toBeLessThan(before.length);
+  expect(await dump(rewritten)).toEqual(rest);
+}, 60_000);
+
 function blocksIn(dir: string): string[] {
   return readdirSync(dir).filter((name) => /^[0-9A-Z]{26}$/.test(name));
 }

@@ -1,3 +1,4 @@
+import { storedSampleCount } from '../chunkenc/chunk.ts';
 import type { Querier, ReadContext, SelectRequest, SourceTally } from './querier.ts';
 import type { SeriesBatch } from './series-batch.ts';
 
@@ -43,10 +44,9 @@ export function countBatch(tally: SourceTally, batch: SeriesBatch): void {
   tally.series += seriesCount;
   tally.chunks += chunks;
   tally.bytes += batch.labelBytes.length + chunkData.length;
-  // Every encoding begins with the number of samples, 16 bits, big endian.
   for (let c = 0; c < chunks; c++)
     if (batch.chunkDataLength[c] >= 2)
-      tally.samples += (chunkData[chunkDataOffset[c]] << 8) | chunkData[chunkDataOffset[c] + 1];
+      tally.samples += storedSampleCount(batch.chunkEncoding[c], chunkData, chunkDataOffset[c]);
 }
 
 export function newTally(): SourceTally {

@@ -98,10 +98,10 @@ test('of a block that a coarser one covers in part, the rest is read', () => {
   const other = block('X', 100, 200, { sources: ['x'] });
   const chosen = chooseBlocks([raw, coarse, other], 10, 250, new Set(), { maxMs: 300_000 });
   expect(chosen.map(({ block: { meta }, mint, maxt }) => [meta.ulid, mint, maxt])).toEqual([
-    ['B5', 10, 250],
-    ['R', 10, 99],
-    ['R', 200, 250],
-    ['X', 10, 250],
+    ['B5', 100, 199],
+    ['R', 0, 99],
+    ['R', 200, 299],
+    ['X', 100, 199],
   ]);
 });
 

@@ -10,7 +10,7 @@ export interface LocalTime {
   readonly sources: readonly string[];
 }
 
-/** A block, and the part of mint … maxt (ms, inclusive) that is read of it. */
+/** A block, and the part of it that is read: mint … maxt (ms, inclusive). */
 export interface ChosenBlock {
   readonly block: BucketBlock;
   readonly mint: number;
@@ -72,7 +72,7 @@ function standsInFor(other: Origin, meta: Origin): boolean {
   return meta.sources.some((source) => sources.has(source));
 }
 
-/** What is left of a block in mint … maxt when the times of `others` are taken away. */
+/** The parts of a block that are left when the times of `others` are taken away, as far as they touch mint … maxt. */
 function withoutTimes(
   block: BucketBlock,
   mint: number,
@@ -80,17 +80,14 @@ function withoutTimes(
   others: readonly { readonly mint: number; readonly maxt: number }[],
 ): ChosenBlock[] {
   const { meta } = block;
-  if (others.length === 0) return [{ block, mint, maxt }];
-  const gaps: ChosenBlock[] = [];
-  let from = Math.max(mint, meta.mint);
-  const end = Math.min(maxt, meta.maxt - 1);
-  const times = [...others].sort((a, b) => a.mint - b.mint);
-  for (const taken of times) {
-    if (taken.mint > from) gaps.push({ block, mint: from, maxt: Math.min(end, taken.mint - 1) });
+  const parts: ChosenBlock[] = [];
+  let from = meta.mint;
+  for (const taken of [...others].sort((a, b) => a.mint - b.mint)) {
+    if (taken.mint > from) parts.push({ block, mint: from, maxt: Math.min(meta.maxt, taken.mint) - 1 });
     from = Math.max(from, taken.maxt);
-    if (from > end) return gaps;
   }
-  return [...gaps, { block, mint: from, maxt: end }];
+  if (from < meta.maxt || others.length === 0) parts.push({ block, mint: from, maxt: meta.maxt - 1 });
+  return parts.filter((part) => part.mint <= maxt && part.maxt >= mint);
 }
 
 function isLocal(ulid: string, sources: readonly string[], localUlids: ReadonlySet<string>): boolean {
