@@ -16,6 +16,9 @@ interface Piece {
   readonly deleted: readonly Interval[];
 }
 
+/** Chunks merged in one go, about. */
+const GROUP_CHUNKS = 256;
+
 /** Writes one series after the other, each out of the sources that stand on it. Chunks are copied unless they overlap or are cut. */
 export class SeriesMerger {
   samplesRead = 0;
@@ -64,15 +67,26 @@ export class SeriesMerger {
     }
   }
 
-  /** Pieces come ordered by time. Those that overlap, directly or through others, are merged together. */
+  /**
+   * Pieces come ordered by time. Those that overlap, directly or through others, are merged together, and with the next ones
+   * that do: calls for a few samples each would cost more than the samples.
+   */
   async #mergePieces(pieces: readonly Piece[], writer: BlockWriter): Promise<void> {
+    let begin = 0;
     for (let from = 0; from < pieces.length; ) {
-      let to = from + 1;
-      let maxt = pieces[from].maxt;
-      for (; to < pieces.length && pieces[to].mint <= maxt; to++) maxt = Math.max(maxt, pieces[to].maxt);
-      await this.#mergeGroup(pieces.slice(from, to), writer);
+      const to = endOfOverlap(pieces, from);
+      const isAlone = to - from === 1 && pieces[from].deleted.length === 0;
+      if ((isAlone || to - begin > GROUP_CHUNKS) && begin < from) {
+        await this.#mergeGroup(pieces.slice(begin, from), writer);
+        begin = from;
+      }
+      if (isAlone) {
+        await this.#mergeGroup(pieces.slice(from, to), writer);
+        begin = to;
+      }
       from = to;
     }
+    if (begin < pieces.length) await this.#mergeGroup(pieces.slice(begin), writer);
   }
 
   async #mergeGroup(group: readonly Piece[], writer: BlockWriter): Promise<void> {
@@ -169,6 +183,14 @@ function doNotOverlap(sources: readonly MergeSource[]): boolean {
       last = cursor.maxt[i];
     }
   return true;
+}
+
+/** The end of those pieces that overlap the one at `from`, directly or through others. */
+function endOfOverlap(pieces: readonly Piece[], from: number): number {
+  let { maxt } = pieces[from];
+  let to = from + 1;
+  for (; to < pieces.length && pieces[to].mint <= maxt; to++) maxt = Math.max(maxt, pieces[to].maxt);
+  return to;
 }
 
 function piecesOf(
