@@ -39,6 +39,7 @@ beforeAll(async () => {
     // The metas of promtool name thirty series: into two shards.
     '--compactor.max-series=25',
     '--compactor.block-ranges=2h,8h,48h',
+    '--compactor.downsample=false',
     '--objstore.sync-interval=1s',
   ]);
 }, 240_000);
