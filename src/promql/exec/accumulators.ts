@@ -478,6 +478,7 @@ class QuantileAccumulator implements Accumulator {
       const presences = this.#presences[group];
       const values = new Float64Array(rows.length);
       for (let i = 0; i < this.#steps; i++) {
+        if ((i & 15) === 0) this.#context.check();
         let count = 0;
         for (let r = 0; r < rows.length; r++)
           if (presences[r][i] === Presence.float) values[count++] = rows[r][i];

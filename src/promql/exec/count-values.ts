@@ -45,6 +45,7 @@ export class CountValues implements Operator {
   }
 
   #countRow(batch: Batch, row: number, groups: GroupIds, rows: RowBuilder): void {
+    this.#context.check();
     const group = groups.labels[groups.idOf(batch, row)];
     for (let i = 0; i < batch.steps; i++) {
       const text = textOf(batch, row * batch.steps + i);

@@ -46,7 +46,7 @@ export class Join implements Operator {
     assert(matching !== undefined, 'a join has a matching');
     const swapped = matching.cardinality === 'one-to-many';
     const sides = swapped ? { many: right, one: left } : { many: left, one: right };
-    const groups = matchGroups(sides, new LabelGrouping(matching.labels, !matching.on));
+    const groups = matchGroups(this.#context, sides, new LabelGrouping(matching.labels, !matching.on));
     const joined =
       joinFloats(this.#context, this.#plan, sides, groups) ??
       new Matching(this.#context, this.#plan, sides, groups).run();

@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts';
 import { GroupTable } from './group-table.ts';
 import type { LabelGrouping } from './label-grouping.ts';
+import type { QueryContext } from './query-context.ts';
 
 /** The two sides of a join. Each row of "many" meets at most one row of "one" at a step. */
 export interface JoinSides {
@@ -16,11 +17,18 @@ export interface MatchGroups {
 }
 
 /** Numbers the match groups once; what follows are loops over steps. */
-export function matchGroups({ many, one }: JoinSides, grouping: LabelGrouping): MatchGroups {
+export function matchGroups(
+  context: QueryContext,
+  { many, one }: JoinSides,
+  grouping: LabelGrouping,
+): MatchGroups {
   const table = new GroupTable(grouping);
   const groupsOf = (batch: Batch) => {
     const groups = new Int32Array(batch.count);
-    for (let row = 0; row < batch.count; row++) groups[row] = table.idOf(batch.labels, row);
+    for (let row = 0; row < batch.count; row++) {
+      if ((row & 255) === 0) context.check();
+      groups[row] = table.idOf(batch.labels, row);
+    }
     return groups;
   };
   return { many: groupsOf(many), one: groupsOf(one), count: table.count };

@@ -1,0 +1,136 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Peer, startPrometheus, startVerona, startVictoriaMetrics } from '../e2e/peers.ts';
+import { encodeLabels } from '../src/encoding/label-bytes.ts';
+import { Labels } from '../src/model/labels.ts';
+import { type Figure, timeUrl } from './figure.ts';
+import { RequestTemplate } from './load/requests.ts';
+import { Sender } from './load/send.ts';
+import { printQueryTable } from './query-table.ts';
+
+/**
+ * `npm run bench:shapes`: the shapes of Prometheus' own benchmarks of its engine, over HTTP: counters `a_…` and `b_…`
+ * and classic histograms `h_…` of one and of a hundred, a sample every 30 s for a day, at 1, 100 and 1,000 steps;
+ * and a join of a thousand with a thousand.
+ */
+const { values: flags } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '5' },
+    only: { type: 'string', default: 'verona,prometheus,victoria-metrics' },
+    match: { type: 'string', default: '' },
+  },
+});
+
+const INTERVAL_S = 30;
+const SAMPLES = 2880 + 1000;
+const LE = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '+Inf'];
+const STEPS = [1, 100, 1000];
+/** X stands for `one` and `hundred`. */
+const QUERIES = [
+  'a_X',
+  'rate(a_X[1m])',
+  'rate(a_X[1d])',
+  'absent_over_time(a_X[1d])',
+  'changes(a_X[1d])',
+  '-a_X',
+  'a_X - b_X',
+  'a_X and b_X{l=~".*[0-4]$"}',
+  'a_X or b_X{l=~".*[0-4]$"}',
+  'a_X unless b_X{l=~".*[0-4]$"}',
+  'abs(a_X)',
+  'label_replace(a_X, "l2", "$1", "l", "(.*)")',
+  'label_join(a_X, "l2", "-", "l", "l")',
+  'sum(a_X)',
+  'sum without (l) (h_X)',
+  'sum without (le) (h_X)',
+  'sum by (l) (h_X)',
+  'count_values("value", h_X)',
+  'topk(1, a_X)',
+  'topk(5, a_X)',
+  'sum without (l) (rate(a_X[1m])) / sum without (l) (rate(b_X[1m]))',
+  'histogram_quantile(0.9, rate(h_X[5m]))',
+];
+const JOINS = ['j / on (l) k', 'rate(j[2m]) * on (l) group_left k', 'sum(j + on (l) k)'];
+
+const folder = await mkdtemp(join(import.meta.dirname, '../.cache/bench-'));
+const endS = Math.floor(Date.now() / 30_000) * 30;
+const asked = [
+  ...QUERIES.flatMap((query) => ['one', 'hundred'].map((size) => query.replaceAll('X', size))).flatMap(
+    (query) => STEPS.map((steps) => ({ query, steps })),
+  ),
+  ...JOINS.map((query) => ({ query, steps: 240 })),
+].filter(({ query }) => query.includes(flags.match));
+const title = ({ query, steps }: (typeof asked)[number]) => `${query} × ${steps}`;
+const results = new Map<string, Map<string, Figure>>();
+try {
+  for (const name of flags.only.split(',')) results.set(name, await measure(name));
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+printQueryTable(asked.map(title), results);
+
+async function measure(name: string): Promise<Map<string, Figure>> {
+  const peer = await start(name);
+  await load(peer, longSeries(), SAMPLES);
+  await load(peer, joinSeries(), 250);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const figures = new Map<string, Figure>();
+  for (const one of asked)
+    figures.set(title(one), await timeUrl(peer.process, urlOf(peer, one), Number(flags.runs)));
+  await peer.process.stop('SIGKILL');
+  return figures;
+}
+
+function start(name: string): Promise<Peer> {
+  const dir = join(folder, name);
+  if (name === 'prometheus') return startPrometheus(dir);
+  if (name === 'victoria-metrics') return startVictoriaMetrics(dir);
+  return startVerona(dir, ['--self-metrics.enabled=false', '--log.level=warn']);
+}
+
+function urlOf(peer: Peer, { query, steps }: (typeof asked)[number]): string {
+  const text = encodeURIComponent(query);
+  if (steps === 1) return `${peer.url}/api/v1/query?query=${text}&time=${endS}`;
+  const startS = endS - (steps - 1) * INTERVAL_S;
+  return `${peer.url}/api/v1/query_range?query=${text}&start=${startS}&end=${endS}&step=${INTERVAL_S}`;
+}
+
+function longSeries(): Labels[] {
+  const found: Labels[] = [];
+  for (const [size, count] of [
+    ['one', 1],
+    ['hundred', 100],
+  ] as const)
+    for (let l = 0; l < count; l++) {
+      for (const metric of ['a', 'b']) found.push(Labels.from({ __name__: `${metric}_${size}`, l: `${l}` }));
+      for (const le of LE) found.push(Labels.from({ __name__: `h_${size}`, l: `${l}`, le }));
+    }
+  return found;
+}
+
+function joinSeries(): Labels[] {
+  return ['j', 'k'].flatMap((name) =>
+    Array.from({ length: 1000 }, (_, l) => Labels.from({ __name__: name, l: `${l}` })),
+  );
+}
+
+/** A counter each, of its own pace. */
+async function load(peer: Peer, series: readonly Labels[], samples: number): Promise<void> {
+  const template = new RequestTemplate(
+    series.map((_, i) => i),
+    (i) => encodeLabels(series[i]),
+  );
+  const values = new Float64Array(series.length);
+  const sender = new Sender(peer.writeUrl, 1);
+  const first = endS - (samples - 1) * INTERVAL_S;
+  await sender.send(bodies());
+  sender.close();
+
+  function* bodies(): Generator<{ body: Uint8Array; samples: number }> {
+    for (let k = 0; k < samples; k++) {
+      for (let i = 0; i < values.length; i++) values[i] += 1 + (i % 7);
+      yield { body: template.body(values, (first + k * INTERVAL_S) * 1000), samples: series.length };
+    }
+  }
+}
