@@ -24,19 +24,7 @@ test.each(scriptsIn(OWN))('the script %s passes', async (name) => {
 
 describe.skipIf(!existsSync(SHARED))("Prometheus' scripts (skipped where their folder is absent)", () => {
   const names = existsSync(SHARED) ? scriptsIn(SHARED) : [];
-  test.each(names)('%s fails no more often than is known', { timeout: 60_000 }, async (name) => {
-    const failures = await failuresOf(SHARED + name);
-    expect(failures.slice(KNOWN_FAILURES[name] ?? 0)).toEqual([]);
+  test.each(names)('%s passes', { timeout: 60_000 }, async (name) => {
+    expect(await failuresOf(SHARED + name)).toEqual([]);
   });
 });
-
-/** How many evaluations of a script the engine does not answer yet; those of the other scripts all pass. */
-const KNOWN_FAILURES: Readonly<Record<string, number>> = {
-  'aggregators.test': 1,
-  'functions.test': 1,
-  'histograms.test': 1,
-  'info.test': 52,
-  'native_histograms.test': 4,
-  // Start times of samples are not stored.
-  'start_timestamps.test': 24,
-};
