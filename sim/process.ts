@@ -2,6 +2,7 @@ import { BlockCatalog } from '../src/blocks/block-catalog.ts';
 import { BucketSync } from '../src/blocks/bucket-sync.ts';
 import { DeletionRequests } from '../src/blocks/deletion-requests.ts';
 import type { TenantView } from '../src/cmd/query-thread.ts';
+import { SharedBlocksReader } from '../src/cmd/shared-blocks.ts';
 import { pinTenantView } from '../src/cmd/tenant-views.ts';
 import { PlainHeadMemory } from '../src/kernel/plain-head-memory.ts';
 import { WasmHeadMemory } from '../src/kernel/wasm-head-memory.ts';
@@ -64,6 +65,7 @@ export class SimProcess {
   readonly #gateway: StoreGateway | undefined;
   readonly #sources: ViewSources;
   readonly #answerer: Answerer;
+  readonly #sharedBlocks = new SharedBlocksReader();
   readonly #foreseen = new ForeseenSelects();
 
   constructor(
@@ -177,7 +179,7 @@ export class SimProcess {
       };
       const { signal } = new AbortController();
       const limits = jobLimits(this.#limits.of(tenant), this.#clock.now());
-      const { parts } = await this.#answerer.answer(job, limits, this.#queryable(view, ask), signal);
+      const { parts } = await this.#answerer.answer(job, limits, this.#queryable(tenant, view, ask), signal);
       return Buffer.concat(parts).toString();
     } finally {
       pinned.release();
@@ -190,14 +192,17 @@ export class SimProcess {
   }
 
   #queryable(
+    tenant: string,
     { local, bucketBlocks, deletions, warnings }: TenantView,
     ask: (request: unknown) => Promise<unknown>,
   ): Queryable {
     const querier = async (mint: number, maxt: number): Promise<Querier> => {
       const queriers = local ? await this.#sources.queriers(local, ask, mint, maxt) : [];
       const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
-      if (this.#gateway && bucketBlocks.length > 0)
-        queriers.push(this.#gateway.querier({ blocks: bucketBlocks, localUlids, deletions }, mint, maxt));
+      if (this.#gateway && bucketBlocks) {
+        const blocks = this.#sharedBlocks.read(tenant, bucketBlocks);
+        queriers.push(this.#gateway.querier({ blocks, localUlids, deletions }, mint, maxt));
+      }
       if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
       return mergeQueriers(queriers);
     };

@@ -190,6 +190,23 @@ test('a second look lists folders and marks, and only what is new in whole', asy
   expect(blocks.view('acme').unfinished).toMatchObject([{ kind: 'partial', newestMs: nowMs }]);
 });
 
+test('the list stays the same array until something in it changes', async () => {
+  await putBlock(1);
+  const blocks = open();
+  const { readable } = await blocks.refresh(CALM, 'acme');
+  expect((await blocks.refresh(CALM, 'acme')).readable).toBe(readable);
+  expect((await blocks.refresh(CALM, 'acme', { full: true })).readable).toBe(readable);
+  await put(`acme/markers/${ulid(1)}-deletion-mark.json`, {
+    id: ulid(1),
+    version: 1,
+    deletion_time: nowMs / 1000,
+  });
+  const marked = (await blocks.refresh(CALM, 'acme')).readable;
+  expect(marked).not.toBe(readable);
+  await putBlock(2);
+  expect((await blocks.refresh(CALM, 'acme')).readable).not.toBe(marked);
+});
+
 test('a mark beside a known block is seen by a full look, and by any after a quarter of an hour', async () => {
   await putBlock(1);
   const blocks = open();

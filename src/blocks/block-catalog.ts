@@ -171,7 +171,10 @@ export class BlockCatalog {
     const own = await this.#refreshPlace(ctx, tenant, full);
     if (full && this.#options.rootTenancy) await this.#refreshPlace(ctx, ROOT, true);
     const all = joined(own, this.#ofRoot(tenant));
-    const view = { ...all, readable: this.#readable(tenant, all) };
+    const readable = this.#readable(tenant, all);
+    const before = this.view(tenant).readable;
+    // The same list stays the same array: what others made of it is still good.
+    const view = { ...all, readable: isSameList(before, readable) ? before : readable };
     if (view.whole.length + view.unfinished.length + view.orphanMarks.length > 0)
       this.#tenants.set(tenant, view);
     else this.#tenants.delete(tenant);
@@ -341,6 +344,21 @@ function joined(a: FoundBlocks, b: FoundBlocks): FoundBlocks {
 
 function byAge(a: BucketBlock, b: BucketBlock): number {
   return a.meta.mint - b.meta.mint || (a.meta.ulid < b.meta.ulid ? -1 : 1);
+}
+
+/** Whether nothing that readers see has changed. Metas are read once, so equal ones are the same. */
+function isSameList(a: readonly BucketBlock[], b: readonly BucketBlock[]): boolean {
+  return a.length === b.length && a.every((block, i) => isSameBlock(block, b[i]));
+}
+
+function isSameBlock(a: BucketBlock, b: BucketBlock): boolean {
+  return (
+    a.meta === b.meta &&
+    a.ref.folder === b.ref.folder &&
+    a.sizes.size === b.sizes.size &&
+    [...a.sizes].every(([path, sizeBytes]) => b.sizes.get(path) === sizeBytes) &&
+    JSON.stringify(a.marks) === JSON.stringify(b.marks)
+  );
 }
 
 /** A listing that lagged behind is not built upon. */

@@ -8,6 +8,8 @@ import { Metrics } from '../platform/metrics.ts';
 import { SeededRandom } from '../platform/random.ts';
 import { BlockCatalog } from './block-catalog.ts';
 import { BlockMarker } from './block-marker.ts';
+import { BucketSync } from './bucket-sync.ts';
+import { DeletionRequests } from './deletion-requests.ts';
 import { blockRef } from './layout.ts';
 
 const ULID = '01HQ0000000000000000000001';
@@ -78,6 +80,10 @@ test('a quarantined block is still read unless it is hidden', async () => {
   await marker.unmark(CALM, own, 'quarantine');
   await marker.quarantine(CALM, own, { reason: 'broken index', details: '', hidden: true });
   expect(await catalog.refresh(CALM, 'acme', { full: true })).toMatchObject({ readable: [], whole: [{}] });
+  const deps = { bucket, clock, log: silentLogger, metrics: new Metrics(), random: new SeededRandom(1) };
+  const sync = new BucketSync(60_000, { ...deps, catalog, deletions: new DeletionRequests(deps) });
+  expect(sync.problemOf('acme')).toMatch(/1 blocks in the bucket are set aside/);
+  expect(sync.problemOf('other')).toBeUndefined();
 });
 
 test('a block is deleted in the order that readers stand, and nothing else is', async () => {

@@ -76,9 +76,19 @@ export class BucketSync {
     return this.#deletions.of(tenant);
   }
 
-  /** Why the list of a tenant's blocks may be out of date, in a sentence; undefined when it is not. */
+  /** Why answers from a tenant's blocks may lack something, in a sentence; undefined when they do not. */
   problemOf(tenant: string): string | undefined {
-    return this.#problems.get(tenant) ?? this.#problems.get('');
+    return this.#problems.get(tenant) ?? this.#problems.get('') ?? this.#hiddenBlocks(tenant);
+  }
+
+  /** Blocks that were set aside because they cannot be read: answers lack their data, and say so. */
+  #hiddenBlocks(tenant: string): string | undefined {
+    const hidden = this.#catalog
+      .view(tenant)
+      .whole.filter(({ marks }) => marks.quarantine?.hidden && !marks.deletion);
+    return hidden.length > 0
+      ? `${hidden.length} blocks in the bucket are set aside and cannot be read; answers lack their data (${hidden[0].ref.ulid} …)`
+      : undefined;
   }
 
   /** Looks again now, for one tenant: after an upload, so that the local block may go. */

@@ -1,4 +1,3 @@
-import type { BucketBlock } from '../blocks/block-catalog.ts';
 import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import { Matcher } from '../model/matcher.ts';
 import { type CacheOptions, withCache } from '../objstore/cache/open-cache.ts';
@@ -28,6 +27,7 @@ import {
 } from '../storeapi/remote-stores.ts';
 import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
+import { type SharedBlocks, SharedBlocksReader } from './shared-blocks.ts';
 
 /** What a query thread is started with. */
 export interface QueryThreadData {
@@ -50,7 +50,8 @@ export interface QueryThreadData {
 /** Everything of a tenant that one query may read. */
 export interface TenantView {
   readonly local: ViewDescription | undefined;
-  readonly bucketBlocks: readonly BucketBlock[];
+  /** Undefined when there is no bucket. */
+  readonly bucketBlocks: SharedBlocks | undefined;
   readonly deletions: readonly DeletionRequest[];
   /** What is known to be missing. */
   readonly warnings: readonly string[];
@@ -77,6 +78,7 @@ const clock = new SystemClock();
 const disk = new NodeDisk();
 const log = PinoLog.open(options.logLevel, options.logFormat);
 const sources = new ViewSources(disk, options.pageCacheBytes);
+const sharedBlocks = new SharedBlocksReader();
 const gateway = options.bucket && (await openGateway(options.bucket));
 const remotes = options.remote && new RemoteStores(options.remote, clock);
 const kernels = new KernelPool();
@@ -95,10 +97,10 @@ new ThreadHost(port, {
         const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
         const localBlocks = local?.blocks.map(toLocalTime);
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
-        if (gateway && bucketBlocks.length > 0)
-          queriers.push(
-            gateway.querier({ blocks: bucketBlocks, localUlids, localBlocks, deletions }, mint, maxt, wish),
-          );
+        if (gateway && bucketBlocks) {
+          const blocks = sharedBlocks.read(tenant, bucketBlocks);
+          queriers.push(gateway.querier({ blocks, localUlids, localBlocks, deletions }, mint, maxt, wish));
+        }
         if (remotes && remote) queriers.push(...remoteQueriers(remotes, tenant, remote, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         const all = mergeQueriers(queriers);

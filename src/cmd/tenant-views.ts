@@ -7,6 +7,7 @@ import type { ForeseenSelects, QuerySpan } from '../tsdb/foreseen-selects.ts';
 import { HeadServer } from '../tsdb/remote-head.ts';
 import type { ViewDescription } from '../tsdb/view-sources.ts';
 import type { TenantView } from './query-thread.ts';
+import { BlockSharer } from './shared-blocks.ts';
 
 /** Pins what one query of a tenant may read: head, local blocks, and the blocks known to be in the bucket. */
 export async function pinTenantView(
@@ -19,12 +20,12 @@ export async function pinTenantView(
   joined: JoinedView = NOTHING_JOINED,
 ): Promise<PinnedView> {
   const problems = [bucket?.problemOf(tenant), tenants.problemOf(tenant)];
-  const bucketBlocks = bucket?.blocksOf(tenant) ?? [];
+  const blocks = bucket?.blocksOf(tenant) ?? [];
   const found = tenants.find(tenant);
   const local = found && (await pinLocal(found.db, `${tenantsDir}/${tenant}`, job, foreseen));
   const description: TenantView = {
     local: local?.description,
-    bucketBlocks,
+    bucketBlocks: blocks.length > 0 ? sharer.share(blocks) : undefined,
     deletions: bucket?.deletionsOf(tenant) ?? [],
     ...joined,
     warnings: [...problems.filter((problem) => problem !== undefined), ...joined.warnings],
@@ -36,6 +37,9 @@ export async function pinTenantView(
     release: () => local?.release(),
   };
 }
+
+/** One for the process: lists are told apart by who holds them. */
+const sharer = new BlockSharer();
 
 /** What a query reads beside the tenant's own data, and how replicas are joined. */
 export type JoinedView = Pick<TenantView, 'remote' | 'replicaLabels' | 'dedup' | 'warnings'>;
