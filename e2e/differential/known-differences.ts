@@ -27,7 +27,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     what: 'since 3 several matches are too many even where the comparison does not hold',
     applies: ({ query, theirs, ours }) =>
       errorOf(ours)?.startsWith('multiple matches for labels') === true &&
-      !('error' in theirs) &&
+      !errorOf(theirs)?.startsWith('multiple matches') &&
       /[<>=!]/.test(query),
   },
   {

@@ -87,10 +87,10 @@ export class Aggregate implements Operator {
     if (this.#done) return undefined;
     this.#done = true;
     const params = this.#param && (await collectScalar(this.#param));
-    if (this.#plan.op === 'quantile') this.#checkQuantiles(params!);
     const groups = new GroupIds(this.#plan.grouping, this.#plan.without);
     const accumulator = accumulatorFor(this.#plan, this.grid.count, this.#context, params);
     const whole = await this.#accumulate(groups, accumulator);
+    if (this.#plan.op === 'quantile') this.#checkQuantiles(params!);
     if (groups.labels.length === 0) return undefined;
     const batch = groups.newBatch(this.grid.count);
     if (whole === undefined) accumulator.finish(batch);

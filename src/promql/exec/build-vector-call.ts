@@ -20,7 +20,8 @@ export function buildVectorCall(builder: OperatorBuilder, node: CallPlan, grid: 
   const { context } = builder;
   const { name, args } = node;
   const child = (i: number) => builder.build(args[i], grid);
-  if (name.startsWith('sort') && !grid.isInstant) context.warn(warningText.sortInRangeQuery(), node.span);
+  if (name.startsWith('sort') && grid.count > 0 && !grid.isInstant)
+    context.warn(warningText.sortInRangeQuery(), node.span);
   const strings = (from: number) => args.slice(from).map(stringOf);
   switch (name) {
     case 'time':
@@ -76,7 +77,9 @@ function unwrapped(node: PlanNode): PlanNode {
 }
 
 function queryTime({ context }: OperatorBuilder, name: 'start' | 'end' | 'step' | 'range'): number {
-  const { start, end, step } = context;
+  const { start, end } = context;
+  // A range that is one moment has no step, as an instant has none.
+  const step = start === end ? 0 : context.step;
   return name === 'range' ? end - start : { start, end, step }[name];
 }
 

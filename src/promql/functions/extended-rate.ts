@@ -28,23 +28,13 @@ export function extendedRate(kind: RateKind, smoothed: boolean): WindowFunction 
 
 function floatChange(w: Window, first: number, last: number, isCounter: boolean, smoothed: boolean): number {
   const { floatTimes: times, floats, start, end } = w;
-  const interpolateLeft = smoothed && times[first] < start && first < last;
-  const interpolateRight = smoothed && times[last] > end && last > first;
-  let left = floats[first];
-  if (interpolateLeft) {
-    // After a reset the counter is taken to have started from zero at the sample before it.
-    const from = isCounter && floats[first + 1] < left ? 0 : left;
-    left = between(times[first], from, times[first + 1], floats[first + 1], start);
-  }
-  let right = floats[last];
-  if (interpolateRight) {
-    const reset = isCounter && right < floats[last - 1];
-    // Both ends in one gap must see the same line; else what the counter had before its reset is added.
-    const sameGap = interpolateLeft && first === last - 1;
-    const from = reset && sameGap ? 0 : floats[last - 1];
-    const to = reset && !sameGap ? right + floats[last - 1] : right;
-    right = between(times[last - 1], from, times[last], to, end);
-  }
+  const at = (i: number, t: number) => {
+    // A counter that was reset between two samples is taken to have begun at zero at the first of them.
+    const from = isCounter && floats[i + 1] < floats[i] ? 0 : floats[i];
+    return between(times[i], from, times[i + 1], floats[i + 1], t);
+  };
+  const left = smoothed && times[first] < start ? at(first, start) : floats[first];
+  const right = smoothed && last > w.f0 && times[last] > end ? at(last - 1, end) : floats[last];
   return isCounter ? right - left + resetCorrection(w, first, last, left, right) : right - left;
 }
 

@@ -106,9 +106,13 @@ function buildCall(expr: Call, context: PlanContext, span: Span): PlanNode {
   return { kind: 'call', name, args, returns: expr.func.returns, span };
 }
 
-/** The time is that of a sample, which a smoothed value has none of. Prometheus forgets an offset beside `@` here. */
+/**
+ * The time is that of a sample, which a smoothed value has none of. Of an offset beside `@` Prometheus forgets here that it
+ * moves the time, not that it moves what is read: of that the sample at `@` is taken.
+ */
 function timestampSource(source: SelectorSource): SelectorSource {
-  return { ...source, mode: 'plain', offset: source.at === undefined ? source.offset : 0 };
+  const { at, offset } = source;
+  return { ...source, mode: 'plain', ...(at !== undefined && { offset: 0, readOffset: offset }) };
 }
 
 /**

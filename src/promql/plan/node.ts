@@ -36,6 +36,8 @@ export interface SelectorSource {
   readonly name: string;
   readonly matchers: readonly Matcher[];
   readonly offset: number;
+  /** Where it is not `offset` that moves the bounds of what is read. */
+  readonly readOffset?: number;
   readonly at: number | undefined;
   readonly mode: 'plain' | 'anchored' | 'smoothed';
   /** Bounds of all samples needed, inclusive; set by the rewrite `time-range`. */

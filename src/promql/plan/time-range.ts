@@ -22,8 +22,9 @@ export function setTimeRanges(node: PlanNode, grid: Grid, lookback: number): Pla
 
 /** Windows are open on the left. `anchored` and `smoothed` also look beyond the window's ends. */
 function bounded(source: SelectorSource, grid: Grid, range: number, lookback: number): SelectorSource {
-  const first = (source.at ?? grid.start) - source.offset;
-  const last = (source.at ?? lastTime(grid)) - source.offset;
+  const offset = source.readOffset ?? source.offset;
+  const first = (source.at ?? grid.start) - offset;
+  const last = (source.at ?? lastTime(grid)) - offset;
   const left = source.mode === 'plain' ? range : range + lookback;
   const right = source.mode === 'smoothed' ? lookback : 0;
   return { ...source, mint: first - left + 1, maxt: last + right };

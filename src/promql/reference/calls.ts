@@ -166,11 +166,15 @@ function timestampCall(
     );
   }
   const { selectors } = evaluation;
-  // As in Prometheus an offset beside `@` does not count here.
+  // As in Prometheus an offset beside `@` only moves what is read, not the time at which it is looked at.
   const refs = selectors.refTimes(arg.at === undefined ? arg : { ...arg, offset: undefined }, steps);
+  const readEnds = selectors.refTimes(arg, steps);
+  const { lookbackMs } = evaluation.setting;
   return evaluation.perStep(steps, (step) =>
     selectors.selected(arg).flatMap(({ labels, samples }) => {
-      const sample = selectors.newest(samples, refs[step]);
+      const end = readEnds[step];
+      const read = samples.filter(({ t }) => t > end - lookbackMs && t <= end);
+      const sample = selectors.newest(read, refs[step]);
       if (sample === undefined) return [];
       return [{ labels: evaluation.dropped(labels), dropName: true, point: timeOf(sample) / 1000 }];
     }),
