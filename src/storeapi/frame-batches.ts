@@ -6,6 +6,7 @@ import { BatchBuilder } from '../storage/batch-builder.ts';
 import { compareLabelBytes } from '../storage/compare-label-bytes.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
 import { canonicalLabels } from './received-labels.ts';
+import { aggregatePayload } from './store-chunks.ts';
 
 export interface FrameBatchOptions {
   /** Named in errors. */
@@ -91,8 +92,12 @@ function finish(builder: BatchBuilder, { labelBytes, chunks }: OpenSeries): void
     if (i === 0 || !isSame(chunk, chunks[i - 1])) addChunk(builder, chunk);
 }
 
-function addChunk(builder: BatchBuilder, { mint, maxt, raw }: StoreAggrChunk): void {
-  if (!raw) return;
+function addChunk(builder: BatchBuilder, { mint, maxt, raw, aggregates }: StoreAggrChunk): void {
+  if (!raw) {
+    if (aggregates.some((part) => part !== undefined))
+      builder.addChunk(mint, maxt, ChunkEncoding.aggregate, aggregatePayload(aggregates));
+    return;
+  }
   const encoding = raw.type + 1;
   if (encoding > ChunkEncoding.floatHistogram)
     throw new VeronaError('corrupt', `chunk encoding ${raw.type} is not one of the StoreAPI`);

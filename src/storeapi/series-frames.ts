@@ -1,9 +1,7 @@
-import { classicChunk } from '../chunkenc/classic-chunk.ts';
-import { ChunkEncoding } from '../chunkenc/encoding.ts';
-import { VeronaError } from '../model/errors.ts';
 import { SeriesFrameWriter, type StoreAggrChunk } from '../proto/store-series.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
 import { ShardTest } from './shard.ts';
+import { storeChunk } from './store-chunks.ts';
 import type { SeriesRequest } from './store-server.ts';
 
 /** A frame is sent from this size on, and a longer series is spread over several frames. */
@@ -47,20 +45,4 @@ function* chunkRuns(batch: SeriesBatch, i: number): Generator<StoreAggrChunk[]> 
     bytes += batch.chunkDataLength[c];
   }
   yield run;
-}
-
-function storeChunk(batch: SeriesBatch, c: number): StoreAggrChunk {
-  const encoding = batch.chunkEncoding[c];
-  const offset = batch.chunkDataOffset[c];
-  const data = batch.chunkData.subarray(offset, offset + batch.chunkDataLength[c]);
-  // The StoreAPI knows no start timestamps.
-  const sent = classicChunk({ encoding, data });
-  if (sent.encoding < ChunkEncoding.xor || sent.encoding > ChunkEncoding.floatHistogram)
-    throw new VeronaError('execution', `chunk encoding ${encoding} cannot be sent over the StoreAPI`);
-  return {
-    mint: batch.chunkMint[c],
-    maxt: batch.chunkMaxt[c],
-    raw: { type: sent.encoding - 1, data: sent.data },
-    aggregates: [],
-  };
 }
