@@ -72,8 +72,35 @@ export class WireReader {
   /** Moves to the next field; false at the end of the message. Throws `WireError`. */
   next(): boolean {
     if (this.valueEnd >= this.end) return false;
-    const cursor: ByteCursor = { bytes: this.bytes, at: this.valueEnd, end: this.end };
-    this.tagStart = cursor.at;
+    this.tagStart = this.valueEnd;
+    return this.#nextSmall() || this.#nextLarge();
+  }
+
+  /** The common case without `bigint`: a tag of one byte, and a varint or a size below 2²⁸. False leaves everything to `#nextLarge`. */
+  #nextSmall(): boolean {
+    const { bytes, end, tagStart } = this;
+    const tag = bytes[tagStart];
+    const wireType = tag & 7;
+    if (tag >= 128 || tag < 8 || (wireType !== WireType.varint && wireType !== WireType.bytes)) return false;
+    let value = 0;
+    let at = tagStart + 1;
+    for (let shift = 0; ; shift += 7, at++) {
+      if (at >= end || shift > 21) return false;
+      value |= (bytes[at] & 127) << shift;
+      if (bytes[at] < 128) break;
+    }
+    at++;
+    const isBytes = wireType === WireType.bytes;
+    if (isBytes && value > end - at) return false;
+    this.field = tag >> 3;
+    this.wireType = wireType as WireType;
+    this.valueStart = isBytes ? at : tagStart + 1;
+    this.valueEnd = isBytes ? at + value : at;
+    return true;
+  }
+
+  #nextLarge(): boolean {
+    const cursor: ByteCursor = { bytes: this.bytes, at: this.tagStart, end: this.end };
     const tag = this.#varintAt(cursor);
     if (tag > TAG_MAX || tag < 8n) throw new WireError('bad field tag', this.tagStart);
     this.field = Number(tag >> 3n);
@@ -126,12 +153,22 @@ export class WireReader {
 
   /** Unsigned; beyond 2⁵³ the nearest number. */
   uint(): number {
-    return Number(this.uint64());
+    return this.#smallVarint() ?? Number(this.uint64());
   }
 
   /** int64, int32 and enums (two's complement); beyond 2⁵³ the nearest number. */
   int(): number {
-    return Number(BigInt.asIntN(64, this.uint64()));
+    return this.#smallVarint() ?? Number(BigInt.asIntN(64, this.uint64()));
+  }
+
+  /** A varint of at most 7 bytes (49 bits: every time of these millennia), or undefined. */
+  #smallVarint(): number | undefined {
+    this.expect(WireType.varint);
+    const size = this.valueEnd - this.valueStart;
+    if (size > 7) return undefined;
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) value = value * 128 + (this.bytes[this.valueStart + i] & 127);
+    return value;
   }
 
   /** sint64 and sint32 (zigzag); beyond 2⁵³ the nearest number. */
