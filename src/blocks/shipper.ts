@@ -8,7 +8,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Counter, Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import { filePieces } from './file-pieces.ts';
-import { blockKey, META_FILE } from './layout.ts';
+import { type BlockLayout, blockRef, META_FILE } from './layout.ts';
 import { type LocalBlock, listBlockFiles, scanLocalBlocks } from './local-blocks.ts';
 import { type BlockFile, META_SIZE_BYTES_MAX, parseMeta, withThanosSection } from './meta.ts';
 import { readShipped, writeShipped } from './ship-file.ts';
@@ -20,8 +20,12 @@ export interface ShipperOptions {
   readonly dir: string;
   /** Also blocks that a compaction made (level above 1). */
   readonly uploadCompacted?: boolean;
-  /** External labels besides `__org_id__`. */
+  /** External labels; in the tenant's layout `__org_id__` comes to them. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Where blocks go: `tenant` (the default) below the tenant's folder as Cortex has it, `root` as Thanos has it. */
+  readonly layout?: BlockLayout;
+  /** Who made the block, in Thanos' words. */
+  readonly source?: 'receive' | 'sidecar';
 }
 
 export interface ShipperDeps {
@@ -173,7 +177,7 @@ export class Shipper {
     const files = await listBlockFiles(disk, `${this.#options.dir}/${ulid}`);
     this.#files.set(ulid, files);
     const present = new Map<string, number>();
-    const folder = blockKey(this.#options.tenant, ulid, '');
+    const folder = this.#key(ulid, '');
     for await (const entry of bucket.list(ctx, folder, { recursive: true }))
       if (entry.kind === 'object') present.set(entry.key.slice(folder.length), entry.sizeBytes);
     // Blocks never change: a file that an interrupted upload left in full length is the file.
@@ -183,7 +187,7 @@ export class Shipper {
 
   /** A `meta.json` that does not decode was cut off while it was written; then the block is not there yet. */
   async #isComplete(ctx: BucketContext, ulid: string): Promise<boolean> {
-    const key = blockKey(this.#options.tenant, ulid, META_FILE);
+    const key = this.#key(ulid, META_FILE);
     try {
       parseMeta(await this.#deps.bucket.get(ctx, key, META_SIZE_BYTES_MAX), key, ulid);
       return true;
@@ -197,7 +201,7 @@ export class Shipper {
   async #uploadFile(ctx: BucketContext, ulid: string, file: string): Promise<void> {
     const path = `${this.#options.dir}/${ulid}/${file}`;
     const sizeBytes = this.#files.get(ulid)?.find(({ relPath }) => relPath === file)?.sizeBytes ?? 0;
-    const key = blockKey(this.#options.tenant, ulid, file);
+    const key = this.#key(ulid, file);
     await this.#gate.run(ctx.signal, `upload ${key}`, () =>
       this.#deps.bucket.upload(ctx, key, filePieces(this.#deps.disk, path, sizeBytes)),
     );
@@ -205,14 +209,22 @@ export class Shipper {
   }
 
   async #uploadMeta(ctx: BucketContext, ulid: string): Promise<void> {
-    const { tenant, dir, labels } = this.#options;
+    const { tenant, dir, labels, layout, source } = this.#options;
     const local = this.#locals.get(ulid);
     if (!local) throw new VeronaError('not_found', `ship block ${ulid}: gone from ${dir}`);
-    const section = { labels: { ...labels, [TENANT_LABEL]: tenant }, files: this.#files.get(ulid) ?? [] };
+    const section = {
+      labels: layout === 'root' ? { ...labels } : { ...labels, [TENANT_LABEL]: tenant },
+      files: this.#files.get(ulid) ?? [],
+      source,
+    };
     const data = withThanosSection(local.metaBytes, `${dir}/${ulid}/${META_FILE}`, section);
-    await this.#deps.bucket.upload(ctx, blockKey(tenant, ulid, META_FILE), data);
+    await this.#deps.bucket.upload(ctx, this.#key(ulid, META_FILE), data);
     this.#counters.uploads.inc();
     this.#deps.log.info('a block is in the bucket', { ulid });
+  }
+
+  #key(ulid: string, file: string): string {
+    return `${blockRef(this.#options.tenant, ulid, this.#options.layout).folder}/${file}`;
   }
 
   /** One write after the other, so that the longer list is written last. */
