@@ -42,6 +42,17 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'tenancy',
     'blocks',
   ],
+  pull: [
+    'platform',
+    'model',
+    'encoding',
+    'proto',
+    'chunkenc',
+    'storage',
+    'objstore',
+    'blocks',
+    'storeapi',
+  ],
   push: [
     'platform',
     'model',

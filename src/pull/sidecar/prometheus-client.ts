@@ -1,0 +1,134 @@
+import { snappyCompress } from '../../encoding/snappy.ts';
+import { VeronaError } from '../../model/errors.ts';
+import type { Labels } from '../../model/labels.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import type { ClientResponse, HttpClient } from '../../platform/http-client.ts';
+import { encodeReadRequest, type ReadQuery } from '../../proto/remote-read.ts';
+
+/** What a Prometheus says of itself. */
+export interface PrometheusConfig {
+  readonly externalLabels: Labels;
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+export interface PrometheusAnswer<T> {
+  readonly data: T;
+  readonly warnings: readonly string[];
+}
+
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
+/** A Prometheus server, over its HTTP API. Errors name it and are `unavailable` when it cannot be reached. */
+export class PrometheusClient {
+  readonly #url: string;
+  readonly #http: HttpClient;
+
+  readonly #externalLabelsOf: (yaml: string) => Labels;
+
+  /** `url` may have a path, as `--web.external-url` gives it. */
+  constructor(url: string, http: HttpClient, externalLabelsOf: (yaml: string) => Labels) {
+    this.#url = url.replace(/\/+$/, '');
+    this.#http = http;
+    this.#externalLabelsOf = externalLabelsOf;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  async config(signal: AbortSignal): Promise<PrometheusConfig> {
+    const [config, flags] = await Promise.all([
+      this.get<{ yaml: string }>('/api/v1/status/config', {}, signal),
+      this.get<Record<string, string>>('/api/v1/status/flags', {}, signal),
+    ]);
+    return { externalLabels: this.#externalLabelsOf(config.data.yaml), flags: flags.data };
+  }
+
+  /** Rejects when it is not ready to answer. */
+  async ready(signal: AbortSignal): Promise<void> {
+    const { status } = await this.#request('/-/ready', { method: 'GET' }, signal);
+    if (status !== 200) throw new VeronaError('unavailable', `${this.#url} is not ready: status ${status}`);
+  }
+
+  /** The answer to a read request: a stream of chunks when Prometheus can, samples otherwise. */
+  async read(query: ReadQuery, signal: AbortSignal): Promise<ClientResponse> {
+    const request = { queries: [query], acceptedResponses: ['streamed_chunks', 'samples'] as const };
+    const body = Uint8Array.from(snappyCompress(encodeReadRequest(request)));
+    const headers = {
+      'content-encoding': 'snappy',
+      'content-type': 'application/x-protobuf',
+      'x-prometheus-remote-read-version': '0.1.0',
+    };
+    const response = await this.#request('/api/v1/read', { method: 'POST', headers, body }, signal);
+    if (response.status !== 200) throw await this.#failure('/api/v1/read', response);
+    return response;
+  }
+
+  /** `data` of a successful answer of the API. */
+  async get<T>(
+    path: string,
+    parameters: Readonly<Record<string, string | readonly string[]>>,
+    signal: AbortSignal,
+  ): Promise<PrometheusAnswer<T>> {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(parameters))
+      for (const one of typeof value === 'string' ? [value] : value) search.append(name, one);
+    const query = search.size > 0 ? `?${search}` : '';
+    const response = await this.#request(path + query, { method: 'GET' }, signal);
+    if (response.status !== 200) throw await this.#failure(path, response);
+    const text = await boundedText(response, `${this.#url}${path}`);
+    try {
+      const { data, warnings = [] } = JSON.parse(text) as { data: T; warnings?: readonly string[] };
+      return { data, warnings };
+    } catch (cause) {
+      throw new VeronaError('corrupt', `${this.#url}${path}: the answer is not JSON`, { cause });
+    }
+  }
+
+  async #request(
+    path: string,
+    rest: { method: 'GET' | 'POST'; headers?: Record<string, string>; body?: Uint8Array<ArrayBuffer> },
+    signal: AbortSignal,
+  ): Promise<ClientResponse> {
+    try {
+      return await this.#http.request({ ...rest, url: this.#url + path, signal });
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      const reason =
+        cause instanceof Error ? ((cause.cause as Error | undefined)?.message ?? cause.message) : cause;
+      throw new VeronaError('unavailable', `Prometheus at ${this.#url} cannot be reached: ${reason}`, {
+        cause,
+      });
+    }
+  }
+
+  async #failure(path: string, response: ClientResponse): Promise<VeronaError> {
+    const text = await boundedText(response, path).catch(() => '');
+    const code = response.status >= 500 ? 'unavailable' : 'execution';
+    return new VeronaError(
+      code,
+      `${this.#url}${path}: status ${response.status}: ${JSON.stringify(text.slice(0, 300))}`,
+    );
+  }
+}
+
+/** Selector text of matchers; names are quoted only when they must be, since older servers do not know quoted ones. */
+export function selectorText(matchers: readonly Matcher[]): string {
+  const parts = matchers.map(({ type, name, value }) => {
+    const plain = /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name);
+    return `${plain ? name : JSON.stringify(name)}${type}${JSON.stringify(value)}`;
+  });
+  return `{${parts.join(',')}}`;
+}
+
+async function boundedText(response: ClientResponse, where: string): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of response.body) {
+    bytes += part.length;
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new VeronaError('limit', `${where}: the answer has more than ${ANSWER_BYTES_MAX} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
