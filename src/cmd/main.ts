@@ -6,6 +6,7 @@ import { addCompactorCommand } from './compactor.ts';
 import { addConfigCommand } from './config.ts';
 import { EXIT } from './exit.ts';
 import { addPromqlCommand } from './promql.ts';
+import { addSidecarCommand } from './sidecar.ts';
 import { addTsdbCommand } from './tsdb.ts';
 import { VERSION } from './version.ts';
 
@@ -30,6 +31,7 @@ and ask at http://127.0.0.1:9009/api/v1/query?query=up, or add that address to G
 
 addAllCommand(program);
 addQuerierCommand(program);
+addSidecarCommand(program);
 addCompactorCommand(program);
 addTsdbCommand(program);
 addBucketCommand(program);

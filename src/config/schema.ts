@@ -167,6 +167,25 @@ const endpoint = section(
   },
 );
 
+const sidecar = section('The sidecar: stands beside one Prometheus (`verona sidecar`).', {
+  prometheus_url: text('http://127.0.0.1:9090', 'Where Prometheus answers, with its path if it has one.'),
+  tsdb_path: text(
+    '',
+    "Prometheus' data folder; its finished blocks are uploaded to the bucket. Empty for no uploads.",
+  ),
+  check_interval: duration('30s', 'How often Prometheus is asked for its external labels and flags.'),
+  ship_interval: duration('30s', 'How often finished blocks are looked for.'),
+  min_time: text('', 'Data before this time (RFC 3339) are not served; empty for all that Prometheus has.'),
+  upload_compacted: flag(
+    false,
+    'Upload also blocks that Prometheus compacted: for moving a server that has old data.',
+  ),
+  ignore_unequal_block_size: flag(
+    false,
+    'Upload although Prometheus compacts locally; what it compacts before it is uploaded is lost to the bucket.',
+  ),
+});
+
 const objstore = section("The bucket that keeps the blocks, in Thanos' form (`type`, `config`, `prefix`).", {
   enabled: flag(true, 'Upload blocks and read them from there. Without it blocks stay on this disk only.'),
   config: text(
@@ -289,6 +308,7 @@ export const configSchema = z.strictObject({
   tsdb,
   query,
   endpoint,
+  sidecar,
   objstore,
   cache: section('A cache before the bucket, for index and chunk ranges that queries read.', {
     config: text(
