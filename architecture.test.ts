@@ -42,17 +42,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'tenancy',
     'blocks',
   ],
-  pull: [
-    'platform',
-    'model',
-    'encoding',
-    'proto',
-    'chunkenc',
-    'storage',
-    'objstore',
-    'blocks',
-    'storeapi',
-  ],
+  pull: ['platform', 'model', 'encoding', 'proto', 'chunkenc', 'storage', 'objstore', 'blocks', 'storeapi'],
   push: [
     'platform',
     'model',
