@@ -246,6 +246,11 @@ test('of a deleted tenant nothing is left but the mark, which says so', async ()
   await kit.bucket.upload(CTX, 'other/deletions/x', Buffer.from('x'));
   await writeTenantDeletion(CTX, kit.bucket, TENANT, { requestedMs: kit.clock.time, finishedMs: undefined });
   await kit.compactor().runRound(CTX);
+  await kit.bucket.upload(
+    CTX,
+    `${TENANT}/bucket-index.json.gz`,
+    Buffer.from('written by a reader meanwhile'),
+  );
   await kit.compactor().runRound(CTX);
   expect(await kit.keys()).toEqual([`__markers__/${TENANT}/tenant-deletion-mark.json`, 'other/deletions/x']);
   expect(await readTenantDeletion(CTX, kit.bucket, TENANT)).toEqual({

@@ -1,5 +1,6 @@
 import type { TenantBlocks } from '../blocks/block-catalog.ts';
 import type { BlockMarker } from '../blocks/block-marker.ts';
+import { bucketIndexKey } from '../blocks/bucket-index.ts';
 import { type TenantDeletion, writeTenantDeletion } from '../blocks/tenant-deletion.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 
@@ -22,7 +23,9 @@ export async function deleteTenantData(
   for await (const entry of bucket.list(ctx, `${tenant}/`, { recursive: true }))
     if (entry.kind === 'object') rest.push(entry.key);
   for (const key of rest) await bucket.delete(ctx, key);
-  if (refs.length + rest.length === 0 && mark.finishedMs === undefined)
+  // Whoever lists the tenant may write its index again meanwhile; it tells of nothing.
+  const isEmpty = refs.length === 0 && rest.every((key) => key === bucketIndexKey(tenant));
+  if (isEmpty && mark.finishedMs === undefined)
     await writeTenantDeletion(ctx, bucket, tenant, { ...mark, finishedMs: nowMs });
   return refs.length;
 }
