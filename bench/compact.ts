@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { startPrometheus } from '../e2e/peers.ts';
@@ -57,7 +57,12 @@ try {
   if (only.has('prometheus')) note('Prometheus, in threes', await prometheus(a, threes.length));
   if (only.has('joins')) note('Verona, in threes', await work('merge', ...threes));
   if (only.has('whole')) note(`Verona, ${blocks} into one`, await work('merge', dirs.join(',')));
-  if (only.has('downsample')) note('Verona, raw to 5m', await work('downsample', ...dirs));
+  if (only.has('downsample')) {
+    await work('merge', dirs.join(','));
+    await rename(join(folder, 'out'), join(folder, 'whole'));
+    const joined = readdirSync(join(folder, 'whole')).map((name) => join(folder, 'whole', name));
+    note('Verona, that one to 5m', await work('downsample', ...joined));
+  }
   if (only.has('replicas')) {
     await rm(join(a, ulids[blocks]), { recursive: true });
     await makeBlocks({
@@ -79,8 +84,8 @@ try {
 async function work(kind: string, ...dirs: string[]): Promise<Figures> {
   const script = join(import.meta.dirname, 'compact/work.ts');
   const node = ['--single-threaded-gc', script, kind, join(folder, 'out'), ...dirs];
-  const { stdout } = await run(process.execPath, node, { maxBuffer: 1 << 20 });
   await rm(join(folder, 'out'), { recursive: true, force: true });
+  const { stdout } = await run(process.execPath, node, { maxBuffer: 1 << 20 });
   return JSON.parse(stdout) as Figures;
 }
 
