@@ -1,6 +1,7 @@
 import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import { Matcher } from '../model/matcher.ts';
 import { type CacheOptions, withCache } from '../objstore/cache/open-cache.ts';
+import { HedgedBucket } from '../objstore/hedged-bucket.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
@@ -36,6 +37,7 @@ export interface QueryThreadData {
   readonly timeoutMs: number;
   readonly features: Features;
   readonly bucket: BucketOptions | undefined;
+  readonly hedgeReads: boolean;
   readonly cache: CacheOptions | undefined;
   /** Which of the threads it is: each has its part of what a cache may take of this machine. */
   readonly part: { readonly number: number; readonly count: number };
@@ -126,8 +128,9 @@ function remoteQueriers(
 
 async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
   const opened = await openBucket(bucket, { disk, clock, random: new SystemRandom() });
-  const { cache, part } = options;
-  const cached = cache ? await withCache(opened, cache, { disk, clock, log, part }) : opened;
+  const { cache, part, hedgeReads } = options;
+  const hedged = hedgeReads ? new HedgedBucket(opened, { clock }) : opened;
+  const cached = cache ? await withCache(hedged, cache, { disk, clock, log, part }) : hedged;
   return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: cached, disk, log });
 }
 

@@ -166,6 +166,7 @@ export async function buildSystem(
     timeoutMs: config.query.timeout,
     features: Object.fromEntries(config.query.enable_feature.map((name) => [name, true])),
     bucket: bucketOptions,
+    hedgeReads: config.objstore.hedge_reads,
     cache: cacheOptionsOf(config),
     cacheDir,
     remote: hasEndpoints(config) ? remoteOptions(config) : undefined,

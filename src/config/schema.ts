@@ -201,6 +201,10 @@ const objstore = section("The bucket that keeps the blocks, in Thanos' form (`ty
     '0s',
     'A block is not read before its upload is this old; for stores whose listings lag behind.',
   ),
+  hedge_reads: flag(
+    false,
+    'Ask a second time for ranges that queries wait long for (longer than 95 of 100); at most one read in twenty is asked twice.',
+  ),
   bucket_index_interval: duration(
     '15m',
     'How often `bucket-index.json.gz` of each tenant is written, for Cortex, Mimir and the next start; 0s for never.',
