@@ -19,11 +19,12 @@ const { values: flags } = parseArgs({
     runs: { type: 'string', default: '5' },
     only: { type: 'string', default: 'verona,prometheus,victoria-metrics' },
     match: { type: 'string', default: '' },
+    // A day for the windows of the first step, and 1,000 steps.
+    samples: { type: 'string', default: '3880' },
   },
 });
 
 const INTERVAL_S = 30;
-const SAMPLES = 2880 + 1000;
 const LE = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '+Inf'];
 const STEPS = [1, 100, 1000];
 /** X stands for `one` and `hundred`. */
@@ -72,8 +73,8 @@ printQueryTable(asked.map(title), results);
 
 async function measure(name: string): Promise<Map<string, Figure>> {
   const peer = await start(name);
-  await load(peer, longSeries(), SAMPLES);
-  await load(peer, joinSeries(), 250);
+  await load(peer, longSeries(), Number(flags.samples));
+  await load(peer, joinSeries(), Math.min(250, Number(flags.samples)));
   await new Promise((resolve) => setTimeout(resolve, 2000));
   const figures = new Map<string, Figure>();
   for (const one of asked)
