@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Labels } from '../../model/labels.ts';
 import { Engine } from '../engine.ts';
 import { ALL_FEATURES } from '../parser/options.ts';
 import { Reference } from '../reference/reference.ts';
@@ -43,3 +44,21 @@ test.each([
     await fc.assert(property, RUNS);
   },
 );
+
+test('negated rows that lose their names are joined where their samples do not meet', async () => {
+  const series = (name: string, t: number) => ({
+    labels: Labels.from({ __name__: name, job: 'x' }),
+    samples: [{ t, v: 1, histogram: undefined, startT: undefined }],
+  });
+  const apart: Case = {
+    series: [series('a', 600_000), series('b', 1_200_000)],
+    query: '-{job="x"}',
+    asked: { kind: 'range', start: 600_000, end: 1_200_000, step: 600_000 },
+  };
+  const engine = new Engine();
+  const result = await askEngine(engine, await storageOf(apart.series), apart.query, apart.asked);
+  const floats = [600_000, 1_200_000].map((t) => ({ t, v: -1 }));
+  const joined = [{ labels: Labels.from({ job: 'x' }), floats, histograms: [] }];
+  expect(result).toMatchObject({ outcome: { answer: { type: 'matrix', series: joined } } });
+  expect(await problemOf(apart, false)).toBeUndefined();
+});

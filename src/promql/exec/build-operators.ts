@@ -86,7 +86,7 @@ export class OperatorBuilder {
       float: (v) => -v,
       histogram: (h) => negateHistogram(h),
     }));
-    return planType(child) === 'scalar' ? negated : this.dropNames(negated, child, true);
+    return planType(child) === 'scalar' ? negated : this.dropNames(negated, child, false);
   }
 
   #counted(select: Operator): Operator {
