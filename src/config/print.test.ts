@@ -23,3 +23,13 @@ test('no key of the bucket is printed', () => {
   expect(JSON.stringify(flagTexts(config))).not.toContain('hunter2');
   expect(flagTexts(config)['tsdb.block-duration']).toBe('2h');
 });
+
+test('no password of the cache is printed', () => {
+  const config = loadConfig(
+    source(''),
+    { '--cache.config': 'type: REDIS\nconfig: {addr: "cache:6379", password: hunter2}' },
+    {},
+  );
+  expect(configYaml(config)).not.toContain('hunter2');
+  expect(JSON.stringify(flagTexts(config))).not.toContain('hunter2');
+});

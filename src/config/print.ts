@@ -22,7 +22,7 @@ export function flagTexts(config: Config): Record<string, string> {
 
 type Groups = Record<string, Record<string, unknown>>;
 
-/** Durations and sizes as a user writes them; the bucket's configuration holds keys, so none of it is shown. */
+/** Durations and sizes as a user writes them; configurations of the bucket and the cache hold keys, so none of them is shown. */
 function readable(config: Config): Groups {
   const groups: Groups = structuredClone(config) as unknown as Groups;
   for (const { settings } of settingGroups())
@@ -31,6 +31,7 @@ function readable(config: Config): Groups {
       if (kind === 'duration') groups[path[0]][path[1]] = formatDuration(value);
       if (kind === 'size') groups[path[0]][path[1]] = formatSize(value);
     }
-  if (config.objstore.config !== '') groups.objstore.config = SECRET;
+  for (const group of ['objstore', 'cache'] as const)
+    if (config[group].config !== '') groups[group].config = SECRET;
   return groups;
 }
