@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEndpoints } from '../config/endpoints.ts';
 import type { Config } from '../config/schema.ts';
+import { VeronaError } from '../model/errors.ts';
 import { Matcher } from '../model/matcher.ts';
 import type { Clock } from '../platform/clock.ts';
 import { SystemResolver } from '../platform/dns.ts';
@@ -50,12 +51,17 @@ export function remoteOptions({ endpoint }: Config): RemoteStoresOptions {
   };
 }
 
-/** The endpoints of this process, kept fresh. */
+/** The endpoints of this process, kept fresh. Throws `bad_data` when tenants are to be kept apart by a label that has no name. */
 export function buildEndpoints(
   config: Config,
   deps: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
 ): EndpointSet {
   const { endpoint } = config;
+  if (endpoint.enforce_tenancy && config.grpc.tenant_label === '')
+    throw new VeronaError(
+      'bad_data',
+      'endpoint.enforce_tenancy keeps tenants apart by grpc.tenant_label, which is empty',
+    );
   const { client } = remoteOptions(config);
   const services = loadServices();
   return new EndpointSet(
