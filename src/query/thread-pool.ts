@@ -182,6 +182,11 @@ export class ThreadPool {
     const waited = this.#clock.monotonic() - task.enqueuedAt;
     if (waited > task.timeoutMs) throw new VeronaError('timeout', 'query timed out in query queue');
     task.pinned = await task.view();
+    if (!seat.running.has(task.id)) {
+      // Its thread died meanwhile, and the query with it.
+      task.pinned.release();
+      return;
+    }
     if (task.settled) {
       this.#finish(seat, task, undefined, canceled());
       return;
