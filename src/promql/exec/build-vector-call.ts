@@ -1,4 +1,3 @@
-import { VeronaError } from '../../model/errors.ts';
 import { assert } from '../../platform/assert.ts';
 import { warningText } from '../annotations.ts';
 import { DATES } from '../functions/dates.ts';
@@ -60,7 +59,7 @@ export function buildVectorCall(builder: OperatorBuilder, node: CallPlan, grid: 
       return sortByLabels(context, child(0), strings(1), name === 'sort_by_label_desc', node.span);
   }
   const mapped = mapCells(builder, node, grid) ?? histogramCall(builder, node, grid);
-  if (mapped === undefined) throw new VeronaError('execution', `function ${name} is not implemented`);
+  assert(mapped !== undefined, `every function has an operator, ${name} among them`);
   return mapped;
 }
 
