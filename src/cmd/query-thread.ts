@@ -10,6 +10,7 @@ import { SystemRandom } from '../platform/random.ts';
 import { threadParent } from '../platform/threads.ts';
 import type { Features } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
+import { type BudgetCounter, SharedBudget } from '../promql/exec/shared-budget.ts';
 import { Answerer } from '../query/answer.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import { ThreadHost } from '../query/thread-host.ts';
@@ -34,6 +35,9 @@ import { type SharedBlocks, SharedBlocksReader } from './shared-blocks.ts';
 export interface QueryThreadData {
   readonly lookbackDeltaMs: number;
   readonly maxSamples: number;
+  readonly maxBytes: number;
+  /** One for all threads. */
+  readonly budget: { readonly counter: BudgetCounter; readonly bytesMax: number };
   readonly timeoutMs: number;
   readonly features: Features;
   readonly bucket: BucketOptions | undefined;
@@ -84,8 +88,12 @@ const sharedBlocks = new SharedBlocksReader();
 const gateway = options.bucket && (await openGateway(options.bucket));
 const remotes = options.remote && new RemoteStores(options.remote, clock);
 const kernels = new KernelPool();
-const { maxSamples, timeoutMs, features } = options;
-const answerer = new Answerer({ maxSamples, timeoutMs, features, clock, kernels }, options.lookbackDeltaMs);
+const { maxSamples, maxBytes, timeoutMs, features } = options;
+const budget = new SharedBudget(options.budget.counter, options.budget.bytesMax);
+const answerer = new Answerer(
+  { maxSamples, maxBytes, budget, timeoutMs, features, clock, kernels },
+  options.lookbackDeltaMs,
+);
 
 new ThreadHost(port, {
   clock,

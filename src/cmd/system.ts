@@ -15,6 +15,7 @@ import type { PinoLog } from '../platform/pino-log.ts';
 import { SystemRandom } from '../platform/random.ts';
 import { processorCount, startThread } from '../platform/threads.ts';
 import { noTracer, openTelemetryTracer } from '../platform/trace.ts';
+import { makeBudgetCounter } from '../promql/exec/shared-budget.ts';
 import { Tenants } from '../push/ingester/tenants.ts';
 import { OtlpHandler } from '../push/otlp-handler.ts';
 import { PushMetrics } from '../push/push-metrics.ts';
@@ -163,6 +164,8 @@ export async function buildSystem(
   const threadData: Omit<QueryThreadData, 'part'> = {
     lookbackDeltaMs: config.query.lookback_delta,
     maxSamples: config.query.max_samples,
+    maxBytes: config.query.max_bytes,
+    budget: { counter: makeBudgetCounter(), bytesMax: config.query.max_bytes_of_all },
     timeoutMs: config.query.timeout,
     features: Object.fromEntries(config.query.enable_feature.map((name) => [name, true])),
     bucket: bucketOptions,

@@ -87,6 +87,11 @@ const query = section('Queries: how they are evaluated and how much they may use
   timeout: duration('2m', 'A query that takes longer is ended.'),
   lookback_delta: duration('5m', 'How far back an instant selector looks for the newest sample.'),
   max_samples: integer(50_000_000, 1, 'Samples one query may hold in memory.'),
+  max_bytes: size('2GiB', 'Bytes of samples one query may hold in memory.'),
+  max_bytes_of_all: size(
+    '4GiB',
+    'Bytes of samples that all queries together may hold in memory; 0 for no limit.',
+  ),
   log_file: text(
     '',
     'A file that gets a line of JSON for every query, as Prometheus’ `query_log_file`; opened again at a reload. Empty for none.',

@@ -15,6 +15,7 @@ import { collect, collectScalar } from './exec/operator.ts';
 import { QueryContext } from './exec/query-context.ts';
 import { type RawSeries, readRawSeries } from './exec/raw-series.ts';
 import type { SeriesTeam } from './exec/series-team.ts';
+import type { SharedBudget } from './exec/shared-budget.ts';
 import { StepCounts } from './exec/step-counts.ts';
 import type { Expr } from './parser/ast.ts';
 import type { Features as SyntaxFeatures } from './parser/options.ts';
@@ -54,6 +55,8 @@ export interface EngineOptions {
   readonly clock?: Clock;
   /** Shared by engines of one thread. */
   readonly kernels?: KernelPool;
+  /** What all queries of the process together may hold. */
+  readonly budget?: SharedBudget;
 }
 
 export interface QueryOptions {
@@ -139,7 +142,7 @@ const PARSED_LENGTH_MAX = 8192;
 
 /** Evaluates PromQL over a `Queryable`. Remembers the trees of some queries, nothing of their data, and may run many at once. */
 export class Engine {
-  readonly #options: Required<Omit<EngineOptions, 'features' | 'clock'>> & EngineOptions;
+  readonly #options: Required<Omit<EngineOptions, 'features' | 'clock' | 'budget'>> & EngineOptions;
 
   readonly #parsed = new Map<string, Expr>();
 
@@ -291,7 +294,7 @@ export class Engine {
     querier: Querier,
     { times, options }: Pick<Run, 'times' | 'options'>,
   ): QueryContext {
-    const { maxSamples, maxBytes, timeoutMs, clock, features, batchCells, kernels } = this.#options;
+    const { maxSamples, maxBytes, timeoutMs, clock, features, batchCells, kernels, budget } = this.#options;
     return new QueryContext({
       read,
       querier,
@@ -307,6 +310,7 @@ export class Engine {
       stepCounts: options.countSteps ? new StepCounts() : undefined,
       kernels,
       team: options.team,
+      budget,
     });
   }
 }

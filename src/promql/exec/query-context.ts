@@ -8,6 +8,7 @@ import type { Span } from '../parser/ast.ts';
 import type { Analysis } from './analysis.ts';
 import type { KernelPool } from './kernel-pool.ts';
 import type { PartResult, SeriesTeam } from './series-team.ts';
+import type { BudgetAccount, SharedBudget } from './shared-budget.ts';
 import type { StepCounts } from './step-counts.ts';
 
 /** What a query may use; every limit is named in the error that reaching it throws. */
@@ -48,6 +49,8 @@ export class QueryContext {
   readonly limits: QueryLimits;
   readonly #onDone: (() => void)[] = [];
   readonly #kernels: KernelPool;
+  /** What the process' other queries are told of what this one holds. */
+  readonly #account: BudgetAccount | undefined;
   #kernel: QueryKernel | undefined;
   readonly #clock: Clock | undefined;
   readonly #deadline: number;
@@ -76,6 +79,7 @@ export class QueryContext {
     stepCounts: StepCounts | undefined;
     kernels: KernelPool;
     team: SeriesTeam | undefined;
+    budget?: SharedBudget;
   }) {
     this.read = options.read;
     this.querier = options.querier;
@@ -90,6 +94,7 @@ export class QueryContext {
     this.stepCounts = options.stepCounts;
     this.team = options.team;
     this.limits = options.limits;
+    this.#account = options.budget?.forQuery();
     this.#clock = options.clock;
     this.#kernels = options.kernels;
     const now = options.clock?.monotonic() ?? 0;
@@ -115,6 +120,7 @@ export class QueryContext {
   }
 
   close(): void {
+    this.#account?.close();
     for (const task of this.#onDone.splice(0)) task();
   }
 
@@ -171,6 +177,7 @@ export class QueryContext {
   hold(samples: number): void {
     this.#held += samples;
     this.analysis?.hold(samples);
+    this.#account?.set(this.#held);
     if (this.#held > this.#peak) this.#peak = this.#held;
     const { maxSamples, maxBytes } = this.limits;
     if (this.#held > maxSamples)
@@ -193,6 +200,7 @@ export class QueryContext {
 
   release(samples: number): void {
     this.#held -= samples;
+    this.#account?.set(this.#held);
     this.analysis?.hold(-samples);
   }
 
