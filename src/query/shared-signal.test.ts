@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SystemClock } from '../platform/clock.ts';
+import { type Clock, SystemClock } from '../platform/clock.ts';
 import { makeCancelFlag, raiseCancelFlag, SharedSignal } from './shared-signal.ts';
 
 const reasons = { canceled: () => new Error('canceled'), timeout: () => new Error('timeout') };
@@ -23,4 +23,35 @@ test('a passed deadline is seen without a timer, and listeners are told once', (
   signal.notify();
   signal.notify();
   expect(told).toBe(1);
+});
+
+test('those who wait hear of the deadline, also when a timer comes before it', () => {
+  let now = 0;
+  let due: (() => void) | undefined;
+  const clock: Clock = {
+    now: () => now,
+    monotonic: () => now,
+    after: (_delayMs, task) => {
+      due = task;
+      return () => {
+        due = undefined;
+      };
+    },
+  };
+  const fire = () => {
+    const task = due;
+    due = undefined;
+    task?.();
+  };
+  const signal = new SharedSignal(makeCancelFlag(), clock, 100, reasons);
+  let told = 0;
+  signal.addEventListener('abort', () => told++);
+  const stop = signal.notifyAtDeadline();
+  now = 99;
+  fire();
+  expect(told).toBe(0);
+  now = 101;
+  fire();
+  expect([told, due]).toEqual([1, undefined]);
+  stop();
 });

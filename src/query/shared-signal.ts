@@ -4,6 +4,9 @@ import type { Clock } from '../platform/clock.ts';
 /** A word of memory that both threads see; not zero means cancelled. */
 export type CancelFlag = Int32Array<SharedArrayBuffer>;
 
+/** Longer timers fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export function makeCancelFlag(): CancelFlag {
   return new Int32Array(new SharedArrayBuffer(4));
 }
@@ -69,6 +72,23 @@ export class SharedSignal extends EventTarget implements AbortSignal {
   throwIfAborted(): void {
     const { reason } = this;
     if (reason) throw reason;
+  }
+
+  /**
+   * Notifies when the deadline has passed, until the returned function is called. A timer counts whole milliseconds and may
+   * be early by the clock: then it waits on, else those who wait for the event would never wake.
+   */
+  notifyAtDeadline(): () => void {
+    let cancel = () => {};
+    const wait = () => {
+      const leftMs = Math.max(0, Math.ceil(this.#deadline - this.#clock.monotonic())) + 1;
+      cancel = this.#clock.after(Math.min(leftMs, TIMER_MS_MAX), () => {
+        this.notify();
+        if (!this.#notified) wait();
+      });
+    };
+    wait();
+    return () => cancel();
   }
 
   /** Tells listeners, once, when the signal is aborted by now. */

@@ -83,7 +83,7 @@ export class ThreadHost {
     const { clock, open, answer } = this.#options;
     const deadline = clock.monotonic() + run.timeoutMs;
     const signal = querySignal(run.cancel, clock, deadline);
-    const stopTimer = clock.after(run.timeoutMs + 1, () => signal.notify());
+    const stopTimer = signal.notifyAtDeadline();
     this.#signals.set(run.id, signal);
     if (this.#load) Atomics.add(this.#load, 0, 1);
     try {
@@ -161,10 +161,12 @@ class SendWindow {
     this.#waiting += bytes;
     while (this.#waiting > WINDOW_BYTES) {
       signal.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = () => resolve();
+      this.#wake = wake;
+      signal.addEventListener('abort', wake, { once: true });
+      await promise;
+      signal.removeEventListener('abort', wake);
     }
   }
 }
