@@ -25,7 +25,7 @@ import { LimitPolicy } from '../push/series-policy.ts';
 import { ActiveQueries } from '../query/active-queries.ts';
 import { queryRoutes } from '../query/api.ts';
 import type { QueryJob } from '../query/jobs.ts';
-import { checkQueryLength, jobLimits } from '../query/query-limits.ts';
+import { checkQueryLength, jobLimits, jobTimeout } from '../query/query-limits.ts';
 import { QueryLog } from '../query/query-log.ts';
 import { observeAll } from '../query/query-observer.ts';
 import { QueryStatistics } from '../query/query-statistics.ts';
@@ -254,8 +254,8 @@ export async function buildSystem(
       );
     const own = limits.of(tenant);
     checkQueryLength(job, own);
-    const timeout = timeoutMs || own.queryTimeout || undefined;
-    return pool.run(tenant, job, jobLimits(own, clock.now()), view, signal, timeout, accepts);
+    const limited = jobLimits(own, clock.now());
+    return pool.run(tenant, job, limited, view, signal, jobTimeout(timeoutMs, own), accepts);
   };
   const compactor =
     bucket && bucketOptions && deletions && config.compactor.enabled

@@ -22,3 +22,9 @@ export function checkQueryLength(job: QueryJob, { maxQueryLength }: Limits): voi
       `the query time range exceeds the limit (query length: ${formatDuration(length)}, limit: ${formatDuration(maxQueryLength)}, limits.max_query_length)`,
     );
 }
+
+/** How long a query may take, ms: what it asks for, and no longer than the tenant's limit. undefined: what the server says. */
+export function jobTimeout(asked: number | undefined, { queryTimeout }: Limits): number | undefined {
+  if (queryTimeout === 0) return asked || undefined;
+  return Math.min(asked || queryTimeout, queryTimeout);
+}
