@@ -116,6 +116,22 @@ test.each([1, 2, 3, 4])(
   },
 );
 
+test('a thread that cannot be started costs the block only, and the next one is made', async () => {
+  const disk = new MemoryDisk();
+  let fails = true;
+  const db = await openFilled(
+    disk,
+    maker(disk, () => {
+      if (fails) throw new Error('resource temporarily unavailable');
+      return new TestThread(localMaker(disk));
+    }),
+  );
+  await expect(db.maintain()).rejects.toThrow('start a block thread: resource temporarily unavailable');
+  fails = false;
+  await db.maintain();
+  expect(db.blocks.length).toBe(1);
+});
+
 test('what fails in the thread is told as it would be here, and leaves nothing behind', async () => {
   const disk = new MemoryDisk();
   const failing = {

@@ -62,9 +62,19 @@ export class ThreadBlockMaker implements BlockMaker {
     if (seriesCount < this.#threadSeriesMin) return this.#local.begin(place, seriesCount);
     const { before, done } = this.#queue();
     await before;
-    const block = new RemoteBlock(this.#start(), done);
+    const block = new RemoteBlock(this.#startThread(done), done);
     await block.begin(place, seriesCount);
     return block;
+  }
+
+  /** A thread that cannot be started must not keep those who come later waiting. */
+  #startThread(done: () => void): Thread {
+    try {
+      return this.#start();
+    } catch (cause) {
+      done();
+      throw new VeronaError('unavailable', `start a block thread: ${(cause as Error).message}`, { cause });
+    }
   }
 
   #queue(): { before: Promise<void>; done: () => void } {
