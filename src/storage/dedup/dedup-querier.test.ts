@@ -4,7 +4,7 @@ import { Labels } from '../../model/labels.ts';
 import { Matcher } from '../../model/matcher.ts';
 import { querierAcceptance, selectSamples } from '../acceptance.ts';
 import { MemoryStorage } from '../memory-storage.ts';
-import type { Queryable } from '../querier.ts';
+import type { Querier, Queryable } from '../querier.ts';
 import { type DedupFunction, DedupQuerier } from './dedup-querier.ts';
 
 function deduplicated(source: Queryable, dedup: DedupFunction = 'fill'): Queryable {
@@ -89,6 +89,42 @@ test('a select of a part gives the samples that a select of the whole has there'
         return t >= mint && t <= maxt;
       }),
     );
+});
+
+test('a limit counts series and names as they are without replicas', async () => {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  for (const zone of ['x', 'y'])
+    for (const replica of ['a', 'b', 'c'])
+      appender.append(Labels.from({ __name__: 'up', replica, rule_replica: '1', zone }), 1000, 1);
+  await appender.commit();
+  const stored = await storage.querier(0, 2000);
+  const limited: Querier = {
+    warnings: [],
+    // Stops at the limit, as blocks do.
+    async *select(ctx, request) {
+      const { limit = 100 } = request.hints ?? {};
+      let series = 0;
+      for await (const batch of stored.select(ctx, request)) {
+        series += batch.seriesCount;
+        if (series <= limit) yield batch;
+      }
+    },
+    labelNames: (ctx, request) => stored.labelNames(ctx, request),
+    labelValues: (ctx, name, request) => stored.labelValues(ctx, name, request),
+    exemplars: async () => [],
+    close: async () => {},
+  };
+  const querier = new DedupQuerier(limited, ['replica', 'rule_replica'], 'fill');
+  const ctx = { signal: new AbortController().signal };
+  const matchers = [new Matcher('=', '__name__', 'up')];
+  const hints = { labelsOnly: true, limit: 2 };
+  let series = 0;
+  for await (const batch of querier.select(ctx, { matchers, mint: 0, maxt: 2000, sorted: true, hints }))
+    series += batch.seriesCount;
+  expect(series).toBe(2);
+  const names = { matchers, mint: 0, maxt: 2000, limit: 2 };
+  expect(await querier.labelNames(ctx, names)).toEqual(['__name__', 'zone']);
 });
 
 test('histograms of two replicas fill each other’s gaps', async () => {

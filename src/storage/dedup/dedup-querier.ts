@@ -44,7 +44,15 @@ export class DedupQuerier implements Querier {
 
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
     const margin = this.#dedup === 'fill' ? MARGINS * MARGIN_MS : 0;
-    const wider = { ...request, mint: request.mint - margin, maxt: request.maxt + margin, sorted: true };
+    // Several series of the source may become one, so the source must not stop at the limit.
+    const { limit: _, ...hints } = request.hints ?? {};
+    const wider = {
+      ...request,
+      mint: request.mint - margin,
+      maxt: request.maxt + margin,
+      sorted: true,
+      hints,
+    };
     const merger = new ReplicaMerger(this.#dedup, wider, COUNTER_FUNCTIONS.has(request.hints?.func ?? ''));
     const groups = regroupSeries(this.#source.select(ctx, wider), this.#change);
     for await (const group of groups) {
@@ -56,8 +64,11 @@ export class DedupQuerier implements Querier {
   }
 
   async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
-    const names = await this.#source.labelNames(ctx, request);
-    return names.filter((name) => !this.#change.remove.has(name));
+    const { remove } = this.#change;
+    const limit = request.limit > 0 ? request.limit + remove.size : 0;
+    const names = await this.#source.labelNames(ctx, { ...request, limit });
+    const left = names.filter((name) => !remove.has(name));
+    return request.limit > 0 ? left.slice(0, request.limit) : left;
   }
 
   async labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
