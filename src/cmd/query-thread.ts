@@ -14,11 +14,11 @@ import { type BudgetCounter, SharedBudget } from '../promql/exec/shared-budget.t
 import { Answerer } from '../query/answer.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import { ThreadHost } from '../query/thread-host.ts';
-import { type DedupFunction, DedupQuerier } from '../storage/dedup/dedup-querier.ts';
+import { type DedupFunction, dedupQueryable } from '../storage/dedup/dedup-querier.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { narrowQuerier } from '../storage/narrow-querier.ts';
-import type { Querier } from '../storage/querier.ts';
+import type { Querier, Queryable } from '../storage/querier.ts';
 import type { LocalTime, ResolutionWish } from '../store-gateway/choose-blocks.ts';
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
 import {
@@ -102,7 +102,7 @@ new ThreadHost(port, {
   open: (tenant, view, ask, job) => {
     const wish = resolutionWish(job);
     const { local, bucketBlocks, deletions, warnings, remote, replicaLabels, dedup } = view as TenantView;
-    return {
+    const source: Queryable = {
       querier: async (mint, maxt) => {
         const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
         const localBlocks = local?.blocks.map(toLocalTime);
@@ -114,10 +114,10 @@ new ThreadHost(port, {
         if (remotes && remote) queriers.push(...remoteQueriers(remotes, tenant, remote, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         const all = mergeQueriers(queriers);
-        const merged = wish.maxMs > 0 ? withoutAggregates(all) : all;
-        return replicaLabels.length > 0 ? new DedupQuerier(merged, replicaLabels, dedup) : merged;
+        return wish.maxMs > 0 ? withoutAggregates(all) : all;
       },
     };
+    return replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
   },
 });
 

@@ -5,17 +5,27 @@ import { Matcher } from '../../model/matcher.ts';
 import { querierAcceptance, selectSamples } from '../acceptance.ts';
 import { MemoryStorage } from '../memory-storage.ts';
 import type { Querier, Queryable } from '../querier.ts';
-import { type DedupFunction, DedupQuerier } from './dedup-querier.ts';
+import { type DedupFunction, DedupQuerier, dedupQueryable } from './dedup-querier.ts';
 
-function deduplicated(source: Queryable, dedup: DedupFunction = 'fill'): Queryable {
-  return {
-    querier: async (mint, maxt) =>
-      new DedupQuerier(
-        await source.querier(mint - 3_600_000, maxt + 3_600_000),
-        ['replica', 'rule_replica'],
-        dedup,
-      ),
+/** Selects that read beyond what the view was opened for fail: elsewhere their answers would lack something in silence. */
+function deduplicated(source: MemoryStorage, dedup: DedupFunction = 'fill'): Queryable {
+  const strict: Queryable = {
+    querier: async (from, to) => {
+      const querier = await source.querier(from, to);
+      return {
+        warnings: [],
+        select: (ctx, request) => {
+          if (request.mint < from || request.maxt > to) throw new Error('a select reads beyond its view');
+          return querier.select(ctx, request);
+        },
+        labelNames: (ctx, request) => querier.labelNames(ctx, request),
+        labelValues: (ctx, name, request) => querier.labelValues(ctx, name, request),
+        exemplars: (...request) => querier.exemplars(...request),
+        close: () => querier.close(),
+      };
+    },
   };
+  return dedupQueryable(strict, ['replica', 'rule_replica'], dedup);
 }
 
 for (const dedup of ['fill', 'penalty', 'chain'] as const)

@@ -5,7 +5,14 @@ import { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { BatchBuilder } from '../batch-builder.ts';
 import { LabelChange } from '../label-change.ts';
-import type { ExemplarSeries, LabelRequest, Querier, ReadContext, SelectRequest } from '../querier.ts';
+import type {
+  ExemplarSeries,
+  LabelRequest,
+  Querier,
+  Queryable,
+  ReadContext,
+  SelectRequest,
+} from '../querier.ts';
 import { type PlacedSeries, regroupSeries } from '../regroup.ts';
 import type { SeriesBatch } from '../series-batch.ts';
 import { type EncodedChunk, encodeFloats, encodeHistograms } from './encode-samples.ts';
@@ -43,7 +50,7 @@ export class DedupQuerier implements Querier {
   }
 
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
-    const margin = this.#dedup === 'fill' ? MARGINS * MARGIN_MS : 0;
+    const margin = marginOf(this.#dedup);
     // Several series of the source may become one, so the source must not stop at the limit.
     const { limit: _, ...hints } = request.hints ?? {};
     const wider = {
@@ -87,6 +94,23 @@ export class DedupQuerier implements Querier {
   close(): Promise<void> {
     return this.#source.close();
   }
+}
+
+/** A source without its replica labels. Views are opened as much wider as selects read, so that they cover it. */
+export function dedupQueryable(
+  source: Queryable,
+  replicaLabels: readonly string[],
+  dedup: DedupFunction,
+): Queryable {
+  const margin = marginOf(dedup);
+  return {
+    querier: async (mint, maxt) =>
+      new DedupQuerier(await source.querier(mint - margin, maxt + margin), replicaLabels, dedup),
+  };
+}
+
+function marginOf(dedup: DedupFunction): number {
+  return dedup === 'fill' ? MARGINS * MARGIN_MS : 0;
 }
 
 /** Gathers groups of replicas into one batch, so that the kernel is loaded once for many of them, and merges each. */
