@@ -98,6 +98,24 @@ describe.each([
     expect(other.takeSamplesRecord().length).toBe(0);
   });
 
+  test('refs of the log mean their series, however far apart they are', () => {
+    const refs = [1, 2, 1023, 1024, 1025, 2 ** 32, 2 ** 32 + 1, 2 ** 52];
+    for (let i = 1; i <= 4000; i++) refs.push(i * 1_000_003);
+    const writer = open();
+    const reader = open();
+    for (const [i, ref] of refs.entries()) {
+      const bytes = encodeLabels(Labels.from({ series: `${i}` }));
+      writer.append(writer.create(bytes, ref), 1000, i);
+      reader.mapWalRef(ref, reader.create(bytes, i + 1));
+    }
+    const record = writer.takeSamplesRecord().slice();
+    const counts = { samples: refs.length, unknownRefs: 0, rare: 0, skipped: 0 };
+    expect(reader.replaySamples(record)).toEqual(counts);
+    expect(reader.replaySamples(record)).toEqual({ ...counts, samples: 0, skipped: refs.length });
+    reader.endReplay();
+    expect(reader.replaySamples(record)).toEqual({ ...counts, samples: 0, unknownRefs: refs.length });
+  });
+
   test('samples out of bounds, out of order, repeated and of a rare series are told apart', () => {
     const memory = open();
     const slot = memory.create(up, 1);

@@ -14,8 +14,6 @@ export const RARE: u8 = 2;
 export const HAS_LAST: u8 = 4;
 /** The newest time came with a chunk: its value is not known. */
 export const VALUE_UNKNOWN: u8 = 8;
-/** Replay: the log's ref that equals this record's walRef means this record. */
-export const MAPPED: u8 = 16;
 /** No window yet. */
 export const NO_LEADING: u8 = 255;
 
