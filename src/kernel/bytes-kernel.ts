@@ -41,10 +41,15 @@ export function snappyCompress(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** The contents of a snappy block; a fresh array. Throws `bad_data` with the offset, and `too_large` beyond `sizeMax` bytes. */
 export function snappyDecompress(bytes: Uint8Array, sizeMax: number): Uint8Array<ArrayBuffer> {
+  return snappyView(bytes, sizeMax).slice();
+}
+
+/** As `snappyDecompress`, but a view of the kernel's memory: valid until the next call of anything in this file. */
+export function snappyView(bytes: Uint8Array, sizeMax: number): Uint8Array<ArrayBuffer> {
   const { decompress, memory, output, faultOffset } = load(bytes);
   const length = decompress(bytes.length, Math.min(sizeMax, SIZE_MAX));
   if (length < 0) throw snappyError(length, faultOffset.value, sizeMax);
-  return new Uint8Array(memory.buffer).slice(output(), output() + length);
+  return new Uint8Array(memory.buffer as ArrayBuffer, output() >>> 0, length);
 }
 
 /** CRC-32C of bytes[start … end); `seed` is the checksum of what came before. */

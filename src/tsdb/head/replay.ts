@@ -13,7 +13,7 @@ import { visitSeriesRecord } from '../wal/records/series-record.ts';
 import { decodeStartedSamplesRecord } from '../wal/records/started-samples-record.ts';
 import { repairWal } from '../wal/repair.ts';
 import { findLastCheckpoint } from '../wal/segments.ts';
-import { type WalBatch, type WalDamage, WalReader } from '../wal/wal-reader.ts';
+import { type WalDamage, WalReader } from '../wal/wal-reader.ts';
 import type { ClosedChunks } from './closed-chunks.ts';
 import type { Deletions } from './deletions.ts';
 import type { FoundChunks } from './found-chunks.ts';
@@ -86,28 +86,24 @@ export class Replay {
 
   async #readLog(disk: Disk, dir: string, from: number, apply: (record: Uint8Array) => void): Promise<void> {
     const reader = new WalReader(disk, dir, { from });
-    for await (const batch of reader.batches()) {
-      this.#applyBatch(dir, batch, apply);
-      this.#closed.collect();
-    }
+    await reader.visit(
+      (record, segment, offset) => this.#tryApply({ dir, segment, offset }, record, apply),
+      () => this.#closed.collect(),
+    );
     await this.#closed.flush();
     await this.#repair(disk, dir, reader.damages);
   }
 
-  #applyBatch(dir: string, batch: WalBatch, apply: (record: Uint8Array) => void): void {
-    for (const [i, record] of batch.records.entries())
-      try {
-        apply(record);
-      } catch (error) {
-        if (!(error instanceof VeronaError) || error.code !== 'corrupt') throw error;
-        this.counts.badRecords++;
-        this.#log.warn('a record of the log does not decode and is left out', {
-          dir,
-          segment: batch.segment,
-          offset: batch.offsets[i],
-          error: error.message,
-        });
-      }
+  #tryApply(place: object, record: Uint8Array, apply: (record: Uint8Array) => void): void {
+    try {
+      // Samples go straight on into the head's memory; what is decoded here may keep views and use the kernel meanwhile.
+      apply(recordType(record) === RecordType.samples ? record : record.slice());
+    } catch (error) {
+      if (!(error instanceof VeronaError) || error.code !== 'corrupt') throw error;
+      this.counts.badRecords++;
+      const { message } = error;
+      this.#log.warn('a record of the log does not decode and is left out', { ...place, error: message });
+    }
   }
 
   async #repair(disk: Disk, dir: string, damages: readonly WalDamage[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { snappyCompress, snappyDecompress } from '../../kernel/bytes-kernel.ts';
+import { snappyCompress, snappyDecompress, snappyView } from '../../kernel/bytes-kernel.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { type FramedRecord, SNAPPY_FLAG, ZSTD_FLAG } from './framing.ts';
 
@@ -18,11 +18,19 @@ export function compressRecord(record: Uint8Array, compression: WalCompression):
   return { flags: 0, data: record.slice() };
 }
 
-/** The record's own bytes; throws `corrupt`. */
-export function decompressRecord({ flags, data }: FramedRecord): Uint8Array {
-  if (flags === 0) return data;
+/** The record's own bytes, in memory of their own; throws `corrupt`. */
+export function decompressRecord(record: FramedRecord): Uint8Array {
+  return record.flags === 0 ? record.data.slice() : decompress(record, snappyDecompress);
+}
+
+/** The same bytes as a view: of `record.data`, or of the kernel's memory until that compresses or decompresses again. */
+export function decompressView(record: FramedRecord): Uint8Array {
+  return record.flags === 0 ? record.data : decompress(record, snappyView);
+}
+
+function decompress({ flags, data }: FramedRecord, snappy: typeof snappyView): Uint8Array {
   try {
-    if (flags === SNAPPY_FLAG) return snappyDecompress(data, RECORD_BYTES_MAX);
+    if (flags === SNAPPY_FLAG) return snappy(data, RECORD_BYTES_MAX);
     if (flags === ZSTD_FLAG) return zstdDecompressSync(data, { maxOutputLength: RECORD_BYTES_MAX });
   } catch (cause) {
     throw new VeronaError('corrupt', `decompress record: ${(cause as Error).message}`, { cause });

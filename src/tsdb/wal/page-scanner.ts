@@ -1,4 +1,4 @@
-import { crc32c } from '../../encoding/crc32c.ts';
+import { crc32c } from '../../kernel/bytes-kernel.ts';
 import {
   FRAGMENT_HEADER_BYTES,
   FRAGMENT_TYPE_MASK,
@@ -27,6 +27,8 @@ interface Partial {
   readonly offset: number;
   readonly flags: number;
   readonly parts: Uint8Array[];
+  /** How many of `parts` are no longer views of pages. */
+  kept: number;
 }
 
 /**
@@ -53,6 +55,14 @@ export class PageScanner {
       if (next < 0) return;
       at = next;
     }
+  }
+
+  /** To be called before the memory of the pages scanned so far is used again: copies what a record has so far. */
+  keepPartial(): void {
+    const partial = this.#partial;
+    if (partial === undefined) return;
+    const { parts } = partial;
+    for (; partial.kept < parts.length; partial.kept++) parts[partial.kept] = parts[partial.kept].slice();
   }
 
   /** To be called after the last page: a record that is not complete by now is torn. */
@@ -89,7 +99,7 @@ export class PageScanner {
     if (type === FragmentType.full || type === FragmentType.first) {
       if (this.#partial) this.#bad(this.#partial.offset, offset, 'record without its end', false);
       this.#resyncing = false;
-      this.#partial = type === FragmentType.first ? { offset, flags, parts: [data] } : undefined;
+      this.#partial = type === FragmentType.first ? { offset, flags, parts: [data], kept: 0 } : undefined;
       if (type === FragmentType.full) this.found.push({ flags, data, offset });
       return;
     }

@@ -108,3 +108,22 @@ test('what was acknowledged survives crashes and failing writes and syncs, in or
     expect(await readNumbers(disk)).toEqual(after);
   }
 });
+
+test('a read that fails while earlier records are being used is told after them', async () => {
+  const disk = new MemoryDisk();
+  const wal = await open(disk, { compression: 'none', segmentBytes: 128 * 32768 });
+  const random = new SeededRandom(5);
+  for (let i = 0; i < 30; i++) await wal.log([numbered(i, 100_000, random)]);
+  await wal.close();
+  let reads = 0;
+  disk.faults.fails = (operation, path) => operation === 'read' && path.startsWith('/wal/') && ++reads === 3;
+  let seen = 0;
+  const read = async () => {
+    for await (const { records } of new WalReader(disk, '/wal').batches()) {
+      seen += records.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await expect(read()).rejects.toThrow(/EIO/);
+  expect(seen).toBe(20);
+});

@@ -67,6 +67,33 @@ test.each<WalCompression>(['none', 'snappy', 'zstd'])(
   },
 );
 
+test.each<WalCompression>(['none', 'snappy', 'zstd'])(
+  'records that reach over several reads come back in batches and one by one, compression %s',
+  async (compression) => {
+    const wal = await open({ compression, segmentBytes: 256 * 32768 });
+    const records = [...someRecords(40, 3_000_000), ...someRecords(2000, 1000, 2)];
+    for (let i = 0; i < records.length; i += 100) await wal.log(records.slice(i, i + 100));
+    await wal.close();
+    const { records: inBatches } = await readAll();
+    const oneByOne: Uint8Array[] = [];
+    const offsets: number[] = [];
+    const reader = new WalReader(disk, dir);
+    await reader.visit(
+      (record, segment, offset) => {
+        oneByOne.push(record.slice());
+        offsets.push(segment * 256 * 32768 + offset);
+      },
+      () => {},
+    );
+    expect(reader.damages).toEqual([]);
+    for (const read of [inBatches, oneByOne]) {
+      expect(read.length).toBe(records.length);
+      for (const [i, record] of records.entries()) expect(Buffer.compare(read[i], record)).toBe(0);
+    }
+    expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
+  },
+);
+
 test('a record that ends exactly at, or just before, the end of a page is read back', async () => {
   const wal = await open({ compression: 'none', segmentBytes: 64 * 32768 });
   const sizes = Array.from({ length: 20 }, (_, i) => 32768 - 7 - i);
