@@ -66,6 +66,15 @@ export function encodeDeletionRequest({ id, timeMs, mint, maxt, matcherSets }: D
   return data;
 }
 
+/** Throws `bad_data` for a selector that every series would match: whoever sends one has lost the rest of it. */
+export function checkSelective(matcherSets: readonly (readonly Matcher[])[]): void {
+  if (matcherSets.some((set) => set.every((matcher) => matcher.matchesEmpty)))
+    throw new VeronaError(
+      'bad_data',
+      'delete series: a selector must contain at least one matcher that does not match the empty text',
+    );
+}
+
 /** The sets of a request as matchers, ready to be asked. */
 export function compileMatchers({ matcherSets }: DeletionRequest): readonly (readonly Matcher[])[] {
   return matcherSets.map((set) => set.map(({ type, name, value }) => new Matcher(type, name, value)));

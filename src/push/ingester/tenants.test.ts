@@ -198,6 +198,17 @@ describe('deleted series', () => {
     await Promise.all([one.tenants.stop(), other.tenants.stop()]);
   });
 
+  test('are refused for a selector that every series would match', async () => {
+    const tenants = tenantsOn(new MemoryDisk());
+    await write(tenants, 0, 40);
+    for (const everything of [[], [new Matcher('=', 'absent', '')], [new Matcher('=~', 'pod', '.*')]])
+      await expect(
+        tenants.deleteSeries(CALM, 'acme', [[matcher], everything], mint, maxt),
+      ).rejects.toMatchObject({ code: 'bad_data' });
+    expect(await counts(tenants)).toEqual({ a: 40, b: 40 });
+    await tenants.stop();
+  });
+
   test('are an error when the bucket does not take the request, and nothing is deleted then', async () => {
     const clock = new SystemClock();
     const bucket = new FailingBucket(new MemoryBucket(clock), new SeededRandom(1), clock);

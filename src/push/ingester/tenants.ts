@@ -1,3 +1,4 @@
+import { checkSelective } from '../../blocks/deletion-request.ts';
 import type { HeadMemory, HeadMemoryOptions } from '../../kernel/head-memory.ts';
 import { VeronaError, wrapError } from '../../model/errors.ts';
 import type { Matcher } from '../../model/matcher.ts';
@@ -163,7 +164,8 @@ export class Tenants implements TenantStorage {
 
   /**
    * Deletes samples of the series that match any of the sets between mint and maxt (ms, inclusive): in the head, in local
-   * blocks and, by a request in the bucket, in all that was shipped. They are hidden for good when this resolves.
+   * blocks and, by a request in the bucket, in all that was shipped. They are hidden for good when this resolves. Rejects
+   * with `bad_data` for a set that all series would match.
    */
   async deleteSeries(
     ctx: BucketContext,
@@ -172,6 +174,7 @@ export class Tenants implements TenantStorage {
     mint: number,
     maxt: number,
   ): Promise<void> {
+    checkSelective(matcherSets);
     const found = await this.#find(tenant);
     const { shipping } = this.#deps;
     if (shipping) {
