@@ -74,6 +74,13 @@ test('blocks are planned, joined, downsampled, rewritten and expired by hand', a
   expect(await present()).toEqual([[0, 2]]);
   expect(JSON.parse(await tool('compact', '--plan', '--json'))).toEqual([]);
 
+  for (const wrong of [
+    ['--delete', '{}'],
+    ['--delete', '{a="1"}', '--min-time', '2020-09-14'],
+    ['--delete', '{a="1"}', '--max-time', ''],
+  ])
+    await expect(tool('rewrite', joined, ...wrong)).rejects.toMatchObject({ code: 'bad_data' });
+  expect(await present()).toEqual([[0, 2]]);
   expect(await tool('rewrite', joined, '--delete', '{a="1"}', '--dry-run')).toMatch(/^would rewrite acme\//);
   await tool('rewrite', joined, '--delete', '{a="1"}');
   expect(await present()).toEqual([[0, 1]]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import { BlockMarker } from '../blocks/block-marker.ts';
-import type { DeletionRequest } from '../blocks/deletion-request.ts';
+import { checkSelective, type DeletionRequest } from '../blocks/deletion-request.ts';
 import type { CompactorJob } from '../compactor/job.ts';
 import { jobBytes } from '../compactor/job.ts';
 import { makeJob } from '../compactor/make-job.ts';
@@ -128,15 +128,16 @@ function addRewrite(bucket: Command): void {
     .option('--max-time <ms>', 'last time that is left out', String(Number.MAX_SAFE_INTEGER))
     .option('--dry-run', 'only say what would be done')
     .action((ulids: string[], given: Given) => {
-      const matcherSets = (given.delete as string[]).map((selector) =>
-        parseMatchers(selector).map(({ name, type, value }) => ({ name, type, value })),
-      );
+      const selectors = (given.delete as string[]).map((selector) => parseMatchers(selector));
+      checkSelective(selectors);
+      const matcherSets = selectors.map((set) => set.map(({ name, type, value }) => ({ name, type, value })));
+      const [mint, maxt] = [timeOf('--min-time', given.minTime), timeOf('--max-time', given.maxTime)];
       return withBucket(given, async (tool) => {
         const request: DeletionRequest = {
           id: newUlid(tool.clock, tool.random),
           timeMs: tool.clock.now(),
-          mint: Number(given.minTime),
-          maxt: Number(given.maxTime),
+          mint,
+          maxt,
           matcherSets,
         };
         for (const block of chosenBlocks(await tool.tenants(), ulids))
@@ -230,6 +231,13 @@ function rulesOf(given: Given): CompactionRules {
     indexBytesMax: Number(given.maxIndexSizeBytes ?? 0),
     seriesMax: 0,
   };
+}
+
+function timeOf(name: string, text: unknown): number {
+  const ms = /^-?\d{1,16}$/.test(String(text)) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(ms))
+    throw new VeronaError('bad_data', `${name}: not ms since the epoch: ${JSON.stringify(text)}`);
+  return ms;
 }
 
 function durationOf(name: string, text: unknown): number {
