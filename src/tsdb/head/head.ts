@@ -181,7 +181,10 @@ export class Head {
     this.store.prepareAppends(this.#options.clock.now());
   }
 
-  /** Logs what was appended to the store since the last call; resolves when it is written. */
+  /**
+   * Logs what was appended to the store since the last call. Resolves when it is written, and all that it may rest on: the
+   * record that makes a series of a late sample, or the sample that one sent again was found equal to.
+   */
   logAppended(): Promise<unknown> {
     const { store } = this;
     const series = store.table.takeUnlogged();
@@ -191,9 +194,8 @@ export class Head {
     this.#metrics.lateSamples.inc(unlogged.late.length);
     this.#closed.collect();
     const { wal, late } = this.#logs;
-    const written = records.length > 0 ? wal.log(records) : Promise.resolve();
-    const lateWritten =
-      unlogged.late.length > 0 && late !== undefined ? late.log(encodeSamples(unlogged.late)) : undefined;
+    const written = wal.log(records);
+    const lateWritten = late?.log(encodeSamples(unlogged.late));
     const metadataSaved = this.#metadataFile.save();
     if (lateWritten === undefined && metadataSaved === undefined) return written;
     return Promise.all([written, lateWritten, metadataSaved]);

@@ -33,6 +33,7 @@ export const PENDING_BYTES_MAX_DEFAULT = 64 * 1024 * 1024;
 const RETRY_INTERVAL_MS = 250;
 /** One write holds at most about this much. */
 const WRITE_BYTES_MAX = 4 * 1024 * 1024;
+const WRITTEN = Promise.resolve();
 
 interface Batch {
   readonly records: readonly FramedRecord[];
@@ -124,20 +125,14 @@ export class Wal {
   }
 
   /**
-   * Resolves when the records are written. They are copied before this returns, so views are fine. Rejects with
-   * `unavailable` when writing fails or has failed; the records are kept and written before any later ones, unless
-   * twice `pendingBytesMax` wait already: then they are refused whole (the message says so).
+   * Resolves when the records, and all that were logged before, are written; without records it is just that. They are
+   * copied before this returns, so views are fine. Rejects with `unavailable` when writing fails or has failed; the records
+   * are kept all the same and written before any later ones. How many may wait is for `checkWritable` to say, before
+   * memory is changed: memory must not know what the log never will.
    */
   log(records: readonly Uint8Array[]): Promise<void> {
     if (this.#state === 'closed') return Promise.reject(this.#unavailable());
-    const size = records.reduce((sum, record) => sum + record.length, 0);
-    if (this.#pendingBytes + size > 2 * this.#options.pendingBytesMax)
-      return Promise.reject(
-        new VeronaError(
-          'unavailable',
-          `write-ahead log: refused, ${this.#pendingBytes} bytes wait to be written`,
-        ),
-      );
+    if (this.#state === 'open' && records.length === 0 && this.#queue.length === 0) return WRITTEN;
     const framed = records.map((record) => compressRecord(record, this.#options.compression));
     for (const { data } of framed) this.#addPending(data.length);
     return new Promise((resolve, reject) => {
