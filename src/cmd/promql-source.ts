@@ -1,3 +1,4 @@
+import { parseMeta } from '../blocks/meta.ts';
 import { WasmHeadMemory } from '../kernel/wasm-head-memory.ts';
 import { VeronaError } from '../model/errors.ts';
 import { SystemClock } from '../platform/clock.ts';
@@ -12,10 +13,13 @@ import type { QueryJob } from '../query/jobs.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
+import { chooseBlocks, type HasMeta } from '../store-gateway/choose-blocks.ts';
+import { within } from '../store-gateway/within.ts';
 import { Block } from '../tsdb/block/block.ts';
 import { META_FILE, readMeta } from '../tsdb/block/meta.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
 import { Db } from '../tsdb/db.ts';
+import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
 import { blocksIn, type FoundBlock } from '../tsdb/tools/blocks-in.ts';
 import type { ApiEnvelope } from './promql-output.ts';
 
@@ -201,16 +205,28 @@ async function tenantsOf(disk: OverlayDisk, dir: string): Promise<string> {
   return some.length === 0 ? '' : `; --tenant may be one of ${some.join(', ')}`;
 }
 
+/** Blocks as a store gateway reads them: raw ones first, downsampled ones where there are no others. */
 async function openBlocks(disk: OverlayDisk, found: readonly FoundBlock[]): Promise<OpenedFolder> {
   const pages = new PageCache(CACHE_BYTES);
-  const blocks = await Promise.all(found.map(({ dir }) => Block.open(disk, dir, pages)));
+  const opened = new Map<string, Block>();
+  const metas: HasMeta[] = [];
+  for (const { dir } of found) {
+    const block = await Block.open(disk, dir, pages);
+    const path = `${dir}/${META_FILE}`;
+    metas.push({ meta: parseMeta(await disk.readFile(path), path, block.meta.ulid) });
+    opened.set(block.meta.ulid, block);
+  }
+  const blocks = [...opened.values()];
   return {
     queryable: {
       querier: async (mint, maxt) => {
-        const touching = blocks.filter(({ meta }) => meta.minTime <= maxt && mint < meta.maxTime);
-        return mergeQueriers(
-          await Promise.all(touching.map(async (block) => named(block, await block.querier(mint, maxt)))),
-        );
+        const wish = { maxMs: Number.POSITIVE_INFINITY, preferRaw: true };
+        const chosen = chooseBlocks(metas, mint, maxt, new Set(), wish);
+        const queriers = chosen.map(async (part) => {
+          const block = opened.get(part.block.meta.ulid) as Block;
+          return within(named(block, await block.querier(part.mint, part.maxt)), part);
+        });
+        return withoutAggregates(mergeQueriers(await Promise.all(queriers)));
       },
     },
     newestMs: Math.max(...blocks.map(({ meta }) => meta.maxTime - 1)),

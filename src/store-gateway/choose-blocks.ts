@@ -10,9 +10,12 @@ export interface LocalTime {
   readonly sources: readonly string[];
 }
 
+/** All that the choice looks at. */
+export type HasMeta = Pick<BucketBlock, 'meta'>;
+
 /** A block, and the part of it that is read: mint … maxt (ms, inclusive). */
-export interface ChosenBlock {
-  readonly block: BucketBlock;
+export interface ChosenBlock<B extends HasMeta = BucketBlock> {
+  readonly block: B;
   readonly mint: number;
   readonly maxt: number;
 }
@@ -33,14 +36,14 @@ export interface ResolutionWish {
  * read: samples that come twice are merged by time, so nothing is counted twice, and nothing is missing. A block stands
  * in for one of another resolution in its time when both were made of some block in common.
  */
-export function chooseBlocks(
-  blocks: readonly BucketBlock[],
+export function chooseBlocks<B extends HasMeta>(
+  blocks: readonly B[],
   mint: number,
   maxt: number,
   localUlids: ReadonlySet<string>,
   { maxMs, preferRaw = false }: ResolutionWish = { maxMs: 0 },
   localBlocks: readonly LocalTime[] = [],
-): readonly ChosenBlock[] {
+): readonly ChosenBlock<B>[] {
   const allowed = blocks.filter(({ meta }) => meta.resolutionMs <= maxMs);
   const covered = coveredBlocks(allowed.map(({ meta }) => meta));
   const useful = allowed.filter(
@@ -51,7 +54,7 @@ export function chooseBlocks(
       !isLocal(meta.ulid, meta.sources, localUlids),
   );
   const sign = preferRaw ? 1 : -1;
-  const chosen: ChosenBlock[] = [];
+  const chosen: ChosenBlock<B>[] = [];
   for (const block of useful.sort((a, b) => sign * (a.meta.resolutionMs - b.meta.resolutionMs))) {
     const before = chosen.map((other) => other.block.meta).filter((meta) => standsInFor(meta, block.meta));
     const local = localBlocks.filter((one) =>
@@ -73,14 +76,14 @@ function standsInFor(other: Origin, meta: Origin): boolean {
 }
 
 /** The parts of a block that are left when the times of `others` are taken away, as far as they touch mint … maxt. */
-function withoutTimes(
-  block: BucketBlock,
+function withoutTimes<B extends HasMeta>(
+  block: B,
   mint: number,
   maxt: number,
   others: readonly { readonly mint: number; readonly maxt: number }[],
-): ChosenBlock[] {
+): ChosenBlock<B>[] {
   const { meta } = block;
-  const parts: ChosenBlock[] = [];
+  const parts: ChosenBlock<B>[] = [];
   let from = meta.mint;
   for (const taken of [...others].sort((a, b) => a.mint - b.mint)) {
     if (taken.mint > from) parts.push({ block, mint: from, maxt: Math.min(meta.maxt, taken.mint) - 1 });

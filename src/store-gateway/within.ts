@@ -3,10 +3,10 @@ import type { Querier, SelectRequest } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
 import type { Interval } from '../tsdb/block/tombstones.ts';
 import { trimChunk } from '../tsdb/block/trim-chunk.ts';
-import type { ChosenBlock } from './choose-blocks.ts';
+import type { ChosenBlock, HasMeta } from './choose-blocks.ts';
 
 /** The querier of a block, asked for the part that was chosen: of chunks that reach beyond it, only the samples inside. */
-export function within(querier: Querier, { block, mint, maxt }: ChosenBlock): Querier {
+export function within(querier: Querier, { block, mint, maxt }: ChosenBlock<HasMeta>): Querier {
   if (mint <= block.meta.mint && maxt >= block.meta.maxt - 1) return querier;
   const cut = <R extends { readonly mint: number; readonly maxt: number }>(request: R): R => ({
     ...request,
@@ -14,7 +14,9 @@ export function within(querier: Querier, { block, mint, maxt }: ChosenBlock): Qu
     maxt: Math.min(maxt, request.maxt),
   });
   return {
-    warnings: querier.warnings,
+    get warnings() {
+      return querier.warnings;
+    },
     select: async function* (ctx, request: SelectRequest) {
       for await (const batch of querier.select(ctx, cut(request))) yield trimmed(batch, mint, maxt);
     },
