@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { SystemClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/log.ts';
+import { MemoryDisk } from '../../platform/memory-disk.ts';
 import { acceptBucket, CALM } from '../acceptance.ts';
 import { MemoryBucket } from '../memory-bucket.ts';
 import type { Cache } from './cache.ts';
 import { CACHING_RULES, CachingBucket } from './caching-bucket.ts';
 import { GUARD_RULES, GuardedCache } from './guarded-cache.ts';
 import { MemoryCache } from './memory-cache.ts';
+import { withCache } from './open-cache.ts';
 
 const clock = new SystemClock();
 const INDEX = 'acme/01HQ0000000000000000000001/index';
@@ -156,4 +158,15 @@ test('files that may change are asked of the bucket each time', async () => {
     expect(Buffer.from(await bucket.getRange(CALM, key, 0, 3)).toString()).toBe('two');
     expect(Buffer.from(await bucket.get(CALM, key)).toString()).toBe('two');
   }
+});
+
+test('a cache that cannot be opened is told of, and reads do without it', async () => {
+  const disk = new MemoryDisk();
+  disk.faults.readOnly = true;
+  const told: unknown[] = [];
+  const log = { ...silentLogger, error: (_message: string, fields?: object) => told.push(fields) };
+  const config = { directory: 'cache', sizeBytesMax: 1 << 20 };
+  const bucket = await withCache(store, { type: 'DISK', config, rules }, { disk, clock, log });
+  same(await bucket.getRange(CALM, INDEX, 10, 20), 10, 20);
+  expect(told).toEqual([{ type: 'DISK', error: expect.stringContaining('EROFS') }]);
 });

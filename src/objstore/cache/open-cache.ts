@@ -29,9 +29,21 @@ export interface CacheDeps {
   readonly part?: { readonly number: number; readonly count: number };
 }
 
-/** The bucket with the cache before it. Closing it closes both. */
+/**
+ * The bucket with the cache before it. Closing it closes both. A cache that cannot be opened is told in the log and left out:
+ * it makes reads fast, they do not depend on it.
+ */
 export async function withCache(bucket: Bucket, options: CacheOptions, deps: CacheDeps): Promise<Bucket> {
-  const cache = await openCache(options, deps);
+  let cache: Cache;
+  try {
+    cache = await openCache(options, deps);
+  } catch (error) {
+    deps.log.error('the cache cannot be opened; everything is read from the bucket', {
+      type: options.type,
+      error: error instanceof Error ? error.message : String(error),
+    });
+    return bucket;
+  }
   const timeoutMs = options.type === 'MEMCACHED' ? options.config.timeoutMs : GUARD_RULES.timeoutMs;
   return new CachingBucket(
     bucket,
