@@ -26,6 +26,7 @@ import { tenantOf } from '../tenancy/tenant-id.ts';
 /** What Thanos queriers call the tenant of somebody who named none. */
 const THANOS_DEFAULT_TENANT = 'default-tenant';
 const SHUTDOWN_MS = 10_000;
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '::1']);
 
 export interface TenantStoreOptions {
   /** What every series gets. */
@@ -171,11 +172,23 @@ export function grpcService(
   return {
     name: 'grpc',
     start: async () => {
+      if (isOpen(config, host)) warnOpen(host, deps.log);
       await server.listen();
       server.setServing(true);
     },
     stop: () => server.close(SHUTDOWN_MS),
   };
+}
+
+function isOpen({ grpc }: Config, host: string): boolean {
+  return grpc.bearer_token_file === '' && grpc.tls_client_ca_file === '' && !LOOPBACK.has(host);
+}
+
+function warnOpen(host: string, log: Logger): void {
+  log.warn(
+    'gRPC listens beyond loopback without a token or client certificates: everybody who can connect can read every tenant',
+    { host: host === '' ? '0.0.0.0' : host, settings: 'grpc.bearer_token_file, grpc.tls_client_ca_file' },
+  );
 }
 
 function tlsOf({ grpc }: Config) {

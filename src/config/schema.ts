@@ -24,7 +24,7 @@ const grpc = section("The gRPC listener: Thanos' StoreAPI and its siblings.", {
   enabled: flag(true, 'Listen. A Thanos querier, or another Verona, can then read what is kept here.'),
   listen_address: text(
     '127.0.0.1:9095',
-    'Host and port to listen on. Beyond loopback, without TLS or a token, everybody who can connect can read every tenant.',
+    'Host and port to listen on. Beyond loopback, without a token or client certificates, everybody who can connect can read every tenant; what `web.config_file` says of users and tokens is for HTTP only.',
   ),
   tls_cert_file: text('', 'PEM file with the certificate chain of the listener; empty for no TLS.'),
   tls_key_file: text('', 'PEM file with its key.'),
