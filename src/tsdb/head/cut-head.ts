@@ -23,6 +23,8 @@ export interface CutOptions {
   readonly closed: ClosedChunks;
   readonly deletions: Deletions;
   readonly collectedRefs: Map<number, number>;
+  /** Numbers besides their own under which the log has samples of series, by slot. */
+  readonly aliases: Map<number, ReadonlySet<number>>;
   /** What ends before this (ms) is in a block. */
   readonly mint: number;
   readonly noteCollected: (slot: number) => void;
@@ -49,6 +51,7 @@ export async function collectSeries({
   store,
   mint,
   collectedRefs,
+  aliases,
   wal,
   ...options
 }: CutOptions): Promise<void> {
@@ -57,7 +60,9 @@ export async function collectSeries({
   const lists = await runYielding(store.table.findLists(candidates), nextTurn);
   const free = (slot: number): boolean => {
     if (!store.isEmpty(slot)) return false;
-    collectedRefs.set(store.memory.walRefOf(slot), wal.position.segment);
+    for (const ref of [store.memory.walRefOf(slot), ...(aliases.get(slot) ?? [])])
+      collectedRefs.set(ref, wal.position.segment);
+    aliases.delete(slot);
     options.deletions.removeSlot(slot);
     options.noteCollected(slot);
     store.collect(slot);
@@ -78,6 +83,7 @@ async function cutLog({
   wal,
   store,
   collectedRefs,
+  aliases,
   mint,
   log,
   compression,
@@ -91,7 +97,7 @@ async function cutLog({
   if (last < first) return;
   const to = first + Math.floor(((last - first) * 2) / 3);
   if (to <= first) return;
-  const live = await liveRefs(store);
+  const live = await liveRefs(store, aliases);
   const before = await findLastCheckpoint(disk, walDir);
   const result = await writeCheckpoint({
     disk,
@@ -108,9 +114,10 @@ async function cutLog({
   log.info('the write-ahead log was cut', { checkpoint: to, series: result.seriesKept });
 }
 
-/** The numbers of the series that there are now; later ones are in later segments. */
-async function liveRefs(store: HeadStore): Promise<RefSlots> {
+/** All numbers of the series that there are now; later ones are in later segments. */
+async function liveRefs(store: HeadStore, aliases: CutOptions['aliases']): Promise<RefSlots> {
   const refs = new RefSlots();
+  for (const [slot, others] of aliases) for (const ref of others) refs.set(ref, slot);
   const slots = store.table.index.all().slice();
   for (const [i, slot] of slots.entries()) {
     refs.set(store.memory.walRefOf(slot), slot);

@@ -79,6 +79,8 @@ export class Head {
   readonly chunkReader: ChunkReader;
   /** Collected series that samples in the log may still name, and the segment after which none does. */
   readonly #collectedRefs = new Map<number, number>();
+  /** Other numbers than their own under which the log has samples of series, from lives before; by slot. */
+  readonly #aliases: Map<number, ReadonlySet<number>>;
 
   private constructor(
     options: HeadOptions,
@@ -86,7 +88,7 @@ export class Head {
     store: HeadStore,
     closed: ClosedChunks,
     deletions: Deletions,
-    replayed: ReplayCounts,
+    replay: Replay,
     metadataFile: MetadataFile,
   ) {
     this.#metadataFile = metadataFile;
@@ -95,7 +97,8 @@ export class Head {
     this.store = store;
     this.#closed = closed;
     this.deletions = deletions;
-    this.replayed = replayed;
+    this.replayed = replay.counts;
+    this.#aliases = replay.aliases;
     this.#gatherer = new Gatherer(store, closed, deletions);
     this.#metrics = headMetrics(options.metrics);
     this.chunkReader = new ChunkReader(options.disk, `${options.dir}/chunks_head`, 'head', options.pageCache);
@@ -124,9 +127,8 @@ export class Head {
       tookMs: Math.round(clock.monotonic() - startedAt),
     });
     const logs = await openLogs(options);
-    const head = new Head(options, logs, store, closed, deletions, counts, metadataFile);
+    const head = new Head(options, logs, store, closed, deletions, replay, metadataFile);
     head.#metrics.series.inc(memory.seriesCount);
-    head.#keepRefs(replay.aliases);
     await head.#collectEmpty();
     if (replay.sawLateMarkers) await head.#rewriteLateLog();
     head.#metrics.noteReplay(counts, clock.monotonic() - startedAt);
@@ -265,15 +267,11 @@ export class Head {
       closed: this.#closed,
       deletions: this.deletions,
       collectedRefs: this.#collectedRefs,
+      aliases: this.#aliases,
       mint,
       noteCollected: (slot) => this.#gatherer.noteCollected(slot),
       metrics: this.#metrics,
     };
-  }
-
-  /** Other numbers that series have in the log: their records stay until no segment can name them. */
-  #keepRefs(refs: readonly number[]): void {
-    for (const ref of refs) this.#collectedRefs.set(ref, this.#logs.wal.position.segment);
   }
 
   /**

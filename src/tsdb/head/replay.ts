@@ -52,8 +52,8 @@ export class Replay {
     badRecords: 0,
     damages: 0,
   };
-  /** Second and further numbers of series that have several in the log. */
-  readonly aliases: number[] = [];
+  /** Second and further numbers that series have in the log, by slot. */
+  readonly aliases = new Map<number, Set<number>>();
   /** The log of late samples relies on chunks in `chunks_head/`, as Prometheus writes it. */
   sawLateMarkers = false;
   /** Whether metadata in the log are wanted: not when a file has them all, by family. */
@@ -154,7 +154,8 @@ export class Replay {
     const slot = table.restore(ref, labelBytes);
     memory.mapWalRef(ref, slot);
     this.#slots.set(ref, slot);
-    if (memory.walRefOf(slot) !== ref) this.aliases.push(ref);
+    if (memory.walRefOf(slot) !== ref)
+      this.aliases.set(slot, (this.aliases.get(slot) ?? new Set<number>()).add(ref));
     this.counts.series++;
     this.#found.take(ref, (chunkRef, mint, maxt, isFloat) =>
       this.#store.restoreChunk(slot, chunkRef, mint, maxt, isFloat),
