@@ -21,6 +21,7 @@ export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources
       path: '/-/reload',
       methods: ['POST', 'PUT'],
       bodyMax: 1024,
+      ofAllTenants: true,
       handle: () =>
         reload()
           ? text(200, 'reloaded\n')

@@ -92,6 +92,7 @@ export function buildCompactor(
         path: '/compactor',
         methods: ['GET'],
         bodyMax: 0,
+        ofAllTenants: true,
         handle: () => ({
           status: 200,
           headers: { 'content-type': 'text/plain; charset=utf-8' },

@@ -128,6 +128,7 @@ export function storesRoutes(endpoints: EndpointSet | undefined): Route[] {
     path: `${prefix}/api/v1/stores`,
     methods: ['GET'],
     bodyMax: 0,
+    ofAllTenants: true,
     handle,
   }));
 }

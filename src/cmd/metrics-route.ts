@@ -7,6 +7,7 @@ export function metricsRoute(metrics: Metrics): Route {
     path: '/metrics',
     methods: ['GET'],
     bodyMax: 0,
+    ofAllTenants: true,
     handle: async () => ({
       status: 200,
       headers: { 'content-type': metrics.registry.contentType },

@@ -36,5 +36,7 @@ export interface Route {
    * same limits. Body and parts are valid until `handle` resolves.
    */
   readonly isDirect?: boolean;
+  /** Shows or changes what is everybody's: refused with 403 to credentials that are for some tenants only. */
+  readonly ofAllTenants?: boolean;
   handle(request: HttpRequest): Promise<HttpResponse> | HttpResponse;
 }

@@ -45,6 +45,8 @@ beforeEach(async () => {
     [
       { ...route, path: '/direct', isDirect: true },
       { ...route, path: '/routed' },
+      { ...route, path: '/everybodys', ofAllTenants: true },
+      { ...route, path: '/everybodys-directly', ofAllTenants: true, isDirect: true },
     ],
     silentLogger,
     metrics,
@@ -185,3 +187,15 @@ test('the content type of JSON is that of Prometheus, without a character set', 
   const response = await post('/routed', 'x', { 'x-fail': 'known' });
   expect(response.headers.get('content-type')).toBe('application/json');
 });
+
+test.each(['/everybodys', '/everybodys-directly'])(
+  '%s is not for credentials of some tenants',
+  async (path) => {
+    const tokens = [{ token: 'token-for-all-of-them' }, { token: 'token-of-one-of-them', tenants: ['acme'] }];
+    server.replaceAccess({ ...OPEN_ACCESS, rules: { users: [], tokens, openPaths: [] } });
+    const status = async (token: string) =>
+      (await post(path, 'a', { authorization: `Bearer ${token}`, 'x-scope-orgid': 'acme' })).status;
+    expect(await status('token-of-one-of-them')).toBe(403);
+    expect(await status('token-for-all-of-them')).toBe(200);
+  },
+);

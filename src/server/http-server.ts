@@ -170,6 +170,8 @@ export class HttpServer {
     try {
       if (!this.#options.isReady() && !ALWAYS.has(route.path))
         throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
+      if (route.ofAllTenants && this.#principals.get(incoming)?.tenants !== undefined)
+        throw new VeronaError('forbidden', `${route.path} needs credentials that are for all tenants`);
       response = await compressed(await route.handle(await read()), headers['accept-encoding']);
     } catch (error) {
       failure = error;
