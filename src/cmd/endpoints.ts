@@ -8,7 +8,7 @@ import { SystemResolver } from '../platform/dns.ts';
 import type { HttpResponse, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
-import type { ReadOptions } from '../query/jobs.ts';
+import type { QueryJob, ReadOptions } from '../query/jobs.ts';
 import { type ConfiguredEndpoint, type Endpoint, EndpointSet } from '../storeapi/endpoint-set.ts';
 import { type RemoteStoresOptions, remoteStoresOf, storeMatches } from '../storeapi/remote-stores.ts';
 import { loadServices } from '../storeapi/service-definitions.ts';
@@ -84,17 +84,24 @@ function configuredEndpoints({ endpoint }: Config): ConfiguredEndpoint[] {
   ];
 }
 
-/** What a request of a tenant reads beside its own data. */
+/** Answers without a place for warnings: what they lacked nobody would know. */
+const TELL_NO_WARNINGS: ReadonlySet<QueryJob['kind']> = new Set(['federate', 'remoteRead']);
+
+/** What a request of a tenant reads beside its own data. A store that fails also fails answers that can carry no warning. */
 export function joinedView(
   config: Config,
   endpoints: EndpointSet | undefined,
   tenant: string,
-  read: ReadOptions = EVERYTHING,
+  { kind, read = EVERYTHING }: Pick<QueryJob, 'kind' | 'read'>,
 ): JoinedView {
   const { query } = config;
+  const partialResponse = read.partialResponse ?? (query.partial_response && !TELL_NO_WARNINGS.has(kind));
   const replicaLabels = read.replicaLabels ?? query.replica_label;
   return {
-    remote: endpoints && !read.ownOnly ? remoteView(config, endpoints.endpoints, tenant, read) : undefined,
+    remote:
+      endpoints && !read.ownOnly
+        ? remoteView(config, endpoints.endpoints, tenant, { ...read, partialResponse })
+        : undefined,
     replicaLabels: read.dedup ? replicaLabels : [],
     dedup: query.deduplication,
     warnings: endpoints?.problem === undefined ? [] : [endpoints.problem],
@@ -102,7 +109,7 @@ export function joinedView(
 }
 
 function remoteView(
-  { endpoint, query, grpc, tenant: tenants }: Config,
+  { endpoint, grpc, tenant: tenants }: Config,
   endpoints: readonly Endpoint[],
   tenant: string,
   read: ReadOptions,
@@ -114,7 +121,7 @@ function remoteView(
   return {
     stores: remoteStoresOf(endpoints).filter((store) => storeMatches(store, sets)),
     read: {
-      partialResponse: (read.partialResponse ?? query.partial_response) ? 'warn' : 'abort',
+      partialResponse: read.partialResponse ? 'warn' : 'abort',
       maxResolutionMs: 0,
     },
     tenantLabel: endpoint.enforce_tenancy ? grpc.tenant_label : '',

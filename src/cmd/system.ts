@@ -250,7 +250,7 @@ export async function buildSystem(
         bucketSync,
         job,
         foreseen,
-        joinedView(config, endpoints, tenant, job.read),
+        joinedView(config, endpoints, tenant, job),
       );
     const own = limits.of(tenant);
     checkQueryLength(job, own);

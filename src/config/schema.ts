@@ -107,7 +107,7 @@ const query = section('Queries: how they are evaluated and how much they may use
   ),
   partial_response: flag(
     true,
-    'Answer with a warning when a store cannot be asked, instead of failing. A request decides with `partial_response`.',
+    'Answer with a warning when a store cannot be asked, instead of failing. A request decides with `partial_response`; remote read and federation, whose answers carry no warnings, fail unless it does.',
   ),
   enable_feature: choices(
     [
