@@ -33,7 +33,7 @@ interface Partial {
 
 /**
  * Finds the records of one segment, page by page. After bad bytes it goes on at the next page, where a fragment always
- * begins. Synchronous; record data are views into the pages unless a record was split.
+ * begins. Synchronous; record data are views into the pages, whose bytes are moved where a record was split.
  */
 export class PageScanner {
   readonly found: FoundRecord[] = [];
@@ -119,7 +119,7 @@ export class PageScanner {
     if (type === FragmentType.middle) return;
     this.found.push({
       flags: this.#partial.flags,
-      data: concat(this.#partial.parts),
+      data: join(this.#partial.parts),
       offset: this.#partial.offset,
     });
     this.#partial = undefined;
@@ -156,6 +156,19 @@ export class PageScanner {
 function isZero(page: Uint8Array, from: number): boolean {
   for (let i = from; i < page.length; i++) if (page[i] !== 0) return false;
   return true;
+}
+
+/** Puts the parts of a record together: where they are, if they lie in one buffer, over the headers between them. */
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const last = parts[parts.length - 1];
+  const { buffer } = last;
+  if (parts.some((part) => part.buffer !== buffer)) return concat(parts);
+  let start = last.byteOffset;
+  for (let i = parts.length - 2; i >= 0; i--) {
+    start -= parts[i].length;
+    new Uint8Array(buffer, start, parts[i].length).set(parts[i]);
+  }
+  return new Uint8Array(buffer, start, last.byteOffset + last.length - start);
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
