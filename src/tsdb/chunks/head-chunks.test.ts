@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MemoryDisk } from '../../platform/memory-disk.ts';
 import { NodeDisk } from '../../platform/node-disk.ts';
 import { SeededRandom } from '../../platform/random.ts';
-import type { HeadChunk } from './chunk-format.ts';
+import { type HeadChunk, refSequence } from './chunk-format.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { HeadChunkWriter, scanHeadChunks, setAsideHeadFiles } from './head-chunks.ts';
 import { CACHE_PAGE_BYTES, PageCache } from './page-cache.ts';
@@ -111,4 +112,37 @@ test('mutated files scan to known chunks or end with a damage', async () => {
     await disk.writeFileAtomic(path, bytes);
     await scanHeadChunks(disk, dir, (ref, chunk) => expect(chunk.seriesRef).toBe(chunks.get(ref)?.seriesRef));
   }
+});
+
+test('no later file outlives a crash that an earlier one does not, whether it was left behind or could not be synced', async () => {
+  for (const isLeft of [true, false])
+    for (let seed = 0; seed < 30; seed++) {
+      const memory = new MemoryDisk();
+      await memory.makeDir('/c');
+      await memory.syncDir('/');
+      const random = new SeededRandom(seed);
+      let writer = await HeadChunkWriter.open(memory, '/c');
+      writer.add(someChunk(0, random));
+      await writer.flush();
+      memory.faults.fails = (operation) => operation === 'sync';
+      if (isLeft) await expect(HeadChunkWriter.open(memory, '/c')).rejects.toThrow(/EIO/);
+      else {
+        writer.cut();
+        writer.add(someChunk(1, random));
+        await expect(writer.flush()).rejects.toThrow(/EIO/);
+        await expect(writer.flush()).rejects.toThrow(/EIO/);
+      }
+      if (seed % 2 === 0) {
+        memory.faults.fails = () => false;
+        if (isLeft) {
+          writer = await HeadChunkWriter.open(memory, '/c');
+          writer.add(someChunk(1, random));
+        }
+        await writer.flush();
+      }
+      memory.crash(seed);
+      const sequences = new Set<number>();
+      await scanHeadChunks(memory, '/c', (ref) => sequences.add(refSequence(ref)));
+      if (sequences.has(2)) expect(sequences).toContain(1);
+    }
 });

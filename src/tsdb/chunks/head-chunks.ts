@@ -28,6 +28,9 @@ interface Pending {
 /**
  * Writes `chunks_head/`. Bytes count as appended at once and can be read here until they are written; `flush` writes
  * them. A failed write keeps them, and the next `flush` tries again at the same place.
+ *
+ * A file gets bytes only when the one before is durable: where a later chunk of a series is found, the log's samples
+ * before it are taken to be in chunks too.
  */
 export class HeadChunkWriter {
   readonly #disk: Disk;
@@ -47,10 +50,11 @@ export class HeadChunkWriter {
     this.#begin();
   }
 
-  /** Begins a new file after the last one present. */
+  /** Begins a new file after the last one present, which is made durable. */
   static async open(disk: Disk, dir: string): Promise<HeadChunkWriter> {
     await disk.makeDir(dir);
     const last = (await listHeadFiles(disk, dir)).at(-1);
+    if (last !== undefined) await syncFile(disk, last.path);
     return new HeadChunkWriter(disk, dir, (last?.sequence ?? 0) + 1);
   }
 
@@ -164,11 +168,11 @@ export class HeadChunkWriter {
 
   async #open(sequence: number): Promise<DiskFile> {
     if (this.#file?.sequence === sequence) return this.#file.file;
-    const old = this.#file?.file;
-    this.#file = { sequence, file: await this.#disk.open(this.#path(sequence), 'write') };
-    await old?.sync();
-    await old?.close();
-    return this.#file.file;
+    await this.#file?.file.sync();
+    const file = await this.#disk.open(this.#path(sequence), 'write');
+    await this.#file?.file.close();
+    this.#file = { sequence, file };
+    return file;
   }
 
   #path(sequence: number): string {
@@ -237,6 +241,15 @@ function scanFile(
     return undefined;
   } catch (error) {
     return { offset, reason: (error as Error).message };
+  }
+}
+
+async function syncFile(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, 'write');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
