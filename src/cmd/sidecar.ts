@@ -4,6 +4,7 @@ import { Shipper } from '../blocks/shipper.ts';
 import { loadConfig } from '../config/load.ts';
 import { externalLabelsOf } from '../config/prometheus-config.ts';
 import type { Config } from '../config/schema.ts';
+import { VeronaError } from '../model/errors.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { SystemHttpClient } from '../platform/http-client.ts';
@@ -93,7 +94,7 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
       checkIntervalMs: settings.check_interval,
       checkTimeoutMs: CHECK_TIMEOUT_MS,
       shipIntervalMs: settings.ship_interval,
-      mint: settings.min_time === '' ? 0 : Date.parse(settings.min_time),
+      mint: minTimeOf(settings.min_time),
       rules: {
         uploadCompacted: settings.upload_compacted,
         ignoreUnequalBlockSize: settings.ignore_unequal_block_size,
@@ -140,6 +141,16 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
     ],
     log,
     clock,
+  );
+}
+
+/** ms; 0 for none. Throws `bad_data`. */
+function minTimeOf(text: string): number {
+  const ms = text === '' ? 0 : Date.parse(text);
+  if (Number.isFinite(ms)) return ms;
+  throw new VeronaError(
+    'bad_data',
+    `sidecar.min_time: ${JSON.stringify(text)} is no time; write for example 2026-01-31T00:00:00Z`,
   );
 }
 
