@@ -60,7 +60,10 @@ test('we open the directory of a real Prometheus that was killed, and it opens o
   await prometheus.process.stop();
 });
 
-/** Resolves when a Prometheus that took six hours at once has made its blocks of them and rests. */
+/**
+ * Resolves when a Prometheus that took six hours at once has made its blocks of them and rests. One that was killed amid
+ * that is not covered: its folder was opened with a range missing now and then (docs/operating.md), cause not found yet.
+ */
 async function compacted(url: string): Promise<void> {
   const state = async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
