@@ -5,8 +5,8 @@ import type { Config } from '../config/schema.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { PinoLog } from '../platform/pino-log.ts';
 import { readConfigFile } from './config-file.ts';
-import { EXIT } from './exit.ts';
 import { addSettingFlags, givenFlags } from './flags.ts';
+import { runUntilSignal } from './run-until-signal.ts';
 import { buildSystem, type Role, type System } from './system.ts';
 
 /** `verona all`: everything in one process, with embedded defaults. */
@@ -50,29 +50,12 @@ function readConfig(command: Command): Config {
   return loadConfig({ file: configFile ?? 'flags', text }, flags, process.env);
 }
 
-/** Runs until a signal says stop; resolves with the exit code. A second signal ends at once. */
 async function run(config: Config, reread: () => Config, role: Role): Promise<number> {
   const log = PinoLog.open(config.log.level, config.log.format);
   const system = await buildSystem(config, log, new SystemClock(), reread, role);
-  const stopped = new Promise<string>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
-  });
   process.on('SIGHUP', () => system.reload());
-  try {
-    await system.lifecycle.start();
-  } catch (error) {
-    log.error('Verona did not start', { error: error instanceof Error ? error.message : String(error) });
-    // Not by returning: the listener and threads that are there already would keep the process, and its port, for ever.
-    process.exit(EXIT.failed);
-  }
-  greet(config, system, role);
-  const signal = await stopped;
-  log.info('stopping: requests under way are finished first', { signal });
-  process.once('SIGINT', () => process.exit(EXIT.failed));
-  process.once('SIGTERM', () => process.exit(EXIT.failed));
-  const clean = await system.lifecycle.stop();
-  log.info('stopped');
-  return clean ? EXIT.ok : EXIT.failed;
+  const texts = { name: 'Verona', stopping: 'stopping: requests under way are finished first' };
+  return runUntilSignal(system.lifecycle, log, texts, () => greet(config, system, role));
 }
 
 /** What a person wants to know first: where to send, where to ask, where the data lie. */

@@ -12,22 +12,18 @@ import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { PinoLog } from '../platform/pino-log.ts';
 import { SystemRandom } from '../platform/random.ts';
-import { noTracer } from '../platform/trace.ts';
 import { PrometheusClient } from '../pull/sidecar/prometheus-client.ts';
 import { PrometheusSource } from '../pull/sidecar/prometheus-querier.ts';
 import { prometheusServices } from '../pull/sidecar/prometheus-services.ts';
 import { Sidecar } from '../pull/sidecar/sidecar.ts';
-import { HttpServer, OPEN_ACCESS } from '../server/http-server.ts';
 import { Lifecycle } from '../server/lifecycle.ts';
 import { QueryableStore } from '../storeapi/queryable-store.ts';
 import { bucketOptionsOf } from './bucket-options.ts';
 import { readConfigFile } from './config-file.ts';
-import { EXIT } from './exit.ts';
 import { addSettingFlags, givenFlags } from './flags.ts';
 import { grpcService } from './grpc.ts';
-import { metricsRoute } from './metrics-route.ts';
-import { splitAddress } from './split-address.ts';
-import { WebAccess } from './web-access.ts';
+import { plainListener } from './plain-listener.ts';
+import { runUntilSignal } from './run-until-signal.ts';
 
 const CHECK_TIMEOUT_MS = 10_000;
 
@@ -56,31 +52,17 @@ Then ask it:
   });
 }
 
-/** Runs until a signal says stop; resolves with the exit code. */
 async function run(config: Config): Promise<number> {
   const log = PinoLog.open(config.log.level, config.log.format);
-  const stopped = new Promise<string>((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done(signal));
-  });
   const lifecycle = await buildLifecycle(config, log);
-  try {
-    await lifecycle.start();
-  } catch (error) {
-    log.error('the sidecar did not start', { error: error instanceof Error ? error.message : String(error) });
-    process.exit(EXIT.failed);
-  }
-  log.info('the sidecar is up', {
-    prometheus: config.sidecar.prometheus_url,
-    grpc: config.grpc.listen_address,
-    uploads: config.sidecar.tsdb_path === '' ? 'none: sidecar.tsdb_path is empty' : config.sidecar.tsdb_path,
-  });
-  const signal = await stopped;
-  log.info('stopping', { signal });
-  process.once('SIGINT', () => process.exit(EXIT.failed));
-  process.once('SIGTERM', () => process.exit(EXIT.failed));
-  const clean = await lifecycle.stop();
-  log.info('stopped');
-  return clean ? EXIT.ok : EXIT.failed;
+  return runUntilSignal(lifecycle, log, { name: 'the sidecar', stopping: 'stopping' }, () =>
+    log.info('the sidecar is up', {
+      prometheus: config.sidecar.prometheus_url,
+      grpc: config.grpc.listen_address,
+      uploads:
+        config.sidecar.tsdb_path === '' ? 'none: sidecar.tsdb_path is empty' : config.sidecar.tsdb_path,
+    }),
+  );
 }
 
 async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> {
@@ -105,43 +87,9 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   const store = new QueryableStore(new PrometheusSource(client), () => sidecar.info());
   const services = prometheusServices(client, () => sidecar.externalLabels);
   const grpc = grpcService(config, store, services, () => sidecar.isReady, { clock, log, metrics });
-  const web =
-    config.web.config_file === ''
-      ? undefined
-      : await WebAccess.open(config.web.config_file, new NodeDisk(), clock, log);
-  const [host, port] = splitAddress(config.http.listen_address);
-  const server = new HttpServer(
-    {
-      clock,
-      host,
-      port,
-      allowsOrigin: undefined,
-      requestTimeoutMs: config.http.request_timeout,
-      connectionsMax: config.http.max_connections,
-      tenantOf: () => config.tenant.default,
-      isReady: () => sidecar.isReady,
-      tracer: noTracer,
-      access: web?.current ?? OPEN_ACCESS,
-    },
-    [metricsRoute(metrics)],
-    log,
-    metrics,
-  );
-  web?.onChange((access) => server.replaceAccess(access));
-  return new Lifecycle(
-    [
-      {
-        name: 'listener',
-        start: async () => void (await server.listen()),
-        stop: () => server.close(config.http.shutdown_timeout),
-      },
-      ...(web ? [web] : []),
-      sidecar,
-      grpc,
-    ],
-    log,
-    clock,
-  );
+  const disk = new NodeDisk();
+  const listener = await plainListener(config, [], () => sidecar.isReady, { disk, clock, log, metrics });
+  return new Lifecycle([...listener, sidecar, grpc], log, clock);
 }
 
 /** ms; 0 for none. Throws `bad_data`. */
