@@ -7,7 +7,7 @@ import { Matcher } from '../src/model/matcher.ts';
 import { SystemClock } from '../src/platform/clock.ts';
 import { selectSamples } from '../src/storage/acceptance.ts';
 import { loadServices } from '../src/storeapi/service-definitions.ts';
-import { StoreClient } from '../src/storeapi/store-client.ts';
+import { NO_CREDENTIALS, StoreClient } from '../src/storeapi/store-client.ts';
 import { StoreQuerier } from '../src/storeapi/store-querier.ts';
 import { type Peer, startVerona } from './peers.ts';
 import { freePort } from './process.ts';
@@ -41,7 +41,7 @@ beforeAll(async () => {
     histograms({ __name__: 'sizes' }, [[now - 1000, 3]]),
   ]);
   await push(verona.writeUrl, [floats({ __name__: 'up', instance: 'b' }, [[now, 1]])], { tenant: 'team-b' });
-  const options = { tls: undefined, bearerToken: '', messageBytesMax: 64 << 20, unaryTimeoutMs: 10_000 };
+  const options = { credentials: () => NO_CREDENTIALS, messageBytesMax: 64 << 20, unaryTimeoutMs: 10_000 };
   client = new StoreClient({ ...options, address, compression: 'none' }, loadServices(), new SystemClock());
 });
 

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import bcrypt from 'bcrypt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SystemClock } from '../src/platform/clock.ts';
@@ -10,18 +8,16 @@ import { silentLogger } from '../src/platform/log.ts';
 import { Metrics } from '../src/platform/metrics.ts';
 import { noTracer } from '../src/platform/trace.ts';
 import { HttpServer, OPEN_ACCESS } from '../src/server/http-server.ts';
-import { unpackDebian, withDependencies } from './debian.ts';
+import { Certificates } from './certificates.ts';
 import { launchVerona, startPrometheus } from './peers.ts';
 import { freePort, type RealProcess } from './process.ts';
 
 /** The listener behind TLS and credentials, met by curl, by Node and by a real Prometheus. */
-const execute = promisify(execFile);
 const PASSWORD = 'open-sesame-of-alice';
 const TOKEN = 'token-of-globex-0123456789';
 
 let folder: string;
-/** Where curl and openssl of Debian are unpacked. */
-let root: string;
+let certificates: Certificates;
 let port: number;
 let verona: RealProcess;
 const started: RealProcess[] = [];
@@ -29,7 +25,7 @@ const started: RealProcess[] = [];
 beforeAll(async () => {
   await mkdir(join(import.meta.dirname, '../.cache'), { recursive: true });
   folder = await mkdtemp(join(import.meta.dirname, '../.cache/e2e-'));
-  root = await unpackDebian('curl', await withDependencies(['curl', 'openssl']));
+  certificates = await Certificates.in(folder);
   await makeCertificates();
   await writeWebFile({ alice: PASSWORD });
   port = await freePort();
@@ -58,10 +54,12 @@ test('curl comes in with the right password or token over TLS only', async () =>
   expect(await curl(query, '-u', `alice:${PASSWORD}`)).toMatch(/^200.*success/);
   expect(await curl(query, '-H', `Authorization: Bearer ${TOKEN}`)).toMatch(/^200.*success/);
   expect(await curl('/-/healthy')).toMatch(/^200/);
-  await expect(run('curl', ['-sS', `http://127.0.0.1:${port}/-/healthy`])).rejects.toThrow();
-  await expect(run('curl', ['-sS', `https://localhost:${port}/-/healthy`])).rejects.toThrow(/certificate/i);
+  await expect(certificates.run('curl', ['-sS', `http://127.0.0.1:${port}/-/healthy`])).rejects.toThrow();
+  await expect(certificates.run('curl', ['-sS', `https://localhost:${port}/-/healthy`])).rejects.toThrow(
+    /certificate/i,
+  );
   await expect(
-    run('curl', [
+    certificates.run('curl', [
       '-sS',
       '--tls-max',
       '1.2',
@@ -228,34 +226,19 @@ async function writeWebFile(users: Readonly<Record<string, string>>): Promise<vo
 
 /** One authority and one stranger, kept; a new certificate each time. */
 async function makeCertificates(): Promise<void> {
-  const openssl = (...args: string[]) => run('openssl', args);
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   if ((await readFile(join(folder, 'ca.crt')).catch(() => undefined)) === undefined)
-    for (const name of ['ca', 'stranger']) {
-      const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
-      await openssl('req', '-x509', ...key, ...files, '-subj', `/CN=${name}`, '-days', '2');
-    }
-  await openssl('req', ...key, '-keyout', 'verona.key', '-out', 'verona.csr', '-subj', '/CN=localhost');
-  await writeFile(join(folder, 'names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
-  const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'names'];
-  await openssl('x509', '-req', '-in', 'verona.csr', '-out', 'verona.crt', ...signed);
-}
-
-function run(name: 'curl' | 'openssl', args: readonly string[]): Promise<{ stdout: string }> {
-  const env = {
-    ...process.env,
-    LD_LIBRARY_PATH: join(root, 'usr/lib/x86_64-linux-gnu'),
-    OPENSSL_CONF: join(root, 'etc/ssl/openssl.cnf'),
-  };
-  return execute(join(root, 'usr/bin', name), args, { cwd: folder, env });
+    for (const name of ['ca', 'stranger']) await certificates.authority(name);
+  await certificates.issue('verona', 'ca');
 }
 
 /** Status and body of what curl gets. */
 async function curl(path: string, ...more: string[]): Promise<string> {
   const args = ['-sS', '--cacert', join(folder, 'ca.crt'), '-w', '\n%{http_code}', ...more];
-  const { stdout } = await run('curl', [...args, `https://localhost:${port}${path}`]).catch(() => ({
-    stdout: '\n000',
-  }));
+  const { stdout } = await certificates
+    .run('curl', [...args, `https://localhost:${port}${path}`])
+    .catch(() => ({
+      stdout: '\n000',
+    }));
   const at = stdout.lastIndexOf('\n');
   return `${stdout.slice(at + 1)} ${stdout.slice(0, at)}`;
 }

@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load.ts';
 import { configReference } from '../config/reference.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { readConfigFile } from './config-file.ts';
+import { readGrpcAccess } from './grpc-access.ts';
 import { readAccess } from './web-access.ts';
 
 /** `verona config …`: look at a configuration without starting anything. */
@@ -17,6 +18,7 @@ export function addConfigCommand(program: Command): void {
     .action(async (file: string) => {
       const config = loadConfig({ file, text: readConfigFile(file) }, {}, process.env);
       if (config.web.config_file !== '') await readAccess(config.web.config_file, new NodeDisk());
+      if (config.grpc.enabled) await readGrpcAccess(config, new NodeDisk());
       process.stdout.write(`${file}: good\n`);
     });
   config

@@ -10,9 +10,10 @@ import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { QueryJob, ReadOptions } from '../query/jobs.ts';
 import { type ConfiguredEndpoint, type Endpoint, EndpointSet } from '../storeapi/endpoint-set.ts';
-import { type RemoteStoresOptions, remoteStoresOf, storeMatches } from '../storeapi/remote-stores.ts';
+import { remoteStoresOf, storeMatches } from '../storeapi/remote-stores.ts';
 import { loadServices } from '../storeapi/service-definitions.ts';
-import { StoreClient } from '../storeapi/store-client.ts';
+import { StoreClient, type StoreClientOptions } from '../storeapi/store-client.ts';
+import { type CredentialFiles, credentialFilesOf, watchCredentials } from './endpoint-credentials.ts';
 import type { RemoteView } from './query-thread.ts';
 import type { JoinedView } from './tenant-views.ts';
 
@@ -28,23 +29,25 @@ export function hasEndpoints({ endpoint }: Config): boolean {
   return endpoint.address.length > 0 || endpoint.strict.length > 0 || endpoint.sd_config_file !== '';
 }
 
+/** How query threads connect: plain data. */
+export interface RemoteSettings {
+  readonly client: Omit<StoreClientOptions, 'address' | 'credentials'>;
+  readonly credentials: CredentialFiles;
+  readonly stallMs: number;
+  readonly seriesMax: number;
+  readonly bytesMax: number;
+}
+
 /** How query threads and health checks connect. */
-export function remoteOptions({ endpoint }: Config): RemoteStoresOptions {
-  const read = (file: string) => (file === '' ? undefined : readFileSync(file, 'utf8'));
-  const tls = {
-    ca: read(endpoint.tls_ca_file),
-    cert: read(endpoint.tls_cert_file),
-    key: read(endpoint.tls_key_file),
-    serverName: endpoint.tls_server_name || undefined,
-  };
+export function remoteOptions(config: Config): RemoteSettings {
+  const { endpoint } = config;
   return {
     client: {
-      tls: endpoint.tls ? tls : undefined,
-      bearerToken: read(endpoint.bearer_token_file)?.trim() ?? '',
       compression: endpoint.compression,
       messageBytesMax: endpoint.max_message_size,
       unaryTimeoutMs: endpoint.check_timeout,
     },
+    credentials: credentialFilesOf(config),
     stallMs: endpoint.response_timeout,
     seriesMax: endpoint.max_series,
     bytesMax: endpoint.max_bytes,
@@ -62,7 +65,8 @@ export function buildEndpoints(
       'bad_data',
       'endpoint.enforce_tenancy keeps tenants apart by grpc.tenant_label, which is empty',
     );
-  const { client } = remoteOptions(config);
+  const { client, credentials: files } = remoteOptions(config);
+  const credentials = watchCredentials(files, deps.clock, deps.log);
   const services = loadServices();
   return new EndpointSet(
     {
@@ -70,7 +74,7 @@ export function buildEndpoints(
       checkIntervalMs: endpoint.check_interval,
       unhealthyTimeoutMs: endpoint.unhealthy_timeout,
     },
-    (address) => new StoreClient({ ...client, address }, services, deps.clock),
+    (address) => new StoreClient({ ...client, credentials, address }, services, deps.clock),
     { ...deps, resolver: new SystemResolver() },
   );
 }

@@ -4,6 +4,7 @@ import { Labels } from '../model/labels.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
+import { NodeDisk } from '../platform/node-disk.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
 import { QueryableStore } from '../storeapi/queryable-store.ts';
 import { grpcService, keptInfo } from './grpc.ts';
@@ -17,8 +18,8 @@ test.each([
   const store = new QueryableStore(source, () => keptInfo(Labels.empty, '', []));
   const warnings: string[] = [];
   const log = { ...silentLogger, warn: (message: string) => warnings.push(message) };
-  const deps = { clock: new SystemClock(), log, metrics: new Metrics() };
-  const service = grpcService(config, store, [], () => true, deps);
+  const deps = { disk: new NodeDisk(), clock: new SystemClock(), log, metrics: new Metrics() };
+  const service = await grpcService(config, store, [], () => true, deps);
   await service.start();
   await service.stop();
   expect(warnings.filter((text) => text.includes('can read every tenant'))).toHaveLength(times);

@@ -1,9 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Config } from '../config/schema.ts';
 import { VeronaError } from '../model/errors.ts';
 import { Labels } from '../model/labels.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Disk } from '../platform/disk.ts';
 import type { HttpResponse } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -22,6 +21,7 @@ import type {
 } from '../storeapi/store-server.ts';
 import { writeLabelsRequest, writeSeriesRequest } from '../storeapi/wire-requests.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
+import { needsSecret, openGrpcAccess, toGrpcAccess } from './grpc-access.ts';
 
 /** What Thanos queriers call the tenant of somebody who named none. */
 const THANOS_DEFAULT_TENANT = 'default-tenant';
@@ -35,7 +35,8 @@ export interface TenantStoreOptions {
   readonly tenantLabel: string;
   /** Whether stores that this process asks are a part of what it serves. */
   readonly joinsEndpoints: boolean;
-  readonly info: () => StoreInfo;
+  /** What is here for these tenants, or for all. */
+  readonly info: (tenants: readonly string[] | undefined) => StoreInfo;
   readonly run: (tenant: string, job: QueryJob, signal: AbortSignal) => Promise<HttpResponse>;
 }
 
@@ -47,8 +48,8 @@ export class TenantStore implements StoreServer {
     this.#options = options;
   }
 
-  async info(): Promise<StoreInfo> {
-    return this.#options.info();
+  async info(_tenant: string, tenants: readonly string[] | undefined): Promise<StoreInfo> {
+    return this.#options.info(tenants);
   }
 
   async *series(tenant: string, request: SeriesRequest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -126,6 +127,14 @@ export function keptInfo(external: Labels, tenantLabel: string, tenants: readonl
   };
 }
 
+/** The tenants that a caller may know of. */
+export function allowedOf(
+  known: readonly string[],
+  allowed: readonly string[] | undefined,
+): readonly string[] {
+  return allowed === undefined ? known : known.filter((tenant) => allowed.includes(tenant));
+}
+
 /** What a querier can reach: the stores it asks. */
 export function reachedInfo(endpoints: readonly Endpoint[]): StoreInfo {
   const stores = endpoints.filter(({ services }) => services.has('store'));
@@ -137,26 +146,26 @@ export function reachedInfo(endpoints: readonly Endpoint[]): StoreInfo {
   };
 }
 
-/** The gRPC listener as a service of the process. */
-export function grpcService(
+/** The gRPC listener as a service of the process. Throws `bad_data` for TLS and credentials that make no sense. */
+export async function grpcService(
   config: Config,
   store: StoreServer,
   further: readonly StreamingService[],
   isReady: () => boolean,
-  deps: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
-): Service {
+  deps: { readonly disk: Disk; readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
+): Promise<Service> {
   const { grpc, tenant } = config;
   const at = grpc.listen_address.lastIndexOf(':');
   const host = grpc.listen_address.slice(0, at).replace(/^\[|\]$/g, '');
+  const access = await openGrpcAccess(config, deps.disk, deps.clock, deps.log);
   const server = new GrpcServer(
     {
       host: host === '' ? '0.0.0.0' : host,
       port: Number(grpc.listen_address.slice(at + 1)),
-      tls: tlsOf(config),
-      authorize: tokenTest(grpc.bearer_token_file),
-      tenantOf: (metadata) => {
+      access: toGrpcAccess(access.current),
+      tenantOf: (metadata, fallback = tenant.default) => {
         const named = metadata['thanos-tenant'] === THANOS_DEFAULT_TENANT;
-        return tenantOf(named ? { ...metadata, 'thanos-tenant': undefined } : metadata, tenant.default);
+        return tenantOf(named ? { ...metadata, 'thanos-tenant': undefined } : metadata, fallback);
       },
       isReady,
       messageBytesMax: grpc.max_message_size,
@@ -169,50 +178,30 @@ export function grpcService(
     deps.log,
     deps.metrics,
   );
+  access.onChange((current) => server.replaceAccess(toGrpcAccess(current)));
   return {
     name: 'grpc',
     start: async () => {
-      if (isOpen(config, host)) warnOpen(host, deps.log);
+      if (!needsSecret(access.current) && !LOOPBACK.has(host)) warnOpen(host, deps.log);
       await server.listen();
       server.setServing(true);
+      await access.start();
     },
-    stop: () => server.close(SHUTDOWN_MS),
+    stop: async () => {
+      await access.stop();
+      await server.close(SHUTDOWN_MS);
+    },
   };
-}
-
-function isOpen({ grpc }: Config, host: string): boolean {
-  return grpc.bearer_token_file === '' && grpc.tls_client_ca_file === '' && !LOOPBACK.has(host);
 }
 
 function warnOpen(host: string, log: Logger): void {
   log.warn(
     'gRPC listens beyond loopback without a token or client certificates: everybody who can connect can read every tenant',
-    { host: host === '' ? '0.0.0.0' : host, settings: 'grpc.bearer_token_file, grpc.tls_client_ca_file' },
+    {
+      host: host === '' ? '0.0.0.0' : host,
+      settings: 'grpc.config_file, grpc.bearer_token_file, grpc.tls_client_ca_file',
+    },
   );
-}
-
-function tlsOf({ grpc }: Config) {
-  if (grpc.tls_cert_file === '' && grpc.tls_key_file === '' && grpc.tls_client_ca_file === '')
-    return undefined;
-  if (grpc.tls_cert_file === '' || grpc.tls_key_file === '')
-    throw new VeronaError(
-      'bad_data',
-      'grpc.tls_cert_file and grpc.tls_key_file belong together; one is missing',
-    );
-  return {
-    cert: readFileSync(grpc.tls_cert_file, 'utf8'),
-    key: readFileSync(grpc.tls_key_file, 'utf8'),
-    clientCa: grpc.tls_client_ca_file === '' ? undefined : readFileSync(grpc.tls_client_ca_file, 'utf8'),
-  };
-}
-
-function tokenTest(file: string): (authorization: string | undefined) => boolean {
-  if (file === '') return () => true;
-  const token = readFileSync(file, 'utf8').trim();
-  if (token === '') throw new VeronaError('bad_data', `grpc.bearer_token_file: ${file} is empty`);
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  const expected = digest(`Bearer ${token}`);
-  return (authorization) => timingSafeEqual(digest(authorization ?? ''), expected);
 }
 
 /** `name=value` texts as labels. Throws `bad_data` naming the text. */

@@ -21,14 +21,11 @@ import { narrowQuerier } from '../storage/narrow-querier.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
 import type { LocalTime, ResolutionWish } from '../store-gateway/choose-blocks.ts';
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
-import {
-  type RemoteRead,
-  type RemoteStore,
-  RemoteStores,
-  type RemoteStoresOptions,
-} from '../storeapi/remote-stores.ts';
+import { type RemoteRead, type RemoteStore, RemoteStores } from '../storeapi/remote-stores.ts';
 import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
+import { watchCredentials } from './endpoint-credentials.ts';
+import type { RemoteSettings } from './endpoints.ts';
 import { type SharedBlocks, SharedBlocksReader } from './shared-blocks.ts';
 
 /** What a query thread is started with. */
@@ -47,7 +44,7 @@ export interface QueryThreadData {
   readonly part: { readonly number: number; readonly count: number };
   readonly cacheDir: string;
   /** undefined when no endpoint is configured. */
-  readonly remote: RemoteStoresOptions | undefined;
+  readonly remote: RemoteSettings | undefined;
   readonly pageCacheBytes: number;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
@@ -86,7 +83,7 @@ const log = PinoLog.open(options.logLevel, options.logFormat);
 const sources = new ViewSources(disk, options.pageCacheBytes);
 const sharedBlocks = new SharedBlocksReader();
 const gateway = options.bucket && (await openGateway(options.bucket));
-const remotes = options.remote && new RemoteStores(options.remote, clock);
+const remotes = options.remote && openRemotes(options.remote);
 const kernels = new KernelPool();
 const { maxSamples, maxBytes, timeoutMs, features } = options;
 const budget = new SharedBudget(options.budget.counter, options.budget.bytesMax);
@@ -120,6 +117,11 @@ new ThreadHost(port, {
     return replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
   },
 });
+
+function openRemotes({ client, credentials: files, ...rest }: RemoteSettings): RemoteStores {
+  const credentials = watchCredentials(files, clock, log);
+  return new RemoteStores({ ...rest, client: { ...client, credentials } }, clock);
+}
 
 function remoteQueriers(
   stores: RemoteStores,

@@ -86,8 +86,13 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   );
   const store = new QueryableStore(new PrometheusSource(client), () => sidecar.info());
   const services = prometheusServices(client, () => sidecar.externalLabels);
-  const grpc = grpcService(config, store, services, () => sidecar.isReady, { clock, log, metrics });
   const disk = new NodeDisk();
+  const grpc = await grpcService(config, store, services, () => sidecar.isReady, {
+    disk,
+    clock,
+    log,
+    metrics,
+  });
   const listener = await plainListener(config, [], () => sidecar.isReady, { disk, clock, log, metrics });
   return new Lifecycle([...listener, sidecar, grpc], log, clock);
 }

@@ -47,7 +47,7 @@ import { catalogOptions } from './catalog-options.ts';
 import { buildCompactor } from './compactor-service.ts';
 import { DataLock } from './data-lock.ts';
 import { buildEndpoints, hasEndpoints, joinedView, remoteOptions, storesRoutes } from './endpoints.ts';
-import { externalLabels, grpcService, keptInfo, reachedInfo, TenantStore } from './grpc.ts';
+import { allowedOf, externalLabels, grpcService, keptInfo, reachedInfo, TenantStore } from './grpc.ts';
 import type { QueryThreadData } from './query-thread.ts';
 import { splitAddress } from './split-address.ts';
 import { statusSource } from './status-source.ts';
@@ -333,7 +333,7 @@ export async function buildSystem(
       ...(compactor ? [compactor.service] : []),
       ...(endpoints ? [endpoints] : []),
       ...(config.self_metrics.enabled ? [selfMetrics()] : []),
-      ...(config.grpc.enabled ? [grpc()] : []),
+      ...(config.grpc.enabled ? [await grpc()] : []),
       { name: 'requests', start: async () => {}, stop: () => server.close(config.http.shutdown_timeout) },
     ],
     log,
@@ -345,7 +345,7 @@ export async function buildSystem(
     return [...new Set([...tenants.all.keys(), ...(bucketSync?.knownTenants ?? [])])].sort();
   }
 
-  function grpc(): Service {
+  function grpc(): Promise<Service> {
     const external = externalLabels(config.grpc.external_labels);
     const keeps = role === 'all';
     const tenantLabel = keeps ? config.grpc.tenant_label : '';
@@ -353,11 +353,13 @@ export async function buildSystem(
       external,
       tenantLabel,
       joinsEndpoints: !keeps,
-      info: () =>
-        keeps ? keptInfo(external, tenantLabel, knownTenants()) : reachedInfo(endpoints?.endpoints ?? []),
+      info: (allowed) =>
+        keeps
+          ? keptInfo(external, tenantLabel, allowedOf(knownTenants(), allowed))
+          : reachedInfo(endpoints?.endpoints ?? []),
       run,
     });
-    return grpcService(config, store, [], () => lifecycle.ready, { clock, log, metrics });
+    return grpcService(config, store, [], () => lifecycle.ready, { disk, clock, log, metrics });
   }
 
   function selfMetrics(): SelfMetrics {

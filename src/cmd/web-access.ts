@@ -12,10 +12,16 @@ import { checkTls } from '../server/tls.ts';
 /** How often the files are looked at for a change. */
 const LOOK_INTERVAL_MS = 5_000;
 
-/** TLS and credentials out of `web.config_file` and the files it names, read again when one of them changes. */
+/** Reads TLS and credentials anew; `files` are all that they came from. */
+export type AccessReader = () => Promise<{
+  readonly access: ListenerAccess;
+  readonly files: readonly string[];
+}>;
+
+/** TLS and credentials of a listener out of files, read again when one of them changes. */
 export class WebAccess implements Service {
-  readonly name = 'web configuration';
-  readonly #path: string;
+  readonly name: string;
+  readonly #read: AccessReader;
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -24,20 +30,38 @@ export class WebAccess implements Service {
   #seen = '';
   #watched: readonly string[];
   #cancel: () => void = () => {};
+  #stopped = false;
   #onChange: (access: ListenerAccess) => void = () => {};
 
-  private constructor(path: string, disk: Disk, clock: Clock, log: Logger, read: ReadAccess) {
-    this.#path = path;
-    this.#disk = disk;
-    this.#clock = clock;
-    this.#log = log;
-    this.#current = read.access;
-    this.#watched = read.files;
+  private constructor(
+    name: string,
+    reader: AccessReader,
+    { access, files }: Awaited<ReturnType<AccessReader>>,
+    deps: { readonly disk: Disk; readonly clock: Clock; readonly log: Logger },
+  ) {
+    this.name = name;
+    this.#read = reader;
+    this.#disk = deps.disk;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#current = access;
+    this.#watched = files;
   }
 
-  /** Throws `bad_data` naming file, line and column. */
-  static async open(path: string, disk: Disk, clock: Clock, log: Logger): Promise<WebAccess> {
-    return new WebAccess(path, disk, clock, log, await readAccess(path, disk));
+  /** That of `web.config_file` and the files it names. Throws `bad_data` naming file, line and column. */
+  static open(path: string, disk: Disk, clock: Clock, log: Logger): Promise<WebAccess> {
+    return WebAccess.watch('web configuration', () => readAccess(path, disk), disk, clock, log);
+  }
+
+  /** What the reader gives, now and whenever its files change. Throws what the reader throws. */
+  static async watch(
+    name: string,
+    reader: AccessReader,
+    disk: Disk,
+    clock: Clock,
+    log: Logger,
+  ): Promise<WebAccess> {
+    return new WebAccess(name, reader, await reader(), { disk, clock, log });
   }
 
   get current(): ListenerAccess {
@@ -54,10 +78,12 @@ export class WebAccess implements Service {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#cancel();
   }
 
   #schedule(): void {
+    if (this.#stopped || this.#watched.length === 0) return;
     this.#cancel = this.#clock.after(LOOK_INTERVAL_MS, () => {
       this.#lookAgain().finally(() => this.#schedule());
     });
@@ -69,16 +95,16 @@ export class WebAccess implements Service {
       const seen = await this.#look();
       if (seen === this.#seen) return;
       this.#seen = seen;
-      const { access, files } = await readAccess(this.#path, this.#disk);
+      const { access, files } = await this.#read();
       if ((access.tls === undefined) !== (this.#current.tls === undefined))
         throw new VeronaError('bad_data', 'TLS is turned on or off at a start only');
       this.#watched = files;
       this.#current = access;
       this.#onChange(access);
-      this.#log.info('TLS and credentials were read again and are in force', { file: this.#path });
+      this.#log.info('TLS and credentials were read again and are in force', { files: files.join(', ') });
     } catch (error) {
       this.#log.error('TLS and credentials were not read again; the old ones stay', {
-        file: this.#path,
+        file: this.#watched[0],
         error: (error as Error).message,
       });
     }
@@ -90,26 +116,26 @@ export class WebAccess implements Service {
   }
 }
 
-interface ReadAccess {
-  readonly access: ListenerAccess;
-  readonly files: readonly string[];
-}
-
 /** Throws `bad_data` naming what is wrong, never a secret. */
-export async function readAccess(path: string, disk: Disk): Promise<ReadAccess> {
+export async function readAccess(path: string, disk: Disk): ReturnType<AccessReader> {
   const files: string[] = [];
   const read = async (file: string): Promise<string> => {
     files.push(file);
-    try {
-      return new TextDecoder().decode(await disk.readFile(file));
-    } catch (error) {
-      throw new VeronaError('bad_data', `read ${file}: ${(error as Error).message}`);
-    }
+    return fileText(file, disk);
   };
   const web = loadWebFile({ file: path, text: await read(path) }, dirname(path), process.env);
   const tls = await tlsOf(web, read);
   const rules = await rulesOf(web, read);
   return { access: { tls, rules, headers: web.http_server_config.headers }, files };
+}
+
+/** Throws `bad_data`. */
+export async function fileText(file: string, disk: Disk): Promise<string> {
+  try {
+    return new TextDecoder().decode(await disk.readFile(file));
+  } catch (error) {
+    throw new VeronaError('bad_data', `read ${file}: ${(error as Error).message}`);
+  }
 }
 
 async function tlsOf(

@@ -26,6 +26,10 @@ const grpc = section("The gRPC listener: Thanos' StoreAPI and its siblings.", {
     '127.0.0.1:9095',
     'Host and port to listen on. Beyond loopback, without a token or client certificates, everybody who can connect can read every tenant; what `web.config_file` says of users and tokens is for HTTP only.',
   ),
+  config_file: text(
+    '',
+    'A file in the form of `web.config_file` with TLS, users and tokens of this listener, in place of the following four; what it says of HTTP headers and open paths does not concern gRPC. It and the files it names, as those of the following four, are read again when they change.',
+  ),
   tls_cert_file: text('', 'PEM file with the certificate chain of the listener; empty for no TLS.'),
   tls_key_file: text('', 'PEM file with its key.'),
   tls_client_ca_file: text(

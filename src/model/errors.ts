@@ -1,6 +1,7 @@
 /** What kind of trouble an operating error is; mapped once to HTTP and once to gRPC. */
 export type ErrorCode =
   | 'bad_data' // the caller sent something wrong: 400
+  | 'unauthenticated' // credentials are missing or wrong: 401
   | 'forbidden' // credentials for another tenant: 403
   | 'not_found' // 404
   | 'conflict' // 409

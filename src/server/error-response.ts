@@ -3,6 +3,7 @@ import type { HttpResponse } from '../platform/http.ts';
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   bad_data: 400,
+  unauthenticated: 401,
   forbidden: 403,
   not_found: 404,
   conflict: 409,

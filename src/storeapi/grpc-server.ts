@@ -13,6 +13,8 @@ import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
+import { Admission, type Admit, type Caller } from './grpc-admission.ts';
+import { ReplaceableCredentials, type TlsServerOptions } from './grpc-credentials.ts';
 import { toGrpcError } from './grpc-status.ts';
 import type {
   WireInfoResponse,
@@ -27,21 +29,21 @@ import { readLabelsRequest, readSeriesRequest, writeLabelSet } from './wire-requ
 export interface GrpcServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly tls: TlsServerOptions | undefined;
-  /** Accepted as `authorization: Bearer …`; none lets everybody in. Compared in constant time by `authorize`. */
-  readonly authorize: (authorization: string | undefined) => boolean;
-  /** Names the tenant of a call by its metadata (lower-case keys), or throws `bad_data`. */
-  readonly tenantOf: (metadata: Readonly<Record<string, string | undefined>>) => string;
+  readonly access: GrpcAccess;
+  /** Names the tenant of a call by its metadata (lower-case keys), `fallback` when they name none, or throws `bad_data`. */
+  readonly tenantOf: (
+    metadata: Readonly<Record<string, string | undefined>>,
+    fallback: string | undefined,
+  ) => string;
   readonly isReady: () => boolean;
   readonly messageBytesMax: number;
   readonly streamsMax: number;
 }
 
-/** PEM texts. With `clientCa` only clients that show a certificate of it are let in. */
-export interface TlsServerOptions {
-  readonly cert: string;
-  readonly key: string;
-  readonly clientCa: string | undefined;
+/** How the listener is reached and by whom. */
+export interface GrpcAccess {
+  readonly tls: TlsServerOptions | undefined;
+  readonly admit: Admit;
 }
 
 /** Further services, each a stream of messages as `messages.ts` has them, by service and method. */
@@ -76,6 +78,9 @@ export class GrpcServer {
   readonly #log: Logger;
   readonly #seconds: Histogram<'method' | 'code'>;
   readonly #sent: Counter<'method'>;
+  readonly #admission: Admission;
+  readonly #credentials: ReplaceableCredentials | undefined;
+  #admit: Admit;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
 
   constructor(
@@ -97,7 +102,19 @@ export class GrpcServer {
       ['method', 'code'],
     );
     this.#sent = metrics.counter('verona_grpc_sent_bytes_total', 'Bytes of series sent.', ['method']);
+    const { tls, admit } = options.access;
+    this.#admit = admit;
+    this.#credentials = tls && new ReplaceableCredentials(tls);
+    const refused = metrics.counter(
+      'verona_grpc_unauthorized_total',
+      'Calls refused for missing or wrong credentials.',
+    );
+    this.#admission = new Admission(
+      () => this.#admit,
+      () => refused.inc(),
+    );
     this.#server = new Server({
+      interceptors: [this.#admission.interceptor],
       'grpc.max_receive_message_length': options.messageBytesMax,
       'grpc.max_send_message_length': -1,
       'grpc.max_concurrent_streams': options.streamsMax,
@@ -116,12 +133,22 @@ export class GrpcServer {
     const { host, port } = this.#options;
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, this.#credentials(), (error, bound) => {
-        if (error)
-          reject(new VeronaError('unavailable', `gRPC cannot listen on ${address}: ${error.message}`));
-        else resolve(bound);
-      });
+      this.#server.bindAsync(
+        address,
+        this.#credentials ?? ServerCredentials.createInsecure(),
+        (error, bound) => {
+          if (error)
+            reject(new VeronaError('unavailable', `gRPC cannot listen on ${address}: ${error.message}`));
+          else resolve(bound);
+        },
+      );
     });
+  }
+
+  /** Puts other credentials and certificates in force; TLS is turned on or off, and client certificates asked for, at a start only. */
+  replaceAccess({ tls, admit }: GrpcAccess): void {
+    this.#admit = admit;
+    if (tls) this.#credentials?.replace(tls);
   }
 
   /** What health checks are told. */
@@ -136,16 +163,6 @@ export class GrpcServer {
     const stopTimer = this.#clock.after(timeoutMs, () => this.#server.forceShutdown());
     await ended;
     stopTimer();
-  }
-
-  #credentials(): ServerCredentials {
-    const { tls } = this.#options;
-    if (!tls) return ServerCredentials.createInsecure();
-    return ServerCredentials.createSsl(
-      tls.clientCa === undefined ? null : Buffer.from(tls.clientCa),
-      [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }],
-      tls.clientCa !== undefined,
-    );
   }
 
   #storeService(store: StoreServer): UntypedServiceImplementation {
@@ -167,8 +184,8 @@ export class GrpcServer {
 
   #infoService(store: StoreServer, further: readonly StreamingService[]): UntypedServiceImplementation {
     return {
-      Info: this.#unary('Info', async (tenant) => {
-        const { component, labelSets, mint, maxt } = await store.info(tenant);
+      Info: this.#unary('Info', async (tenant, _request, _signal, { tenants }) => {
+        const { component, labelSets, mint, maxt } = await store.info(tenant, tenants);
         const served = Object.fromEntries(
           further.map(({ service }) => [
             NAMES[service],
@@ -209,10 +226,13 @@ export class GrpcServer {
     );
   }
 
-  #unary(method: string, handle: (tenant: string, request: unknown, signal: AbortSignal) => Promise<object>) {
+  #unary(
+    method: string,
+    handle: (tenant: string, request: unknown, signal: AbortSignal, caller: Caller) => Promise<object>,
+  ) {
     return (call: ServerUnaryCall<unknown, object>, callback: sendUnaryData<object>) => {
       const end = this.#begin(method);
-      this.#admitted(call, (tenant, signal) => handle(tenant, call.request, signal)).then(
+      this.#admitted(call, (tenant, signal, caller) => handle(tenant, call.request, signal, caller)).then(
         (response) => {
           end('OK');
           callback(null, response);
@@ -244,15 +264,24 @@ export class GrpcServer {
     };
   }
 
-  async #admitted<T>(call: Call, run: (tenant: string, signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { authorize, tenantOf, isReady } = this.#options;
-    const metadata = plainMetadata(call.metadata);
-    if (!authorize(metadata.authorization))
-      throw new VeronaError('unavailable', 'credentials are missing or wrong');
-    if (!isReady()) throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
+  async #admitted<T>(
+    call: Call,
+    run: (tenant: string, signal: AbortSignal, caller: Caller) => Promise<T>,
+  ): Promise<T> {
+    const caller = this.#admission.caller(call.metadata);
+    if (!this.#options.isReady())
+      throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
     const gone = new AbortController();
     call.on('cancelled', () => gone.abort(new VeronaError('canceled', 'the client canceled the call')));
-    return run(tenantOf(metadata), gone.signal);
+    return run(this.#tenantOf(call.metadata, caller), gone.signal, caller);
+  }
+
+  /** The tenant that a call speaks for; credentials for one tenant name it as well as metadata do. */
+  #tenantOf(metadata: Metadata, { tenants }: Caller): string {
+    const fallback = tenants?.length === 1 ? tenants[0] : undefined;
+    const tenant = this.#options.tenantOf(plainMetadata(metadata), fallback);
+    if (tenants === undefined || tenants.includes(tenant)) return tenant;
+    throw new VeronaError('forbidden', `these credentials are not for tenant ${tenant}`);
   }
 
   #begin(method: string): (code: string) => void {

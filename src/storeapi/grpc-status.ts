@@ -3,6 +3,7 @@ import { type ErrorCode, VeronaError } from '../model/errors.ts';
 
 const CODES: Readonly<Record<ErrorCode, status>> = {
   bad_data: status.INVALID_ARGUMENT,
+  unauthenticated: status.UNAUTHENTICATED,
   forbidden: status.PERMISSION_DENIED,
   not_found: status.NOT_FOUND,
   conflict: status.FAILED_PRECONDITION,
@@ -29,6 +30,7 @@ const BACK: ReadonlyMap<status, ErrorCode> = new Map<status, ErrorCode>([
   [status.DATA_LOSS, 'corrupt'],
   [status.ABORTED, 'execution'],
   [status.UNIMPLEMENTED, 'unsupported_media'],
+  // Who asks us is not the one whose credentials the peer refuses.
   [status.UNAUTHENTICATED, 'unavailable'],
   [status.PERMISSION_DENIED, 'unavailable'],
 ]);

@@ -23,9 +23,8 @@ import { readLabelSet, writeLabelsRequest, writeSeriesRequest } from './wire-req
 export interface StoreClientOptions {
   /** `host:port`, or any target that gRPC resolves. */
   readonly address: string;
-  readonly tls: TlsClientOptions | undefined;
-  /** Sent as `authorization: Bearer …` when not empty. */
-  readonly bearerToken: string;
+  /** Asked for with each call: a token is sent with the next one, other TLS texts make a new connection. */
+  readonly credentials: () => ClientCredentials;
   /** `gzip` asks for compressed answers. */
   readonly compression: 'none' | 'gzip';
   /** A message beyond it fails its call. */
@@ -33,6 +32,16 @@ export interface StoreClientOptions {
   /** Calls other than Series end after this time. */
   readonly unaryTimeoutMs: number;
 }
+
+/** How a client shows who it is. The same object means the same credentials. */
+export interface ClientCredentials {
+  readonly tls: TlsClientOptions | undefined;
+  /** Sent as `authorization: Bearer …` when not empty. */
+  readonly bearerToken: string;
+}
+
+/** No TLS, no token. */
+export const NO_CREDENTIALS: ClientCredentials = { tls: undefined, bearerToken: '' };
 
 /** PEM texts. Without `ca` the system's authorities count; with `cert` and `key` the client shows who it is. */
 export interface TlsClientOptions {
@@ -49,22 +58,15 @@ export class StoreClient implements StoreServer {
   readonly #options: StoreClientOptions;
   readonly #services: Services;
   readonly #clock: Clock;
-  readonly #client: Client;
+  #credentials: ClientCredentials;
+  #client: Client;
 
   constructor(options: StoreClientOptions, services: Services, clock: Clock) {
     this.#options = options;
     this.#services = services;
     this.#clock = clock;
-    this.#client = new Client(options.address, credentialsOf(options.tls), {
-      'grpc.max_receive_message_length': options.messageBytesMax,
-      'grpc.max_send_message_length': options.messageBytesMax,
-      'grpc.keepalive_time_ms': 30_000,
-      'grpc.keepalive_timeout_ms': 10_000,
-      'grpc.initial_reconnect_backoff_ms': 200,
-      'grpc.max_reconnect_backoff_ms': 5_000,
-      ...(options.compression === 'gzip' && { 'grpc.default_compression_algorithm': 2 }),
-      ...(options.tls?.serverName && { 'grpc.ssl_target_name_override': options.tls.serverName }),
-    });
+    this.#credentials = options.credentials();
+    this.#client = connect(options, this.#credentials.tls);
   }
 
   get address(): string {
@@ -131,6 +133,17 @@ export class StoreClient implements StoreServer {
     this.#client.close();
   }
 
+  /** The connection under the credentials of now. Calls under way on an older one go on. */
+  #connection(): Client {
+    const now = this.#options.credentials();
+    if (now.tls !== this.#credentials.tls) {
+      this.#client.close();
+      this.#client = connect(this.#options, now.tls);
+    }
+    this.#credentials = now;
+    return this.#client;
+  }
+
   #unary<T>(
     service: ServiceDefinition,
     method: string,
@@ -141,7 +154,7 @@ export class StoreClient implements StoreServer {
     const { path, requestSerialize, responseDeserialize } = definition<T>(service, method);
     return new Promise<T>((resolve, reject) => {
       const deadline = this.#clock.now() + this.#options.unaryTimeoutMs;
-      const call = this.#client.makeUnaryRequest<object, T>(
+      const call = this.#connection().makeUnaryRequest<object, T>(
         path,
         requestSerialize,
         responseDeserialize,
@@ -169,7 +182,7 @@ export class StoreClient implements StoreServer {
   ): AsyncGenerator<T> {
     signal.throwIfAborted();
     const { path, requestSerialize, responseDeserialize } = definition<T>(service, method);
-    const call: ClientReadableStream<T> = this.#client.makeServerStreamRequest<object, T>(
+    const call: ClientReadableStream<T> = this.#connection().makeServerStreamRequest<object, T>(
       path,
       requestSerialize,
       responseDeserialize,
@@ -194,10 +207,26 @@ export class StoreClient implements StoreServer {
   #metadata(tenant: string): Metadata {
     const metadata = new Metadata();
     metadata.set(TENANT_KEY, tenant);
-    if (this.#options.bearerToken !== '')
-      metadata.set('authorization', `Bearer ${this.#options.bearerToken}`);
+    const { bearerToken } = this.#credentials;
+    if (bearerToken !== '') metadata.set('authorization', `Bearer ${bearerToken}`);
     return metadata;
   }
+}
+
+function connect(
+  { address, messageBytesMax, compression }: StoreClientOptions,
+  tls: TlsClientOptions | undefined,
+): Client {
+  return new Client(address, credentialsOf(tls), {
+    'grpc.max_receive_message_length': messageBytesMax,
+    'grpc.max_send_message_length': messageBytesMax,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.initial_reconnect_backoff_ms': 200,
+    'grpc.max_reconnect_backoff_ms': 5_000,
+    ...(compression === 'gzip' && { 'grpc.default_compression_algorithm': 2 }),
+    ...(tls?.serverName && { 'grpc.ssl_target_name_override': tls.serverName }),
+  });
 }
 
 function definition<T>(service: ServiceDefinition, method: string): MethodDefinition<object, T> {

@@ -3,7 +3,8 @@ import type { Matcher } from '../model/matcher.ts';
 
 /** What stands behind an endpoint: answers the StoreAPI's calls for one tenant at a time. Errors are `VeronaError`. */
 export interface StoreServer {
-  info(tenant: string): Promise<StoreInfo>;
+  /** `tenants`: whom the caller may know of; all when undefined. */
+  info(tenant: string, tenants?: readonly string[]): Promise<StoreInfo>;
   /**
    * Frames (bytes of SeriesResponse, `proto/store-series.ts`) as they become ready. Whoever stops iterating, or aborts
    * the signal, ends the work behind them.

@@ -187,9 +187,15 @@ test('a call that is aborted ends the work behind it, and says why', async () =>
 test('who lacks the token is not let in', async () => {
   const storage = await storageWith({ floats: [sample({ __name__: 'up' })], histograms: [] });
   const store = new QueryableStore(storage, infoOf());
-  const { client } = await serve(store, { token: 'secret', bearerToken: 'guess' });
+  const { client } = await serve(store, {
+    token: 'secret',
+    credentials: () => ({ tls: undefined, bearerToken: 'guess' }),
+  });
   await expect(client.info('anonymous')).rejects.toThrow('credentials are missing or wrong');
-  const { client: known } = await serve(store, { token: 'secret', bearerToken: 'secret' });
+  const { client: known } = await serve(store, {
+    token: 'secret',
+    credentials: () => ({ tls: undefined, bearerToken: 'secret' }),
+  });
   expect((await known.info('anonymous')).component).toBe('store');
 });
 

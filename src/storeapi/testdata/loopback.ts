@@ -3,7 +3,7 @@ import { SystemClock } from '../../platform/clock.ts';
 import { Metrics } from '../../platform/metrics.ts';
 import { GrpcServer, type StreamingService } from '../grpc-server.ts';
 import { loadServices } from '../service-definitions.ts';
-import { StoreClient, type StoreClientOptions } from '../store-client.ts';
+import { NO_CREDENTIALS, StoreClient, type StoreClientOptions } from '../store-client.ts';
 import type { StoreServer } from '../store-server.ts';
 
 export const services = loadServices();
@@ -19,8 +19,11 @@ export async function loopback(
     {
       host: '127.0.0.1',
       port: 0,
-      tls: undefined,
-      authorize: (authorization) => token === undefined || authorization === `Bearer ${token}`,
+      access: {
+        tls: undefined,
+        admit: async (authorization) =>
+          token === undefined || authorization === `Bearer ${token}` ? { tenants: undefined } : undefined,
+      },
       tenantOf: (metadata) => metadata['thanos-tenant'] ?? 'anonymous',
       isReady: () => true,
       messageBytesMax: 64 * 1024 * 1024,
@@ -37,8 +40,7 @@ export async function loopback(
   const client = new StoreClient(
     {
       address: `127.0.0.1:${port}`,
-      tls: undefined,
-      bearerToken: '',
+      credentials: () => NO_CREDENTIALS,
       compression: 'none',
       messageBytesMax: 64 * 1024 * 1024,
       unaryTimeoutMs: 10_000,
