@@ -1,5 +1,6 @@
 import { BlockCatalog } from '../src/blocks/block-catalog.ts';
 import { BucketSync } from '../src/blocks/bucket-sync.ts';
+import { DeletedTenants } from '../src/blocks/deleted-tenants.ts';
 import { DeletionRequests } from '../src/blocks/deletion-requests.ts';
 import type { TenantView } from '../src/cmd/query-thread.ts';
 import { SharedBlocksReader } from '../src/cmd/shared-blocks.ts';
@@ -92,8 +93,10 @@ export class SimProcess {
             { bucket: reached, clock, log, metrics },
           ),
           deletions,
+          deletedTenants: new DeletedTenants({ bucket: reached, clock, log }),
           clock,
           log,
+          onTenantDeleted: (tenant) => this.tenants.drop(tenant),
           onListed: (tenant) => this.tenants.applyDeletions({ signal: new AbortController().signal }, tenant),
         })
       : undefined;

@@ -82,9 +82,17 @@ export interface TenantBlocks {
     readonly kind: MarkKind;
     readonly modifiedMs: number;
   }[];
+  /** Whether a mark in the tenant's folder says that all of it is to be deleted. */
+  readonly isTenantDeleted: boolean;
 }
 
-export const NO_BLOCKS: TenantBlocks = { whole: [], readable: [], unfinished: [], orphanMarks: [] };
+export const NO_BLOCKS: TenantBlocks = {
+  whole: [],
+  readable: [],
+  unfinished: [],
+  orphanMarks: [],
+  isTenantDeleted: false,
+};
 
 const BLOCKS_MAX = 100_000;
 const FULL_LISTING_INTERVAL_MS = 15 * 60_000;
@@ -99,7 +107,7 @@ interface Place {
   readonly found: FoundBlocks;
 }
 
-type FoundBlocks = Pick<TenantBlocks, 'whole' | 'unfinished' | 'orphanMarks'>;
+type FoundBlocks = Omit<TenantBlocks, 'readable'>;
 
 /**
  * Which blocks the bucket has, whose they are, and how they are marked. A refresh costs listings only: a few small
@@ -175,7 +183,7 @@ export class BlockCatalog {
     const before = this.view(tenant).readable;
     // The same list stays the same array: what others made of it is still good.
     const view = { ...all, readable: isSameList(before, readable) ? before : readable };
-    if (view.whole.length + view.unfinished.length + view.orphanMarks.length > 0)
+    if (view.whole.length + view.unfinished.length + view.orphanMarks.length > 0 || view.isTenantDeleted)
       this.#tenants.set(tenant, view);
     else this.#tenants.delete(tenant);
     return view;
@@ -195,7 +203,8 @@ export class BlockCatalog {
     const files = before?.files ?? (await this.#newFiles(ctx, place));
     const found = await this.#load(ctx, place, scan, files);
     files.endRound();
-    if (scan.blocks.size === 0 && scan.globalMarks.size === 0) this.#places.delete(place);
+    if (scan.blocks.size === 0 && scan.globalMarks.size === 0 && !scan.isTenantDeleted)
+      this.#places.delete(place);
     else this.#places.set(place, { scan, listedMs: quick ? before.listedMs : nowMs, files, found });
     return found;
   }
@@ -227,6 +236,7 @@ export class BlockCatalog {
       whole: owned.filter((block) => 'meta' in block).sort(byAge),
       unfinished: owned.filter((block) => 'kind' in block),
       orphanMarks: place === ROOT ? [] : orphanMarks(place, scan),
+      isTenantDeleted: scan.isTenantDeleted,
     };
   }
 
@@ -302,7 +312,12 @@ export class BlockCatalog {
   #ofRoot(tenant: string): FoundBlocks {
     const { whole, unfinished } = this.#places.get(ROOT)?.found ?? NO_BLOCKS;
     const own = ({ ref }: { ref: BlockRef }) => ref.tenant === tenant;
-    return { whole: whole.filter(own), unfinished: unfinished.filter(own), orphanMarks: [] };
+    return {
+      whole: whole.filter(own),
+      unfinished: unfinished.filter(own),
+      orphanMarks: [],
+      isTenantDeleted: false,
+    };
   }
 
   #readable(tenant: string, { whole, unfinished }: FoundBlocks): BucketBlock[] {
@@ -339,6 +354,7 @@ function joined(a: FoundBlocks, b: FoundBlocks): FoundBlocks {
     whole: b.whole.length === 0 ? a.whole : [...a.whole, ...b.whole].sort(byAge),
     unfinished: [...a.unfinished, ...b.unfinished],
     orphanMarks: a.orphanMarks,
+    isTenantDeleted: a.isTenantDeleted,
   };
 }
 

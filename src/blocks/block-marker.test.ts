@@ -9,6 +9,7 @@ import { SeededRandom } from '../platform/random.ts';
 import { BlockCatalog } from './block-catalog.ts';
 import { BlockMarker } from './block-marker.ts';
 import { BucketSync } from './bucket-sync.ts';
+import { DeletedTenants } from './deleted-tenants.ts';
 import { DeletionRequests } from './deletion-requests.ts';
 import { blockRef } from './layout.ts';
 
@@ -81,7 +82,12 @@ test('a quarantined block is still read unless it is hidden', async () => {
   await marker.quarantine(CALM, own, { reason: 'broken index', details: '', hidden: true });
   expect(await catalog.refresh(CALM, 'acme', { full: true })).toMatchObject({ readable: [], whole: [{}] });
   const deps = { bucket, clock, log: silentLogger, metrics: new Metrics(), random: new SeededRandom(1) };
-  const sync = new BucketSync(60_000, { ...deps, catalog, deletions: new DeletionRequests(deps) });
+  const sync = new BucketSync(60_000, {
+    ...deps,
+    catalog,
+    deletions: new DeletionRequests(deps),
+    deletedTenants: new DeletedTenants(deps),
+  });
   expect(sync.problemOf('acme')).toMatch(/1 blocks in the bucket are set aside/);
   expect(sync.problemOf('other')).toBeUndefined();
 });

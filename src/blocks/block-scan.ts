@@ -3,6 +3,7 @@ import type { Bucket, BucketContext, ListEntry } from '../objstore/bucket.ts';
 import { isUlid } from '../tsdb/block/ulid.ts';
 import { type BlockLayout, blockFile, globalMarkFile, MARKERS_FOLDER, META_FILE } from './layout.ts';
 import { MARK_FILES, type MarkKind, markKindOf } from './marks.ts';
+import { TENANT_DELETION_FILE } from './tenant-deletion.ts';
 
 export type ObjectEntry = Extract<ListEntry, { kind: 'object' }>;
 
@@ -14,6 +15,8 @@ export interface BlockScan {
   readonly blocks: ReadonlyMap<string, BlockObjects>;
   /** Copies of marks in `markers/`, by kind and block. */
   readonly globalMarks: ReadonlyMap<MarkKind, ReadonlyMap<string, ObjectEntry>>;
+  /** Whether the tenant's own folder has the mark that all of it is to be deleted. */
+  readonly isTenantDeleted: boolean;
 }
 
 /** Looks for blocks below one prefix of a bucket: `<tenant>/`, or the root for Thanos' layout. */
@@ -91,6 +94,7 @@ export class BlockScanner {
 class Found implements BlockScan {
   readonly blocks = new Map<string, Map<string, ObjectEntry>>();
   readonly globalMarks = new Map<MarkKind, Map<string, ObjectEntry>>();
+  isTenantDeleted = false;
   readonly #prefix: string;
   readonly #blocksMax: number;
 
@@ -114,6 +118,7 @@ class Found implements BlockScan {
       return true;
     }
     const name = path.startsWith(`${MARKERS_FOLDER}/`) ? path.slice(MARKERS_FOLDER.length + 1) : '';
+    if (name === TENANT_DELETION_FILE) this.isTenantDeleted = true;
     const global = globalMarkFile(name);
     const kind = global && markKindOf(global.file);
     if (!kind) return false;

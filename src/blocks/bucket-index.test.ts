@@ -11,6 +11,7 @@ import { BlockCatalog } from './block-catalog.ts';
 import { BlockMarker } from './block-marker.ts';
 import { decodeBucketIndex, encodeBucketIndex, readBucketIndex, writeBucketIndex } from './bucket-index.ts';
 import { BucketSync } from './bucket-sync.ts';
+import { DeletedTenants } from './deleted-tenants.ts';
 import { DeletionRequests } from './deletion-requests.ts';
 
 const nowMs = 1_700_000_000_500;
@@ -130,6 +131,7 @@ test('it is written by the sync, at its interval', async () => {
   const sync = new BucketSync(60_000, {
     catalog: catalog(),
     deletions,
+    deletedTenants: new DeletedTenants({ bucket, clock, log }),
     clock,
     log,
     index: { bucket, intervalMs: 1000 },

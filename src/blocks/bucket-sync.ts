@@ -1,8 +1,9 @@
-import type { Bucket } from '../objstore/bucket.ts';
+import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { BlockCatalog, BucketBlock } from './block-catalog.ts';
 import { writeBucketIndex } from './bucket-index.ts';
+import type { DeletedTenants } from './deleted-tenants.ts';
 import type { DeletionRequest } from './deletion-request.ts';
 import type { DeletionRequests } from './deletion-requests.ts';
 
@@ -12,9 +13,12 @@ export type OnListed = (tenant: string, blocks: readonly BucketBlock[]) => Promi
 export interface BucketSyncDeps {
   readonly catalog: BlockCatalog;
   readonly deletions: DeletionRequests;
+  readonly deletedTenants: DeletedTenants;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onListed?: OnListed;
+  /** Told in every round, and at once when this process marks one, of each tenant whose deletion is marked. */
+  readonly onTenantDeleted?: (tenant: string) => Promise<void>;
   /** Where bucket indexes are written to; without it none is. */
   readonly index?: { readonly bucket: Bucket; readonly intervalMs: number };
 }
@@ -29,7 +33,9 @@ export class BucketSync {
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   readonly #problems = new Map<string, string>();
+  readonly #deletedTenants: DeletedTenants;
   readonly #onListed: OnListed;
+  readonly #onTenantDeleted: (tenant: string) => Promise<void>;
   readonly #index: BucketSyncDeps['index'];
   /** When each tenant's index was written last, by the monotonic clock. */
   readonly #indexed = new Map<string, number>();
@@ -38,8 +44,19 @@ export class BucketSync {
 
   constructor(
     intervalMs: number,
-    { catalog, deletions, clock, log, onListed = async () => {}, index }: BucketSyncDeps,
+    {
+      catalog,
+      deletions,
+      deletedTenants,
+      clock,
+      log,
+      onListed = async () => {},
+      onTenantDeleted = async () => {},
+      index,
+    }: BucketSyncDeps,
   ) {
+    this.#deletedTenants = deletedTenants;
+    this.#onTenantDeleted = onTenantDeleted;
     this.#catalog = catalog;
     this.#deletions = deletions;
     this.#intervalMs = intervalMs;
@@ -51,6 +68,7 @@ export class BucketSync {
 
   /** A bucket that cannot be listed at the start is a warning: what is on this disk is served, and the next round tries again. */
   async start(): Promise<void> {
+    await this.#deletedTenants.load();
     await this.#runRound();
     this.#schedule();
   }
@@ -63,12 +81,28 @@ export class BucketSync {
 
   /** Tenants with blocks as of the last round. */
   get knownTenants(): readonly string[] {
-    return this.#catalog.knownTenants;
+    return this.#catalog.knownTenants.filter((tenant) => !this.isTenantDeleted(tenant));
   }
 
-  /** The blocks of a tenant as of the last round. */
+  /** The blocks of a tenant as of the last round; none of one whose deletion is marked. */
   blocksOf(tenant: string): readonly BucketBlock[] {
-    return this.#catalog.blocks(tenant);
+    return this.isTenantDeleted(tenant) ? [] : this.#catalog.blocks(tenant);
+  }
+
+  /** Whether a tenant's deletion is marked: nothing of it may be answered, kept or taken. */
+  isTenantDeleted(tenant: string): boolean {
+    return this.#deletedTenants.has(tenant);
+  }
+
+  /** Throws `forbidden` when it is. */
+  checkTenant(tenant: string): void {
+    this.#deletedTenants.check(tenant);
+  }
+
+  /** Marks a tenant for deletion. When this resolves nothing of it is answered or taken by this process any more. */
+  async deleteTenant(ctx: BucketContext, tenant: string): Promise<void> {
+    await this.#deletedTenants.mark(ctx, tenant);
+    await this.#onTenantDeleted(tenant);
   }
 
   /** The deletions that answers of a tenant must follow. */
@@ -78,6 +112,7 @@ export class BucketSync {
 
   /** Why answers from a tenant's blocks may lack something, in a sentence; undefined when they do not. */
   problemOf(tenant: string): string | undefined {
+    if (this.isTenantDeleted(tenant)) return undefined;
     return this.#problems.get(tenant) ?? this.#problems.get('') ?? this.#hiddenBlocks(tenant);
   }
 
@@ -106,10 +141,16 @@ export class BucketSync {
     });
   }
 
+  /** Looks at everything again now. Never rejects: what goes wrong is noted. */
+  lookAgain(): Promise<void> {
+    return this.#runRound();
+  }
+
   async #runRound(): Promise<void> {
     const ctx = { signal: this.#stopping.signal };
     try {
       const tenants = await this.#catalog.tenants(ctx);
+      await this.#refreshDeleted(ctx, tenants);
       this.#problems.delete('');
       for (const tenant of tenants) await this.#refreshOne(tenant);
     } catch (error) {
@@ -117,9 +158,27 @@ export class BucketSync {
     }
   }
 
+  /** What a look at the tenants' folders showed in the last round counts as well. */
+  async #refreshDeleted(ctx: BucketContext, tenants: readonly string[]): Promise<void> {
+    const marked = tenants.filter((tenant) => this.#catalog.view(tenant).isTenantDeleted);
+    await this.#deletedTenants.refresh(ctx, marked);
+    for (const tenant of this.#deletedTenants.names) await this.#dropDeleted(tenant);
+  }
+
+  async #dropDeleted(tenant: string): Promise<void> {
+    await this.#onTenantDeleted(tenant).catch((error: unknown) =>
+      this.#note(tenant, 'data of a deleted tenant on this machine could not be removed yet', error),
+    );
+  }
+
   async #refreshOne(tenant: string): Promise<void> {
     try {
       await this.refresh(tenant);
+      if (this.#catalog.view(tenant).isTenantDeleted && !this.isTenantDeleted(tenant)) {
+        await this.#deletedTenants.note(tenant);
+        await this.#dropDeleted(tenant);
+      }
+      if (this.isTenantDeleted(tenant)) return;
       this.#problems.delete(tenant);
       await this.#onListed(tenant, this.blocksOf(tenant));
       await this.#writeIndex(tenant);

@@ -25,7 +25,6 @@ import type { TenantLimits } from '../tenancy/limits.ts';
 import { catalogOptions } from './catalog-options.ts';
 import type { CompactionThreadData } from './compaction-thread.ts';
 import { parseSelectorRetention } from './selector-retention.ts';
-import { tenantDeletionRoutes } from './tenant-deletion-routes.ts';
 
 interface CompactorParts {
   readonly bucket: Bucket;
@@ -56,6 +55,7 @@ export function buildCompactor(
       cleanup: {
         deletionDelayMs: compactor.deletion_delay,
         partialDelayMs: compactor.partial_upload_delay,
+        tenantDelayMs: compactor.tenant_cleanup_delay,
       },
       retentionOf: (tenant) => retentionOf(limits, tenant),
       selectorRetention: parseSelectorRetention(compactor.retention_selectors),
@@ -87,7 +87,6 @@ export function buildCompactor(
       stop: () => service.stop(),
     },
     routes: [
-      ...(config.http.enable_admin_api ? tenantDeletionRoutes(bucket, clock) : []),
       {
         path: '/compactor',
         methods: ['GET'],

@@ -1,5 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { BlockCatalog } from '../blocks/block-catalog.ts';
+import { DeletedTenants } from '../blocks/deleted-tenants.ts';
 import { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -13,12 +15,14 @@ import { SystemRandom } from '../platform/random.ts';
 import { Lifecycle } from '../server/lifecycle.ts';
 import { TenantLimits } from '../tenancy/limits.ts';
 import { bucketOptionsOf, bucketText } from './bucket-options.ts';
+import { catalogOptions } from './catalog-options.ts';
 import { buildCompactor } from './compactor-service.ts';
 import { readConfigFile } from './config-file.ts';
 import { DataLock } from './data-lock.ts';
 import { addSettingFlags, givenFlags } from './flags.ts';
 import { plainListener } from './plain-listener.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+import { tenantDeletionRoutes } from './tenant-deletion-routes.ts';
 
 /** `verona compactor`: the compactor alone, beside others that write and read the same bucket. */
 export function addCompactorCommand(program: Command): void {
@@ -66,9 +70,16 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
     log,
     metrics,
   });
+  const deletedTenants = new DeletedTenants({ bucket, clock, log });
+  const adminRoutes = config.http.enable_admin_api
+    ? tenantDeletionRoutes({
+        catalog: new BlockCatalog(catalogOptions(config), { bucket, clock, log, metrics: new Metrics() }),
+        deleteTenant: (ctx, tenant) => deletedTenants.mark(ctx, tenant),
+      })
+    : [];
   const listener = await plainListener(
     config,
-    routes,
+    [...routes, ...adminRoutes],
     () => lifecycle.ready,
     { disk, clock, log, metrics },
     (bound) => log.info('the compactor listens', { ...bound, bucket: bucketText(bucketOptions) }),

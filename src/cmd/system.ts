@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { BlockCatalog } from '../blocks/block-catalog.ts';
 import { BucketSync } from '../blocks/bucket-sync.ts';
+import { DeletedTenants } from '../blocks/deleted-tenants.ts';
 import { DeletionRequests } from '../blocks/deletion-requests.ts';
 import type { Config } from '../config/schema.ts';
 import { WasmHeadMemory } from '../kernel/wasm-head-memory.ts';
@@ -51,6 +52,7 @@ import { allowedOf, externalLabels, grpcService, keptInfo, reachedInfo, TenantSt
 import type { QueryThreadData } from './query-thread.ts';
 import { splitAddress } from './split-address.ts';
 import { statusSource } from './status-source.ts';
+import { tenantDeletionRoutes } from './tenant-deletion-routes.ts';
 import { pinTenantView } from './tenant-views.ts';
 import { VERSION } from './version.ts';
 import { WebAccess } from './web-access.ts';
@@ -104,12 +106,24 @@ export async function buildSystem(
   const bucketOptions = config.objstore.enabled ? bucketOptionsOf(config, dataDir) : undefined;
   const bucket = bucketOptions && (await openBucket(bucketOptions, { disk, clock, random, metrics }));
   const deletions = bucket && new DeletionRequests({ bucket, clock, random, log, metrics });
+  const catalog = bucket && new BlockCatalog(catalogOptions(config), { bucket, clock, log, metrics });
+  const dropHeaders = (tenant: string, ulids: ReadonlySet<string>) =>
+    retainHeaders(disk, cacheDir, tenant, ulids).catch((error) =>
+      log.warn('cached index-headers were not removed', { tenant, error: String(error) }),
+    );
   const bucketSync =
     bucket &&
+    catalog &&
     deletions &&
     new BucketSync(config.objstore.sync_interval, {
-      catalog: new BlockCatalog(catalogOptions(config), { bucket, clock, log, metrics }),
+      catalog,
       deletions,
+      deletedTenants: new DeletedTenants({
+        bucket,
+        clock,
+        log,
+        memory: { disk, path: join(dataDir, 'verona.deleted-tenants.json') },
+      }),
       clock,
       log,
       ...(config.objstore.bucket_index_interval > 0 && {
@@ -117,10 +131,11 @@ export async function buildSystem(
       }),
       onListed: async (tenant, blocks) => {
         await tenants.applyDeletions({ signal: new AbortController().signal }, tenant);
-        const ulids = new Set(blocks.map(({ meta }) => meta.ulid));
-        await retainHeaders(disk, cacheDir, tenant, ulids).catch((error) =>
-          log.warn('cached index-headers were not removed', { tenant, error: String(error) }),
-        );
+        await dropHeaders(tenant, new Set(blocks.map(({ meta }) => meta.ulid)));
+      },
+      onTenantDeleted: async (tenant) => {
+        await tenants.drop(tenant);
+        await dropHeaders(tenant, new Set());
       },
     });
   const pageCache = new PageCache(PAGE_CACHE_BYTES);
@@ -263,6 +278,9 @@ export async function buildSystem(
       : undefined;
   const routes: Route[] = [
     ...(compactor?.routes ?? []),
+    ...(config.http.enable_admin_api && catalog && bucketSync
+      ? tenantDeletionRoutes({ catalog, deleteTenant: (ctx, tenant) => bucketSync.deleteTenant(ctx, tenant) })
+      : []),
     ...storesRoutes(endpoints),
     ...(role === 'querier'
       ? []

@@ -1,22 +1,21 @@
-import { readTenantDeletion, writeTenantDeletion } from '../blocks/tenant-deletion.ts';
-import type { Bucket } from '../objstore/bucket.ts';
-import type { Clock } from '../platform/clock.ts';
+import type { BlockCatalog } from '../blocks/block-catalog.ts';
 import type { Route } from '../platform/http.ts';
 
-/** Cortex' `/purger/delete_tenant` and its status: everything that the tenant of the request has in the bucket is to go. */
-export function tenantDeletionRoutes(bucket: Bucket, clock: Clock): Route[] {
+interface TenantDeletionParts {
+  /** Resolves when the tenant is marked in the bucket and this process has nothing of it any more. */
+  readonly deleteTenant: (ctx: { readonly signal: AbortSignal }, tenant: string) => Promise<void>;
+  readonly catalog: BlockCatalog;
+}
+
+/** Cortex' `/purger/delete_tenant` and its status: everything that the tenant of the request has is to go. */
+export function tenantDeletionRoutes({ deleteTenant, catalog }: TenantDeletionParts): Route[] {
   return [
     {
       path: '/purger/delete_tenant',
       methods: ['POST'],
       bodyMax: 1024,
       handle: async ({ tenant, signal }) => {
-        const known = await readTenantDeletion({ signal }, bucket, tenant);
-        if (!known)
-          await writeTenantDeletion({ signal }, bucket, tenant, {
-            requestedMs: clock.now(),
-            finishedMs: undefined,
-          });
+        await deleteTenant({ signal }, tenant);
         return { status: 200 };
       },
     },
@@ -25,8 +24,8 @@ export function tenantDeletionRoutes(bucket: Bucket, clock: Clock): Route[] {
       methods: ['GET'],
       bodyMax: 0,
       handle: async ({ tenant, signal }) => {
-        const mark = await readTenantDeletion({ signal }, bucket, tenant);
-        const body = { tenant_id: tenant, blocks_deleted: mark?.finishedMs !== undefined };
+        const { whole, unfinished } = await catalog.refresh({ signal }, tenant, { full: true });
+        const body = { tenant_id: tenant, blocks_deleted: whole.length + unfinished.length === 0 };
         const headers = { 'content-type': 'application/json' };
         return { status: 200, headers, body: JSON.stringify(body) };
       },

@@ -9,6 +9,12 @@ export interface CleanupRules {
   readonly partialDelayMs: number;
 }
 
+/** And of deleted tenants. */
+export interface TenantCleanupRules extends CleanupRules {
+  /** From the removal of a deleted tenant's last block to that of its mark, ms. */
+  readonly tenantDelayMs: number;
+}
+
 export type Cleanup =
   | { readonly kind: 'block' | 'partial'; readonly ref: BlockRef }
   | { readonly kind: 'mark'; readonly ref: BlockRef; readonly mark: MarkKind };

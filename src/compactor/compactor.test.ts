@@ -240,7 +240,7 @@ test('series with a retention of their own leave blocks that are older as a whol
   ).toEqual({ jobs: 0, failures: 0 });
 });
 
-test('of a deleted tenant nothing is left but the mark, which says so', async () => {
+test('of a deleted tenant nothing is left but the mark, and later not even that: it may begin anew', async () => {
   const kit = new CompactorKit();
   await dayOfBlocks(kit);
   await kit.bucket.upload(CTX, 'other/deletions/x', Buffer.from('x'));
@@ -251,12 +251,65 @@ test('of a deleted tenant nothing is left but the mark, which says so', async ()
     `${TENANT}/bucket-index.json.gz`,
     Buffer.from('written by a reader meanwhile'),
   );
+  const requestedMs = kit.clock.time;
+  kit.clock.time += HOUR;
   await kit.compactor().runRound(CTX);
   expect(await kit.keys()).toEqual([`__markers__/${TENANT}/tenant-deletion-mark.json`, 'other/deletions/x']);
-  expect(await readTenantDeletion(CTX, kit.bucket, TENANT)).toEqual({
-    requestedMs: kit.clock.time,
-    finishedMs: kit.clock.time,
-  });
+  expect(await readTenantDeletion(CTX, kit.bucket, TENANT)).toEqual({ requestedMs, finishedMs: requestedMs });
+  // An upload that was under way: the delay begins anew.
+  await kit.put(twoHours(2));
+  await kit.compactor().runRound(CTX);
+  expect((await readTenantDeletion(CTX, kit.bucket, TENANT))?.finishedMs).toBe(requestedMs + HOUR);
+  kit.clock.time += 6 * HOUR - 1000;
+  await kit.compactor().runRound(CTX);
+  expect(await kit.keys()).toHaveLength(2);
+  kit.clock.time += 1000;
+  await kit.compactor().runRound(CTX);
+  expect(await kit.keys()).toEqual(['other/deletions/x']);
+  await dayOfBlocks(kit);
+  await kit.compactor().runRound(CTX);
+  expect(await kit.visible()).toHaveLength(1);
+});
+
+test('a tenant whose mark lies where Mimir writes it is deleted too, and the mark stays to the end', async () => {
+  const kit = new CompactorKit();
+  await kit.put(twoHours(0));
+  const local = `${TENANT}/markers/tenant-deletion-mark.json`;
+  await kit.bucket.upload(CTX, local, Buffer.from(`{"deletion_time":${kit.clock.time / 1000}}`));
+  await kit.compactor().runRound(CTX);
+  expect(await kit.keys()).toEqual([`__markers__/${TENANT}/tenant-deletion-mark.json`, local]);
+  kit.clock.time += 6 * HOUR;
+  await kit.compactor().runRound(CTX);
+  expect(await kit.keys()).toEqual([]);
+});
+
+test('whenever the deletion of a tenant is interrupted, no block comes back and the next rounds end it', async () => {
+  let deaths = 0;
+  for (let dieAt = 1; ; dieAt++) {
+    const kit = new CompactorKit();
+    await kit.put(twoHours(0));
+    await kit.put(twoHours(2));
+    await writeTenantDeletion(CTX, kit.bucket, TENANT, {
+      requestedMs: kit.clock.time,
+      finishedMs: undefined,
+    });
+    const { bucket, changes } = dyingAt(kit.bucket, dieAt);
+    for (let round = 0; round < 3; round++) {
+      await kit.compactor({ bucket }).runRound(CTX);
+      kit.clock.time += 6 * HOUR;
+    }
+    // What is without a mark is gone: readers that see no mark see no block either.
+    if ((await readTenantDeletion(CTX, kit.bucket, TENANT)) === undefined)
+      expect(await kit.keys()).toEqual([]);
+    for (let round = 0; round < 3; round++) {
+      await kit.compactor().runRound(CTX);
+      kit.clock.time += 6 * HOUR;
+    }
+    expect(await kit.keys()).toEqual([]);
+    if (changes() < dieAt) break;
+    deaths++;
+  }
+  expect(deaths).toBeGreaterThan(10);
 });
 
 /** A bucket whose process dies at its `n`-th change: that one and all later ones do not happen. */

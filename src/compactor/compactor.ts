@@ -10,7 +10,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import { Backoff } from './backoff.ts';
-import { type CleanupRules, planCleanup } from './cleanup.ts';
+import { planCleanup, type TenantCleanupRules } from './cleanup.ts';
 import { type CompactorMetrics, compactorMetrics } from './compactor-metrics.ts';
 import { deleteTenantData } from './delete-tenant.ts';
 import { type CompactorJob, JOB_KINDS } from './job.ts';
@@ -32,7 +32,7 @@ export interface JobRunner {
 
 export interface CompactorOptions {
   readonly rules: CompactionRules;
-  readonly cleanup: CleanupRules;
+  readonly cleanup: TenantCleanupRules;
   /** How long a tenant's blocks are kept; asked anew in every round. */
   readonly retentionOf?: (tenant: string) => Retention;
   /** Series that are kept shorter; asked anew in every round. */
@@ -160,9 +160,10 @@ export class Compactor {
     report: { jobs: number; failures: number },
   ): Promise<void> {
     try {
-      if (isDeleted && (await this.#deleteTenant(ctx, tenant))) return;
       for (let pass = 0; pass < PASSES_MAX; pass++) {
-        const outcomes = await this.#runPass(ctx, tenant);
+        const view = await this.#deps.catalog.refresh(ctx, tenant, { full: true });
+        if ((isDeleted || view.isTenantDeleted) && (await this.#deleteTenant(ctx, tenant, view))) return;
+        const outcomes = await this.#runPass(ctx, tenant, view);
         report.jobs += outcomes.filter((outcome) => outcome === 'done').length;
         report.failures += outcomes.filter((outcome) => outcome !== 'done').length;
         if (outcomes.every((outcome) => outcome === 'failed')) break;
@@ -178,11 +179,10 @@ export class Compactor {
     }
   }
 
-  /** Looks, marks garbage, and does the jobs of one plan. */
-  async #runPass(ctx: BucketContext, tenant: string): Promise<readonly JobOutcome[]> {
+  /** Marks garbage and does the jobs of one plan. */
+  async #runPass(ctx: BucketContext, tenant: string, view: TenantBlocks): Promise<readonly JobOutcome[]> {
     assertNotAborted(ctx, `compact ${tenant}`);
-    const { catalog, ownership } = this.#deps;
-    const view = await catalog.refresh(ctx, tenant, { full: true });
+    const { ownership } = this.#deps;
     const plan = await this.#plan(ctx, tenant, view);
     if (ownership.ownsTenant(tenant)) await this.#markGarbage(ctx, plan);
     this.#note(tenant, view, plan.jobs);
@@ -296,14 +296,15 @@ export class Compactor {
   }
 
   /** Whether the tenant is deleted; if so, removes what there is of it. */
-  async #deleteTenant(ctx: BucketContext, tenant: string): Promise<boolean> {
-    const { bucket, catalog, clock, marker, ownership, log } = this.#deps;
+  async #deleteTenant(ctx: BucketContext, tenant: string, view: TenantBlocks): Promise<boolean> {
+    const { bucket, clock, marker, ownership, log } = this.#deps;
     const mark = await readTenantDeletion(ctx, bucket, tenant);
     if (!mark) return false;
     if (!ownership.ownsTenant(tenant)) return true;
-    const view = await catalog.refresh(ctx, tenant, { full: true });
-    const blocks = await deleteTenantData(ctx, bucket, marker, tenant, view, mark, clock.now());
+    const times = { nowMs: clock.now(), cleanupDelayMs: this.#options.cleanup.tenantDelayMs };
+    const { blocks, isOver } = await deleteTenantData(ctx, bucket, marker, tenant, view, mark, times);
     if (blocks > 0) log.info('blocks of a deleted tenant were removed', { tenant, blocks });
+    if (isOver) log.info('a tenant is deleted; the mark is gone and it may begin anew', { tenant });
     this.#metrics.deleted.inc({ kind: 'block' }, blocks);
     this.progress.tenants.delete(tenant);
     return true;

@@ -279,6 +279,10 @@ const compactor = section('The compactor: joins, downsamples, expires and cleans
     '48h',
     'Leftovers of uploads without a `meta.json` are removed at this age.',
   ),
+  tenant_cleanup_delay: duration(
+    '6h',
+    'From the removal of a deleted tenant’s last block to that of its deletion mark, after which it may begin anew; longer than other processes take to learn of the mark, and than uploads under way.',
+  ),
   instances: integer(1, 1, 'Compactors that share the bucket. Each does its share of tenants and jobs.'),
   instance: integer(0, 0, 'Which of them this one is, from 0.'),
 });

@@ -12,6 +12,8 @@ const LABELS_LENGTH_MAX = 500;
 /** Codes a sender can do something about, with their status. Others are the server's to answer. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   bad_data: 400,
+  // A tenant whose deletion is marked: the sender is to drop what it has for it.
+  forbidden: 403,
   limit: 400,
   too_large: 413,
   unsupported_media: 415,

@@ -61,7 +61,7 @@ export class CompactorKit {
     return new Compactor(
       {
         rules: RULES,
-        cleanup: { deletionDelayMs: 12 * HOUR, partialDelayMs: 48 * HOUR },
+        cleanup: { deletionDelayMs: 12 * HOUR, partialDelayMs: 48 * HOUR, tenantDelayMs: 6 * HOUR },
         concurrency: 2,
         intervalMs: 60_000,
         ...more,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BlockCatalog } from '../../blocks/block-catalog.ts';
 import { BucketSync } from '../../blocks/bucket-sync.ts';
+import { DeletedTenants } from '../../blocks/deleted-tenants.ts';
 import { DeletionRequests } from '../../blocks/deletion-requests.ts';
 import { FailingBucket, NO_FAULTS } from '../../objstore/failing-bucket.ts';
 import { MemoryBucket } from '../../objstore/memory-bucket.ts';
@@ -65,7 +66,8 @@ async function start() {
   const deps = { bucket, clock, random, log: silentLogger, metrics: new Metrics(), disk: new NodeDisk() };
   const deletions = new DeletionRequests(deps);
   const catalog = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, deps);
-  const sync = new BucketSync(60_000, { ...deps, catalog, deletions });
+  const deletedTenants = new DeletedTenants(deps);
+  const sync = new BucketSync(60_000, { ...deps, catalog, deletions, deletedTenants });
   const shipper = await TenantShipper.start(
     { tenant: 'acme', dir },
     { ...deps, bucketSync: sync, deletions, intervalMs: 60_000 },

@@ -1,67 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { BlockCatalog } from '../../blocks/block-catalog.ts';
-import { BucketSync } from '../../blocks/bucket-sync.ts';
-import { DeletionRequests } from '../../blocks/deletion-requests.ts';
 import { decodeChunk } from '../../chunkenc/chunk.ts';
 import { decodeLabels } from '../../encoding/label-bytes.ts';
-import { WasmHeadMemory } from '../../kernel/wasm-head-memory.ts';
 import { Labels } from '../../model/labels.ts';
 import { Matcher } from '../../model/matcher.ts';
 import { CALM } from '../../objstore/acceptance.ts';
-import type { Bucket } from '../../objstore/bucket.ts';
 import { FailingBucket, NO_FAULTS } from '../../objstore/failing-bucket.ts';
 import { MemoryBucket } from '../../objstore/memory-bucket.ts';
 import { SystemClock } from '../../platform/clock.ts';
-import { silentLogger } from '../../platform/log.ts';
 import { MemoryDisk } from '../../platform/memory-disk.ts';
-import { Metrics } from '../../platform/metrics.ts';
 import { SeededRandom } from '../../platform/random.ts';
-import { TenantLimits } from '../../tenancy/limits.ts';
-import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { admitAll } from '../../tsdb/head/series-table.ts';
-import { Tenants } from './tenants.ts';
-
-function tenantsOn(disk: MemoryDisk, bucket: Bucket = new MemoryBucket(new SystemClock())): Tenants {
-  return systemOn(disk, bucket).tenants;
-}
-
-function systemOn(disk: MemoryDisk, bucket: Bucket) {
-  const [clock, log, metrics] = [new SystemClock(), silentLogger, new Metrics()];
-  const random = new SeededRandom(1);
-  const limits = new TenantLimits();
-  const deletions = new DeletionRequests({ bucket, clock, random, log, metrics });
-  const catalog = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { bucket, clock, log, metrics });
-  const bucketSync = new BucketSync(60_000, { catalog, deletions, clock, log });
-  const tenants = new Tenants(
-    {
-      dir: 'tsdb',
-      tenantsMax: 2,
-      blockRangeMs: 7_200_000,
-      outOfOrderWindowMs: 3_600_000,
-      retentionMs: 0,
-      retentionBytes: 0,
-      features: [],
-      wal: {},
-    },
-    {
-      disk,
-      clock,
-      log,
-      metrics,
-      random,
-      limits,
-      pageCache: new PageCache(1 << 20),
-      newMemory: (options) => new WasmHeadMemory(options),
-      shipping: {
-        bucket,
-        deletions,
-        bucketSync,
-        intervalMs: 60_000,
-      },
-    },
-  );
-  return { tenants, bucketSync, limits };
-}
+import type { Tenants } from './tenants.ts';
+import { systemOn, tenantsOn } from './testdata/system-on.ts';
 
 test('a tenant that could not be opened can be opened when the disk works again', async () => {
   const disk = new MemoryDisk();

@@ -53,6 +53,9 @@ export interface Tenant {
   readonly deletions: TenantDeletions | undefined;
 }
 
+/** Folders of deleted tenants on their way out; no tenant's name has this character. */
+const DROPPED_SUFFIX = '~deleted';
+
 /** The tenants with storage in this process. */
 export class Tenants implements TenantStorage {
   readonly name = 'tenants';
@@ -66,6 +69,7 @@ export class Tenants implements TenantStorage {
   /** How many of the tenants on this disk were opened at the start, of how many. */
   readonly replay = { max: 0, current: 0 };
   readonly #stopping = new AbortController();
+  readonly #dropping = new Map<string, Promise<void>>();
 
   constructor(options: TenantsOptions, deps: TenantsDeps) {
     this.#options = options;
@@ -83,6 +87,10 @@ export class Tenants implements TenantStorage {
     this.replay.max = names.length;
     for (const [i, name] of names.entries()) {
       this.replay.current = i;
+      if (name.endsWith(DROPPED_SUFFIX) || this.#isDeleted(name)) {
+        await this.#removeFolder(name);
+        continue;
+      }
       if (!isTenantId(name)) {
         log.warn('a folder beside the tenants is left alone: its name is not a tenant’s', { folder: name });
         continue;
@@ -137,11 +145,52 @@ export class Tenants implements TenantStorage {
   }
 
   async open(tenant: string): Promise<TenantDb> {
+    this.#deps.shipping?.bucketSync.checkTenant(tenant);
     const { db } = await this.#openTenant(tenant);
     return {
       write: (body, version, decodedMax, policy) => db.write(body, version, policy, decodedMax),
       appender: (policy) => db.appender(policy),
     };
+  }
+
+  /**
+   * Removes everything a tenant has on this disk, for good: its deletion is marked. Nothing of it is found from the first
+   * moment on; writes under way fail. Absent is fine; another call removes what a failing disk left.
+   */
+  drop(tenant: string): Promise<void> {
+    const known = this.#dropping.get(tenant);
+    if (known) return known;
+    const dropping = this.#drop(tenant).finally(() => this.#dropping.delete(tenant));
+    this.#dropping.set(tenant, dropping);
+    return dropping;
+  }
+
+  async #drop(tenant: string): Promise<void> {
+    await this.#opening.get(tenant)?.catch(() => undefined);
+    const found = this.#open.get(tenant);
+    this.#open.delete(tenant);
+    this.#broken.delete(tenant);
+    this.#count.set(this.#open.size);
+    if (found) await closeTenant(found);
+    await this.#removeFolder(tenant);
+  }
+
+  #isDeleted(tenant: string): boolean {
+    return this.#deps.shipping?.bucketSync.isTenantDeleted(tenant) ?? false;
+  }
+
+  /** Under its own name it is there as a whole or not at all, whenever the process dies. */
+  async #removeFolder(name: string): Promise<void> {
+    const { disk, log } = this.#deps;
+    const { dir } = this.#options;
+    const tenant = name.endsWith(DROPPED_SUFFIX) ? name.slice(0, -DROPPED_SUFFIX.length) : name;
+    const dropped = `${dir}/${tenant}${DROPPED_SUFFIX}`;
+    await disk.remove(dropped);
+    if (name !== tenant || !(await disk.stat(`${dir}/${tenant}`))) return;
+    await disk.rename(`${dir}/${tenant}`, dropped);
+    await disk.syncDir(dir);
+    await disk.remove(dropped);
+    log.info('the data of a deleted tenant are removed from this disk', { tenant });
   }
 
   /** Puts the limits of tenants in force as they are now. A tenant whose disk does not let it keeps its own, which is told. */
@@ -175,6 +224,7 @@ export class Tenants implements TenantStorage {
     maxt: number,
   ): Promise<void> {
     checkSelective(matcherSets);
+    this.#deps.shipping?.bucketSync.checkTenant(tenant);
     const found = await this.#find(tenant);
     const { shipping } = this.#deps;
     if (shipping) {
