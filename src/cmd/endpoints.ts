@@ -112,23 +112,32 @@ export function joinedView(
   };
 }
 
+/** Whether endpoints are asked for a tenant: they do not keep tenants apart by themselves. */
+export function mayAsk({ endpoint, tenant: tenants }: Config, tenant: string): boolean {
+  return endpoint.enforce_tenancy || tenant === (endpoint.tenant || tenants.default);
+}
+
+/** `storeMatch[]` of a request. */
+export function matcherSets({ storeMatches: sets }: ReadOptions): Matcher[][] {
+  return sets.map((matchers) => matchers.map(({ type, name, value }) => new Matcher(type, name, value)));
+}
+
 function remoteView(
-  { endpoint, grpc, tenant: tenants }: Config,
+  config: Config,
   endpoints: readonly Endpoint[],
   tenant: string,
   read: ReadOptions,
 ): RemoteView | undefined {
-  if (!endpoint.enforce_tenancy && tenant !== (endpoint.tenant || tenants.default)) return undefined;
-  const sets = read.storeMatches.map((matchers) =>
-    matchers.map(({ type, name, value }) => new Matcher(type, name, value)),
-  );
+  if (!mayAsk(config, tenant)) return undefined;
+  const { endpoint, grpc } = config;
+  const sets = matcherSets(read);
   return {
     stores: remoteStoresOf(endpoints).filter((store) => storeMatches(store, sets)),
     read: {
       partialResponse: read.partialResponse ? 'warn' : 'abort',
       maxResolutionMs: 0,
+      tenantLabel: endpoint.enforce_tenancy ? grpc.tenant_label : '',
     },
-    tenantLabel: endpoint.enforce_tenancy ? grpc.tenant_label : '',
   };
 }
 

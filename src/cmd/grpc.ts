@@ -53,7 +53,7 @@ export class TenantStore implements StoreServer {
   }
 
   async *series(tenant: string, request: SeriesRequest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const external = this.#labels(tenant).flat;
+    const external = this.labelsOf(tenant).flat;
     const job: QueryJob = {
       kind: 'storeSeries',
       request: writeSeriesRequest(request),
@@ -93,7 +93,7 @@ export class TenantStore implements StoreServer {
   #labelsRequest(tenant: string, request: LabelsRequest) {
     return {
       request: writeLabelsRequest(request),
-      external: this.#labels(tenant).flat,
+      external: this.labelsOf(tenant).flat,
       read: this.#read(request.partialResponse),
     };
   }
@@ -109,7 +109,8 @@ export class TenantStore implements StoreServer {
     };
   }
 
-  #labels(tenant: string): Labels {
+  /** What the series of a tenant get. */
+  labelsOf(tenant: string): Labels {
     const { external, tenantLabel } = this.#options;
     return tenantLabel === '' ? external : external.with({ [tenantLabel]: tenant });
   }

@@ -1,5 +1,4 @@
 import type { DeletionRequest } from '../blocks/deletion-request.ts';
-import { Matcher } from '../model/matcher.ts';
 import { type CacheOptions, withCache } from '../objstore/cache/open-cache.ts';
 import { HedgedBucket } from '../objstore/hedged-bucket.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
@@ -17,8 +16,7 @@ import { ThreadHost } from '../query/thread-host.ts';
 import { type DedupFunction, dedupQueryable } from '../storage/dedup/dedup-querier.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
 import { mergeQueriers } from '../storage/merge.ts';
-import { narrowQuerier } from '../storage/narrow-querier.ts';
-import type { Querier, Queryable } from '../storage/querier.ts';
+import type { Queryable } from '../storage/querier.ts';
 import type { LocalTime, ResolutionWish } from '../store-gateway/choose-blocks.ts';
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
 import { type RemoteRead, type RemoteStore, RemoteStores } from '../storeapi/remote-stores.ts';
@@ -68,8 +66,6 @@ export interface TenantView {
 export interface RemoteView {
   readonly stores: readonly RemoteStore[];
   readonly read: RemoteRead;
-  /** A label that the series of this tenant must have, when stores hold several tenants. */
-  readonly tenantLabel: string;
 }
 
 const RAW_FIRST: ResolutionWish = { maxMs: Number.POSITIVE_INFINITY, preferRaw: true };
@@ -108,7 +104,8 @@ new ThreadHost(port, {
           const blocks = sharedBlocks.read(tenant, bucketBlocks);
           queriers.push(gateway.querier({ blocks, localUlids, localBlocks, deletions }, mint, maxt, wish));
         }
-        if (remotes && remote) queriers.push(...remoteQueriers(remotes, tenant, remote, mint, maxt));
+        if (remotes && remote)
+          queriers.push(...remotes.queriers(tenant, remote.stores, remote.read, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         const all = mergeQueriers(queriers);
         return wish.maxMs > 0 ? withoutAggregates(all) : all;
@@ -121,19 +118,6 @@ new ThreadHost(port, {
 function openRemotes({ client, credentials: files, ...rest }: RemoteSettings): RemoteStores {
   const credentials = watchCredentials(files, clock, log);
   return new RemoteStores({ ...rest, client: { ...client, credentials } }, clock);
-}
-
-function remoteQueriers(
-  stores: RemoteStores,
-  tenant: string,
-  { stores: asked, read, tenantLabel }: RemoteView,
-  mint: number,
-  maxt: number,
-): Querier[] {
-  const own = stores.queriers(tenant, asked, read, mint, maxt);
-  if (tenantLabel === '') return own;
-  const matcher = new Matcher('=', tenantLabel, tenant);
-  return own.map((querier) => narrowQuerier(querier, matcher));
 }
 
 async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {

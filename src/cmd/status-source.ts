@@ -6,7 +6,7 @@ import type { HeadStatus, StatusSource } from '../query/status.ts';
 import { headStatus } from '../tsdb/head/head-status.ts';
 import { VERSION } from './version.ts';
 
-/** What `/api/v1/status/*` and `/api/v1/metadata` say, out of the parts of this process. */
+/** What `/api/v1/status/*` says, out of the parts of this process. */
 export function statusSource(
   tenants: Tenants,
   startedAtMs: number,
@@ -24,10 +24,6 @@ export function statusSource(
     head: async (tenant, top): Promise<HeadStatus> => {
       const db = tenants.find(tenant)?.db;
       return db ? headStatus(db.head, top) : EMPTY_HEAD;
-    },
-    metadata: async (tenant, metric) => {
-      const entries = tenants.find(tenant)?.db.head.metadata() ?? [];
-      return new Map([...entries].filter(([name]) => metric === undefined || name === metric));
     },
   };
 }

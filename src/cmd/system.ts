@@ -26,15 +26,19 @@ import { LimitPolicy } from '../push/series-policy.ts';
 import { ActiveQueries } from '../query/active-queries.ts';
 import { queryRoutes } from '../query/api.ts';
 import type { QueryJob } from '../query/jobs.ts';
+import { metadataRoutes } from '../query/metadata-api.ts';
 import { checkQueryLength, jobLimits, jobTimeout } from '../query/query-limits.ts';
 import { QueryLog } from '../query/query-log.ts';
 import { observeAll } from '../query/query-observer.ts';
 import { QueryStatistics } from '../query/query-statistics.ts';
+import { rulesRoutes } from '../query/rules-api.ts';
 import { statusRoutes } from '../query/status.ts';
+import { targetsRoutes } from '../query/targets-api.ts';
 import { ThreadPool } from '../query/thread-pool.ts';
 import { HttpServer, type ListenerAccess, OPEN_ACCESS } from '../server/http-server.ts';
 import { Lifecycle, type Service } from '../server/lifecycle.ts';
 import { removeUnfinishedHeaders, retainHeaders } from '../store-gateway/header-store.ts';
+import type { StreamingService } from '../storeapi/grpc-server.ts';
 import { TenantLimits } from '../tenancy/limits.ts';
 import { RateLimiter } from '../tenancy/rate-limiter.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
@@ -49,6 +53,8 @@ import { buildCompactor } from './compactor-service.ts';
 import { DataLock } from './data-lock.ts';
 import { buildEndpoints, hasEndpoints, joinedView, remoteOptions, storesRoutes } from './endpoints.ts';
 import { allowedOf, externalLabels, grpcService, keptInfo, reachedInfo, TenantStore } from './grpc.ts';
+import { joinedStreams, joinServices } from './joined-services.ts';
+import { ownExemplars, ownMetadata } from './own-services.ts';
 import type { QueryThreadData } from './query-thread.ts';
 import { splitAddress } from './split-address.ts';
 import { statusSource } from './status-source.ts';
@@ -255,6 +261,9 @@ export async function buildSystem(
     },
   };
   const endpoints = hasEndpoints(config) ? buildEndpoints(config, { clock, log, metrics }) : undefined;
+  /** Rules and targets of this process would stand here too. */
+  const own: readonly StreamingService[] = [ownMetadata(tenants)];
+  const services = joinServices(config, own, endpoints, clock);
   const foreseen = new ForeseenSelects();
   const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number, accepts?: string) => {
     const view = () =>
@@ -291,6 +300,9 @@ export async function buildSystem(
       run,
     }),
     ...queryStatistics.routes(activeQueries),
+    ...rulesRoutes(services),
+    ...targetsRoutes(services),
+    ...metadataRoutes(services),
     ...statusRoutes(
       statusSource(
         tenants,
@@ -377,7 +389,13 @@ export async function buildSystem(
           : reachedInfo(endpoints?.endpoints ?? []),
       run,
     });
-    return grpcService(config, store, [], () => lifecycle.ready, { disk, clock, log, metrics });
+    const exemplars = ownExemplars({
+      external: (tenant) => store.labelsOf(tenant),
+      joinsEndpoints: !keeps,
+      run,
+    });
+    const further = [...(keeps ? own : joinedStreams(services)), exemplars];
+    return grpcService(config, store, further, () => lifecycle.ready, { disk, clock, log, metrics });
   }
 
   function selfMetrics(): SelfMetrics {

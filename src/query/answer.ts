@@ -6,7 +6,7 @@ import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { answerEvaluation } from './evaluation-answer.ts';
-import { answerExemplars } from './exemplar-answer.ts';
+import { answerExemplars, answerStoreExemplars } from './exemplar-answer.ts';
 import { answerExplain } from './explain-answer.ts';
 import { answerFederate } from './federate-answer.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
@@ -56,6 +56,8 @@ export class Answerer {
         return answerLabels(job, queryable, signal);
       case 'exemplars':
         return answerExemplars(job, queryable, this.#engine, signal);
+      case 'storeExemplars':
+        return answerStoreExemplars(job, queryable, this.#engine, signal);
       case 'federate':
         return answerFederate(job, queryable, this.#decoder(), this.#lookbackDeltaMs, signal);
       case 'remoteRead':

@@ -6,8 +6,10 @@ import { exprToJson } from '../promql/parser/json.ts';
 import type { ParseOptions } from '../promql/parser/options.ts';
 import { parseExpr } from '../promql/parser/parse.ts';
 import { prettyExpr } from '../promql/parser/pretty.ts';
-import type { PlainMatcher, QueryJob, ReadOptions } from './jobs.ts';
+import type { PlainMatcher, QueryJob } from './jobs.ts';
+import { jsonResponse } from './json-response.ts';
 import { invalid, MAX_TIME_MS, MIN_TIME_MS, Params, parseDurationParam } from './params.ts';
+import { readOptions } from './read-options.ts';
 
 /** Where the API is mounted: Prometheus' own paths, and Cortex' prefixes. */
 const PREFIXES = ['', '/prometheus', '/api/prom'];
@@ -121,22 +123,6 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
     },
   ];
   return PREFIXES.flatMap((prefix) => api.map((route) => ({ ...route, path: prefix + route.path })));
-}
-
-/** Thanos' parameters; `replicaLabels` is what its documentation says, with brackets what its code reads. */
-function readOptions(params: Params): ReadOptions {
-  const replicaLabels = [...params.all('replicaLabels[]'), ...params.all('replicaLabels')];
-  const partial = params.text('partial_response');
-  return {
-    dedup: params.flag('dedup', true),
-    replicaLabels: replicaLabels.length > 0 ? replicaLabels : undefined,
-    partialResponse: partial === undefined ? undefined : params.flag('partial_response'),
-    storeMatches: params.matcherSets('storeMatch[]').map((matchers) => matchers.map(plain)),
-  };
-}
-
-function plain({ type, name, value }: Matcher): PlainMatcher {
-  return { type, name, value };
 }
 
 function instant(params: Params, now: number): QueryJob {
@@ -260,11 +246,11 @@ function unescapeName(text: string): string {
 }
 
 function formatted(request: HttpRequest, options: ParseOptions): HttpResponse {
-  return success(prettyExpr(parseQuery(request, options)));
+  return jsonResponse(prettyExpr(parseQuery(request, options)));
 }
 
 function parsed(request: HttpRequest, options: ParseOptions): HttpResponse {
-  return success(exprToJson(parseQuery(request, options)));
+  return jsonResponse(exprToJson(parseQuery(request, options)));
 }
 
 function parseQuery(request: HttpRequest, options: ParseOptions) {
@@ -273,12 +259,4 @@ function parseQuery(request: HttpRequest, options: ParseOptions) {
   } catch (cause) {
     throw invalid('query', (cause as Error).message);
   }
-}
-
-function success(data: unknown): HttpResponse {
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ status: 'success', data }),
-  };
 }

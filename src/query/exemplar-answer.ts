@@ -1,8 +1,10 @@
 import { formatFloat } from '../encoding/number-text.ts';
+import { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { Engine } from '../promql/engine.ts';
 import { walk } from '../promql/parser/ast.ts';
 import type { ExemplarSeries, Queryable } from '../storage/querier.ts';
+import { withoutExternal } from '../storeapi/external-labels.ts';
 import type { QueryJob } from './jobs.ts';
 import { jsonAnswer } from './json-answer.ts';
 import type { Answer } from './thread-protocol.ts';
@@ -14,10 +16,7 @@ export async function answerExemplars(
   engine: Engine,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const sets: (readonly Matcher[])[] = [];
-  walk(engine.parse(job.query), (node) => {
-    if (node.kind === 'vector') sets.push(node.matchers);
-  });
+  const sets = selectorsOf(job.query, engine);
   if (sets.length === 0) return jsonAnswer([]);
   const querier = await queryable.querier(job.startMs, job.endMs);
   try {
@@ -26,6 +25,68 @@ export async function answerExemplars(
   } finally {
     await querier.close();
   }
+}
+
+function selectorsOf(query: string, engine: Engine): (readonly Matcher[])[] {
+  const sets: (readonly Matcher[])[] = [];
+  walk(engine.parse(query), (node) => {
+    if (node.kind === 'vector') sets.push(node.matchers);
+  });
+  return sets;
+}
+
+/** The same for the StoreAPI: series get `external` labels. The JSON of an `ExemplarsBody`. */
+export async function answerStoreExemplars(
+  job: Extract<QueryJob, { kind: 'storeExemplars' }>,
+  queryable: Queryable,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const external = Labels.fromSorted(job.external);
+  const sets = selectorsOf(job.query, engine).flatMap((set) => {
+    const inner = withoutExternal(set, external);
+    return inner ? [inner] : [];
+  });
+  if (sets.length === 0) return exemplarsBody([], [], external);
+  const querier = await queryable.querier(job.startMs, job.endMs);
+  try {
+    const found = await querier.exemplars({ signal }, sets, job.startMs, job.endMs);
+    return exemplarsBody(found, querier.warnings, external);
+  } finally {
+    await querier.close();
+  }
+}
+
+/** Values are texts that `Number` reads: JSON has no word for some. */
+export interface ExemplarsBody {
+  readonly series: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly exemplars: readonly {
+      readonly labels: Readonly<Record<string, string>>;
+      readonly value: string;
+      readonly t: number;
+    }[];
+  }[];
+  readonly warnings: readonly string[];
+}
+
+function exemplarsBody(
+  found: readonly ExemplarSeries[],
+  warnings: readonly string[],
+  external: Labels,
+): Answer {
+  const body: ExemplarsBody = {
+    series: found.map(({ labels, exemplars }) => ({
+      labels: labels.with(external.toJSON()).toJSON(),
+      exemplars: exemplars.map(({ labels: own, value, t }) => ({
+        labels: own.toJSON(),
+        value: String(value),
+        t,
+      })),
+    })),
+    warnings,
+  };
+  return { status: 200, headers: {}, parts: [new TextEncoder().encode(JSON.stringify(body))] };
 }
 
 function toJson({ labels, exemplars }: ExemplarSeries) {

@@ -89,4 +89,10 @@ type RequestJob =
       readonly kind: 'storeLabelValues';
       readonly name: string;
       readonly request: WireLabelNamesRequest;
+    } & StoreOptions)
+  | ({
+      readonly kind: 'storeExemplars';
+      readonly query: string;
+      readonly startMs: number;
+      readonly endMs: number;
     } & StoreOptions);

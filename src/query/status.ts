@@ -1,7 +1,6 @@
 import { VeronaError } from '../model/errors.ts';
-import { compareStrings } from '../model/labels.ts';
-import type { Metadata } from '../model/metadata.ts';
-import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
+import type { HttpRequest, Route } from '../platform/http.ts';
+import { jsonResponse } from './json-response.ts';
 import { Params } from './params.ts';
 
 const PREFIXES = ['', '/prometheus', '/api/prom'];
@@ -38,17 +37,15 @@ export interface StatusSource {
   head(tenant: string, top: number): Promise<HeadStatus>;
   /** How many of the tenants' logs were read back, of how many. */
   replay(): { readonly max: number; readonly current: number };
-  /** By metric; `metric` undefined for all. */
-  metadata(tenant: string, metric: string | undefined): Promise<ReadonlyMap<string, readonly Metadata[]>>;
 }
 
-/** `status/*`, `metadata`, and what Verona has none of yet but clients ask for: targets, rules, alerts. */
+/** `status/*`, and what Verona has none of but clients ask for. */
 export function statusRoutes(source: StatusSource): Route[] {
   const get = (path: string, data: (request: HttpRequest, params: Params) => unknown): Route => ({
     path,
     methods: ['GET'],
     bodyMax: 0,
-    handle: async (request) => success(await data(request, new Params(request))),
+    handle: async (request) => jsonResponse(await data(request, new Params(request))),
   });
   const api = [
     get('/api/v1/status/buildinfo', () => ({
@@ -64,14 +61,9 @@ export function statusRoutes(source: StatusSource): Route[] {
     { ...get('/api/v1/status/flags', () => source.flags()), ofAllTenants: true },
     get('/api/v1/status/runtimeinfo', () => runtimeInfo(source)),
     get('/api/v1/status/tsdb', (request, params) => tsdbStatus(source, request.tenant, params)),
-    get('/api/v1/metadata', (request, params) => metadata(source, request.tenant, params)),
-    get('/api/v1/targets', () => ({ activeTargets: [], droppedTargets: [], droppedTargetCounts: {} })),
     get('/api/v1/targets/metadata', () => []),
-    get('/api/v1/scrape_pools', () => ({ scrapePools: [] })),
     get('/api/v1/notifications', () => []),
     get('/api/v1/status/walreplay', () => ({ min: 0, ...source.replay() })),
-    get('/api/v1/rules', () => ({ groups: [] })),
-    get('/api/v1/alerts', () => ({ alerts: [] })),
     get('/api/v1/alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] })),
   ];
   return PREFIXES.flatMap((prefix) => api.map((route) => ({ ...route, path: prefix + route.path })));
@@ -96,34 +88,4 @@ async function tsdbStatus(source: StatusSource, tenant: string, params: Params) 
   const top = Math.min(Number(limit), TOP_MAX);
   const { numSeries, numLabelPairs, chunkCount, minTime, maxTime, ...lists } = await source.head(tenant, top);
   return { headStats: { numSeries, numLabelPairs, chunkCount, minTime, maxTime }, ...lists };
-}
-
-async function metadata(source: StatusSource, tenant: string, params: Params) {
-  // As in Prometheus a limit of 0 metrics is none of them, and 0 per metric all.
-  const limit = unlimitedBelow(0, params.integer('limit'));
-  const perMetric = unlimitedBelow(1, params.integer('limit_per_metric'));
-  const result: Record<string, Metadata[]> = Object.create(null);
-  let count = 0;
-  const found = await source.metadata(tenant, params.text('metric'));
-  for (const [metric, entries] of [...found].sort(byName)) {
-    if (count++ >= limit) break;
-    result[metric] = entries.slice(0, perMetric).map(({ type, help, unit }) => ({ type, help, unit }));
-  }
-  return result;
-}
-
-function unlimitedBelow(smallest: number, limit = -1): number {
-  return limit < smallest ? Number.POSITIVE_INFINITY : limit;
-}
-
-function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return compareStrings(a, b);
-}
-
-function success(data: unknown): HttpResponse {
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ status: 'success', data }),
-  };
 }

@@ -223,7 +223,8 @@ function mergeStrings(lists: readonly (readonly string[])[], limit: number): str
   return limit > 0 ? merged.slice(0, limit) : merged;
 }
 
-function mergeExemplars(series: readonly ExemplarSeries[]): ExemplarSeries[] {
+/** Equal series as one, their exemplars in order of time, equal ones once. */
+export function mergeExemplars(series: readonly ExemplarSeries[]): ExemplarSeries[] {
   const byLabels = new Map<string, { labels: Labels; exemplars: Map<string, Exemplar> }>();
   for (const { labels, exemplars } of series) {
     const key = labels.key();

@@ -5,6 +5,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Gauge, Metrics } from '../platform/metrics.ts';
 import { resolveEndpoint } from './discovery.ts';
 import type { WireInfoResponse } from './messages.ts';
+import { type FurtherService, INFO_FIELDS } from './service-definitions.ts';
 import { readLabelSet } from './wire-requests.ts';
 
 export interface ConfiguredEndpoint {
@@ -42,6 +43,13 @@ export interface EndpointSetOptions {
 /** What the set needs of a connection. */
 export interface EndpointClient {
   describe(tenant: string, signal?: AbortSignal): Promise<WireInfoResponse>;
+  messages<T>(
+    service: FurtherService,
+    method: string,
+    tenant: string,
+    request: object,
+    signal: AbortSignal,
+  ): AsyncIterable<T>;
   close(): void;
 }
 
@@ -100,6 +108,14 @@ export class EndpointSet {
   /** As of the last check, by address. */
   get endpoints(): readonly Endpoint[] {
     return [...this.#known.values()].map(({ endpoint }) => endpoint);
+  }
+
+  /** Those that offer a service, or are strict and were never heard of, with their connections. */
+  offering(service: FurtherService): { readonly endpoint: Endpoint; readonly client: EndpointClient }[] {
+    return [...this.#known.values()].filter(
+      ({ endpoint: { services, strict, component } }) =>
+        services.has(INFO_FIELDS[service]) || (strict && component === ''),
+    );
   }
 
   /** Why the list may lack endpoints, in a sentence; undefined when it does not. */

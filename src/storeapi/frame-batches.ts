@@ -1,9 +1,12 @@
 import { ChunkEncoding } from '../chunkenc/encoding.ts';
+import { encodeLabels, visitLabels } from '../encoding/label-bytes.ts';
 import { WireReader } from '../encoding/protobuf.ts';
 import { VeronaError, wrapError } from '../model/errors.ts';
+import { Labels } from '../model/labels.ts';
 import { readSeriesFrame, type StoreAggrChunk, type StoreSeries } from '../proto/store-series.ts';
 import { BatchBuilder } from '../storage/batch-builder.ts';
 import { compareLabelBytes } from '../storage/compare-label-bytes.ts';
+import { equalBytes } from '../storage/regroup.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
 import { canonicalLabels } from './received-labels.ts';
 import { aggregatePayload } from './store-chunks.ts';
@@ -15,6 +18,8 @@ export interface FrameBatchOptions {
   readonly warn: (warning: string) => void;
   readonly seriesMax: number;
   readonly bytesMax: number;
+  /** A label that every series must have. */
+  readonly required?: { readonly name: string; readonly value: string };
 }
 
 /**
@@ -26,6 +31,8 @@ export async function* frameBatches(
   options: FrameBatchOptions,
 ): AsyncGenerator<SeriesBatch> {
   const builder = new BatchBuilder();
+  const { required } = options;
+  const pair = required && encodeLabels(Labels.fromSorted([required.name, required.value]));
   let open: OpenSeries | undefined;
   let bytes = 0;
   let series = 0;
@@ -45,6 +52,7 @@ export async function* frameBatches(
           `${options.endpoint}: series do not come in the order of their labels`,
         );
       if (order < 0) {
+        if (pair && !hasPair(labelBytes, pair)) throw foreignSeries(options.endpoint, required!);
         if (open) finish(builder, open);
         if (builder.isFull) yield builder.take();
         if (++series > options.seriesMax)
@@ -59,6 +67,26 @@ export async function* frameBatches(
   }
   if (open) finish(builder, open);
   if (!builder.isEmpty) yield builder.take();
+}
+
+/** What a store has failed with that sends series that were not asked for, and are not to be shown. */
+export function foreignSeries(
+  endpoint: string,
+  { name, value }: { readonly name: string; readonly value: string },
+): VeronaError {
+  const label = `${name}=${JSON.stringify(value)}`;
+  return new VeronaError('corrupt', `${endpoint}: a series without ${label} came, which was asked for`);
+}
+
+/** Whether canonical label bytes hold a pair, given as the bytes of a label set of its own. */
+function hasPair(labelBytes: Uint8Array, pair: Uint8Array): boolean {
+  let found = false;
+  let start = 0;
+  visitLabels(labelBytes, 0, labelBytes.length, (_nameStart, _nameEnd, _valueStart, valueEnd) => {
+    found ||= equalBytes(labelBytes.subarray(start, valueEnd), pair);
+    start = valueEnd;
+  });
+  return found;
 }
 
 interface OpenSeries {

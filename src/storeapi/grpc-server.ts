@@ -16,13 +16,8 @@ import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
 import { Admission, type Admit, type Caller } from './grpc-admission.ts';
 import { ReplaceableCredentials, type TlsServerOptions } from './grpc-credentials.ts';
 import { toGrpcError } from './grpc-status.ts';
-import type {
-  WireInfoResponse,
-  WireLabelNamesRequest,
-  WireLabelValuesRequest,
-  WireSeriesRequest,
-} from './messages.ts';
-import type { Services } from './service-definitions.ts';
+import type { WireLabelNamesRequest, WireLabelValuesRequest, WireSeriesRequest } from './messages.ts';
+import { type FurtherService, INFO_FIELDS, type Services } from './service-definitions.ts';
 import type { StoreServer } from './store-server.ts';
 import { readLabelsRequest, readSeriesRequest, writeLabelSet } from './wire-requests.ts';
 
@@ -48,21 +43,13 @@ export interface GrpcAccess {
 
 /** Further services, each a stream of messages as `messages.ts` has them, by service and method. */
 export interface StreamingService {
-  readonly service: 'rules' | 'targets' | 'metadata' | 'exemplars' | 'status' | 'query';
+  readonly service: FurtherService;
   readonly methods: Readonly<Record<string, StreamingMethod>>;
 }
 
 export type StreamingMethod = (tenant: string, request: never, signal: AbortSignal) => AsyncIterable<object>;
 
 const DURATION_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-const NAMES: Readonly<Record<StreamingService['service'], keyof WireInfoResponse>> = {
-  rules: 'rules',
-  targets: 'targets',
-  metadata: 'metric_metadata',
-  exemplars: 'exemplars',
-  status: 'status',
-  query: 'query',
-};
 
 interface Call {
   readonly metadata: Metadata;
@@ -188,7 +175,7 @@ export class GrpcServer {
         const { component, labelSets, mint, maxt } = await store.info(tenant, tenants);
         const served = Object.fromEntries(
           further.map(({ service }) => [
-            NAMES[service],
+            INFO_FIELDS[service],
             service === 'exemplars' ? { min_time: mint, max_time: maxt } : {},
           ]),
         );

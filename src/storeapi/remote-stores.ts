@@ -1,15 +1,16 @@
 import { decodeLabels, encodeLabels } from '../encoding/label-bytes.ts';
 import { Labels } from '../model/labels.ts';
-import type { Matcher } from '../model/matcher.ts';
+import { Matcher } from '../model/matcher.ts';
 import type { Clock } from '../platform/clock.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
+import { narrowQuerier } from '../storage/narrow-querier.ts';
 import type { LabelRequest, Querier, ReadContext, SelectRequest } from '../storage/querier.ts';
 import { TolerantQuerier } from '../storage/tolerant-querier.ts';
 import type { Endpoint } from './endpoint-set.ts';
-import { anyCanMatch } from './external-labels.ts';
+import { anyCanMatch, withoutExternal } from './external-labels.ts';
 import { loadServices, type Services } from './service-definitions.ts';
 import { StoreClient, type StoreClientOptions } from './store-client.ts';
-import { StoreQuerier } from './store-querier.ts';
+import { type ExemplarsResponse, StoreQuerier } from './store-querier.ts';
 import type { PartialResponse } from './store-server.ts';
 
 /** An endpoint as it travels to the thread that asks it: plain data. */
@@ -21,12 +22,15 @@ export interface RemoteStore {
   readonly labelSets: readonly Uint8Array[];
   readonly mint: number;
   readonly maxt: number;
+  readonly hasExemplars: boolean;
 }
 
 /** How one query reads remote stores. */
 export interface RemoteRead {
   readonly partialResponse: PartialResponse;
   readonly maxResolutionMs: number;
+  /** A label that the series of this tenant must have, when stores hold several tenants; empty for none. */
+  readonly tenantLabel: string;
 }
 
 export interface RemoteStoresOptions {
@@ -48,21 +52,25 @@ export function remoteStoresOf(endpoints: readonly Endpoint[]): RemoteStore[] {
         endpoint.services.has('store') ||
         (!endpoint.healthy && (endpoint.strict || endpoint.component !== '')),
     )
-    .map(({ address, healthy, lastError, labelSets, mint, maxt, component }) => ({
+    .map(({ address, healthy, lastError, labelSets, mint, maxt, component, services }) => ({
       address,
       healthy,
       lastError,
       labelSets: labelSets.map(encodeLabels),
       mint: component === '' ? Number.NEGATIVE_INFINITY : mint,
       maxt: component === '' ? Number.POSITIVE_INFINITY : maxt,
+      hasExemplars: services.has('exemplars'),
     }));
 }
+
+/** A connection that no query used for so long is closed when another one is made. */
+const IDLE_MS = 10 * 60_000;
 
 /** Connections to stores, one per address, kept between queries. */
 export class RemoteStores {
   readonly #options: RemoteStoresOptions;
   readonly #clock: Clock;
-  readonly #clients = new Map<string, StoreClient>();
+  readonly #clients = new Map<string, { readonly client: StoreClient; usedMs: number }>();
   #services: Services | undefined;
 
   constructor(options: RemoteStoresOptions, clock: Clock) {
@@ -82,32 +90,54 @@ export class RemoteStores {
       .filter((store) => store.mint <= maxt && store.maxt >= mint)
       .map((store) => {
         const labelSets = store.labelSets.map((bytes) => decodeLabels(bytes));
-        return new PrunedQuerier(this.#querier(tenant, store, read), labelSets);
+        const pruned = new PrunedQuerier(this.#querier(tenant, store, read), labelSets);
+        if (read.tenantLabel === '') return pruned;
+        return narrowQuerier(pruned, new Matcher('=', read.tenantLabel, tenant));
       });
   }
 
   #querier(tenant: string, store: RemoteStore, read: RemoteRead): Querier {
     const { seriesMax, bytesMax, stallMs } = this.#options;
     const tolerance = { onFailure: read.partialResponse, stallMs, name: store.address };
-    const querier = new StoreQuerier(this.#client(store.address), {
+    const client = this.#client(store.address);
+    const { tenantLabel } = read;
+    const querier = new StoreQuerier(client, {
       tenant,
       endpoint: store.address,
       partialResponse: read.partialResponse,
       maxResolutionMs: read.maxResolutionMs,
       seriesMax,
       bytesMax,
+      required: tenantLabel === '' ? undefined : { name: tenantLabel, value: tenant },
+      exemplars: store.hasExemplars
+        ? (request, signal) =>
+            client.messages<ExemplarsResponse>('exemplars', 'Exemplars', tenant, request, signal)
+        : undefined,
     });
     return new TolerantQuerier(querier, tolerance, this.#clock);
   }
 
   #client(address: string): StoreClient {
-    let client = this.#clients.get(address);
-    if (!client) {
+    const now = this.#clock.now();
+    let known = this.#clients.get(address);
+    if (!known) {
+      this.#closeIdle(now);
       this.#services ??= loadServices();
-      client = new StoreClient({ ...this.#options.client, address }, this.#services, this.#clock);
-      this.#clients.set(address, client);
+      const client = new StoreClient({ ...this.#options.client, address }, this.#services, this.#clock);
+      known = { client, usedMs: now };
+      this.#clients.set(address, known);
     }
-    return client;
+    known.usedMs = now;
+    return known.client;
+  }
+
+  /** Addresses come and go, in some clusters by the hour. Calls under way on a connection that is closed go on. */
+  #closeIdle(now: number): void {
+    for (const [address, { client, usedMs }] of this.#clients)
+      if (now - usedMs > IDLE_MS) {
+        client.close();
+        this.#clients.delete(address);
+      }
   }
 }
 
@@ -137,9 +167,19 @@ class PrunedQuerier implements Querier {
     return this.#for(request.matchers).labelValues(ctx, name, request);
   }
 
-  exemplars(ctx: ReadContext, sets: readonly (readonly Matcher[])[], mint: number, maxt: number) {
-    const asked = sets.filter((matchers) => anyCanMatch(matchers, this.#labelSets));
-    return (asked.length > 0 ? this.#source : NOTHING).exemplars(ctx, asked, mint, maxt);
+  /** Prometheus itself knows no external labels, so they are asked for only where several would be mixed up. */
+  async exemplars(ctx: ReadContext, sets: readonly (readonly Matcher[])[], mint: number, maxt: number) {
+    const [only, ...others] = this.#labelSets;
+    const asked = sets
+      .filter((matchers) => anyCanMatch(matchers, this.#labelSets))
+      .map((matchers) =>
+        only && others.length === 0 ? (withoutExternal(matchers, only) ?? matchers) : matchers,
+      );
+    if (asked.length === 0) return [];
+    const found = await this.#source.exemplars(ctx, asked, mint, maxt);
+    return found.filter(({ labels }) =>
+      sets.some((matchers) => matchers.every((matcher) => matcher.matches(labels.get(matcher.name)))),
+    );
   }
 
   close(): Promise<void> {

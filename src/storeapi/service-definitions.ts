@@ -38,6 +38,19 @@ export function loadServices(): Services {
   };
 }
 
+/** Services beside Store and Info. */
+export type FurtherService = 'rules' | 'targets' | 'metadata' | 'exemplars' | 'status' | 'query';
+
+/** Where InfoResponse says that an endpoint offers a service. */
+export const INFO_FIELDS = {
+  rules: 'rules',
+  targets: 'targets',
+  metadata: 'metric_metadata',
+  exemplars: 'exemplars',
+  status: 'status',
+  query: 'query',
+} as const satisfies Record<FurtherService, string>;
+
 export interface Services {
   /** For reflection. */
   readonly definitions: PackageDefinition;

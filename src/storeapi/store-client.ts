@@ -16,7 +16,7 @@ import type {
   WireLabelValuesRequest,
   WireLabelValuesResponse,
 } from './messages.ts';
-import type { Services } from './service-definitions.ts';
+import type { FurtherService, Services } from './service-definitions.ts';
 import type { LabelsAnswer, LabelsRequest, SeriesRequest, StoreInfo, StoreServer } from './store-server.ts';
 import { readLabelSet, writeLabelsRequest, writeSeriesRequest } from './wire-requests.ts';
 
@@ -118,15 +118,15 @@ export class StoreClient implements StoreServer {
     return this.#unary<WireLabelValuesResponse>(store, 'LabelValues', tenant, wire, signal);
   }
 
-  /** Messages of a streaming call of any service, as the loader decodes them. */
+  /** Messages of a streaming call, as the loader decodes them. */
   messages<T>(
-    service: ServiceDefinition,
+    service: FurtherService,
     method: string,
     tenant: string,
     request: object,
     signal: AbortSignal,
   ): AsyncGenerator<T> {
-    return this.#stream<T>(service, method, tenant, request, signal);
+    return this.#stream<T>(this.#services[service], method, tenant, request, signal);
   }
 
   close(): void {

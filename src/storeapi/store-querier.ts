@@ -1,3 +1,4 @@
+import { VeronaError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type {
   ExemplarSeries,
@@ -7,7 +8,8 @@ import type {
   SelectRequest,
 } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
-import { frameBatches } from './frame-batches.ts';
+import { foreignSeries, frameBatches } from './frame-batches.ts';
+import type { WireLabelSet } from './messages.ts';
 import type {
   LabelsAnswer,
   LabelsRequest,
@@ -15,6 +17,7 @@ import type {
   SeriesRequest,
   StoreServer,
 } from './store-server.ts';
+import { readLabelSet } from './wire-requests.ts';
 
 export interface StoreQuerierOptions {
   readonly tenant: string;
@@ -25,15 +28,39 @@ export interface StoreQuerierOptions {
   readonly maxResolutionMs: number;
   readonly seriesMax: number;
   readonly bytesMax: number;
-  readonly exemplars?: (
-    ctx: ReadContext,
-    query: string,
-    mint: number,
-    maxt: number,
-  ) => Promise<readonly ExemplarSeries[]>;
+  /** Every series must have this label; a store that sends others has failed. */
+  readonly required?: RequiredLabel;
+  /** Asks for exemplars; undefined when the store has none to offer. */
+  readonly exemplars?: (request: ExemplarsRequest, signal: AbortSignal) => AsyncIterable<ExemplarsResponse>;
+}
+
+export interface RequiredLabel {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** As `thanos.Exemplars` has it; times in ms. */
+export interface ExemplarsRequest {
+  readonly query: string;
+  readonly start: number;
+  readonly end: number;
+  readonly partial_response_strategy: number;
+}
+
+export interface ExemplarsResponse {
+  readonly data?: {
+    readonly seriesLabels: WireLabelSet | null;
+    readonly exemplars: readonly {
+      readonly labels: WireLabelSet | null;
+      readonly value: number;
+      readonly ts: number;
+    }[];
+  };
+  readonly warning?: string;
 }
 
 const SERIES_PER_FRAME = 64;
+const NO_LABELS: WireLabelSet = { labels: [] };
 
 /** A remote store as a source like any other. Errors name the endpoint. */
 export class StoreQuerier implements Querier {
@@ -51,10 +78,10 @@ export class StoreQuerier implements Querier {
   }
 
   select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
-    const { tenant, endpoint, seriesMax, bytesMax } = this.#options;
+    const { tenant, endpoint, seriesMax, bytesMax, required } = this.#options;
     const frames = this.#store.series(tenant, this.#seriesRequest(request), ctx.signal);
     const warn = (warning: string) => void this.#warnings.add(`${endpoint}: ${warning}`);
-    return frameBatches(frames, { endpoint, warn, seriesMax, bytesMax });
+    return frameBatches(frames, { endpoint, warn, seriesMax, bytesMax, required });
   }
 
   async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
@@ -68,15 +95,42 @@ export class StoreQuerier implements Querier {
   }
 
   async exemplars(
-    ctx: ReadContext,
+    { signal }: ReadContext,
     matcherSets: readonly (readonly Matcher[])[],
     mint: number,
     maxt: number,
   ): Promise<readonly ExemplarSeries[]> {
-    const { exemplars } = this.#options;
+    const { exemplars, partialResponse, endpoint, seriesMax } = this.#options;
     if (!exemplars) return [];
-    const query = matcherSets.map((matchers) => `{${matchers.map(selectorPart).join(',')}}`).join(' or ');
-    return exemplars(ctx, query, mint, maxt);
+    const query = matcherSets.map(selectorText).join(' or ');
+    const partial_response_strategy = partialResponse === 'abort' ? 1 : 0;
+    const found: ExemplarSeries[] = [];
+    const request = { query, start: mint, end: maxt, partial_response_strategy };
+    for await (const { data, warning } of exemplars(request, signal)) {
+      if (warning) this.#warnings.add(`${endpoint}: ${warning}`);
+      if (!data) continue;
+      found.push(this.#exemplarSeries(data));
+      if (found.length > seriesMax)
+        throw new VeronaError('limit', `${endpoint}: an answer has more than ${seriesMax} series`);
+    }
+    return found;
+  }
+
+  #exemplarSeries({ seriesLabels, exemplars }: NonNullable<ExemplarsResponse['data']>): ExemplarSeries {
+    const labels = readLabelSet(seriesLabels ?? NO_LABELS);
+    const { required, endpoint } = this.#options;
+    if (required && labels.get(required.name) !== required.value) throw foreignSeries(endpoint, required);
+    return {
+      labels,
+      exemplars: exemplars
+        .map((one) => ({
+          labels: readLabelSet(one.labels ?? NO_LABELS),
+          value: one.value,
+          t: one.ts,
+          hasTimestamp: true,
+        }))
+        .sort((a, b) => a.t - b.t),
+    };
   }
 
   async close(): Promise<void> {}
@@ -109,6 +163,13 @@ export class StoreQuerier implements Querier {
     const { partialResponse } = this.#options;
     return { mint, maxt, matchers, limit, withoutReplicaLabels: [], partialResponse };
   }
+}
+
+/** PromQL has no selector that every series matches, so one of all asks for a name. */
+function selectorText(matchers: readonly Matcher[]): string {
+  const isOfAll = matchers.every((matcher) => matcher.matchesEmpty);
+  const parts = [...matchers.map(selectorPart), ...(isOfAll ? ['__name__!=""'] : [])];
+  return `{${parts.join(',')}}`;
 }
 
 /** A name is always quoted: it may be any UTF-8. */

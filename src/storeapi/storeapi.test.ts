@@ -226,3 +226,59 @@ function seriesRequest(changes: Partial<SeriesRequest>): SeriesRequest {
     ...changes,
   };
 }
+
+test('a store that sends series of another tenant has failed, whatever came before them', async () => {
+  const storage = await storageWith({
+    floats: [sample({ __name__: 'up', tenant_id: 'a' }), sample({ __name__: 'up', tenant_id: 'aa' })],
+    histograms: [],
+  });
+  const { client } = await serve(new QueryableStore(storage, infoOf()));
+  const guarded = new StoreQuerier(client, {
+    tenant: 'a',
+    endpoint: client.address,
+    partialResponse: 'warn',
+    maxResolutionMs: 0,
+    seriesMax: 1000,
+    bytesMax: 1e9,
+    required: { name: 'tenant_id', value: 'a' },
+  });
+  await expect(selectSamples(guarded, everything)).rejects.toThrow('a series without tenant_id="a" came');
+  const own = { ...everything, matchers: [new Matcher('=', 'tenant_id', 'a')] };
+  expect(Object.keys(await selectSamples(guarded, own))).toEqual(['{__name__="up", tenant_id="a"}']);
+});
+
+test('exemplars are asked for by selectors that Prometheus can read, and other tenants’ are refused', async () => {
+  const asked: string[] = [];
+  const labels = {
+    labels: [
+      { name: '__name__', value: 'up' },
+      { name: 'tenant_id', value: 'b' },
+    ],
+  };
+  const options = {
+    tenant: 'a',
+    endpoint: 'x:1',
+    partialResponse: 'warn' as const,
+    maxResolutionMs: 0,
+    seriesMax: 10,
+    bytesMax: 1e9,
+    async *exemplars({ query }: { query: string }) {
+      asked.push(query);
+      yield { data: { seriesLabels: labels, exemplars: [{ labels: null, value: 2, ts: 7 }] } };
+      yield { warning: 'half of it' };
+    },
+  };
+  const { client } = await serve(
+    new QueryableStore(await storageWith({ floats: [], histograms: [] }), infoOf()),
+  );
+  const querier = new StoreQuerier(client, options);
+  const sets = [[new Matcher('=', '__name__', 'up')], []];
+  const found = await querier.exemplars(ctx, sets, 0, 10);
+  expect(found.map((one) => [String(one.labels), one.exemplars[0].t])).toEqual([
+    ['{__name__="up", tenant_id="b"}', 7],
+  ]);
+  expect(asked).toEqual(['{"__name__"="up"} or {__name__!=""}']);
+  expect(querier.warnings).toEqual(['x:1: half of it']);
+  const guarded = new StoreQuerier(client, { ...options, required: { name: 'tenant_id', value: 'a' } });
+  await expect(guarded.exemplars(ctx, sets, 0, 10)).rejects.toThrow('tenant_id');
+});

@@ -5,6 +5,7 @@ import { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { BatchBuilder } from '../batch-builder.ts';
 import { LabelChange } from '../label-change.ts';
+import { mergeExemplars } from '../merge.ts';
 import type {
   ExemplarSeries,
   LabelRequest,
@@ -88,7 +89,9 @@ export class DedupQuerier implements Querier {
     mint: number,
     maxt: number,
   ): Promise<readonly ExemplarSeries[]> {
-    return this.#source.exemplars(ctx, matcherSets, mint, maxt);
+    const found = await this.#source.exemplars(ctx, matcherSets, mint, maxt);
+    const { remove } = this.#change;
+    return mergeExemplars(found.map(({ labels, exemplars }) => ({ labels: labels.drop(remove), exemplars })));
   }
 
   close(): Promise<void> {
