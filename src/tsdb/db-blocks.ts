@@ -3,11 +3,13 @@ import type { Matcher } from '../model/matcher.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
 import { Block } from './block/block.ts';
+import { writeMeta } from './block/meta.ts';
 import { addInterval, type Interval, writeTombstones } from './block/tombstones.ts';
 import { isUlid } from './block/ulid.ts';
 import type { PageCache } from './chunks/page-cache.ts';
 import { FROM_OUT_OF_ORDER } from './compact/late-blocks.ts';
 import { SeriesEntry } from './index/index-format.ts';
+import { endsHead, lacksLateMark } from './late-mark.ts';
 
 const CREATION_SUFFIX = '.tmp-for-creation';
 const DELETION_SUFFIX = '.tmp-for-deletion';
@@ -43,6 +45,7 @@ export class DbBlocks {
     await removeUnfinished(disk, dir, 1);
     for (const { name, isDirectory } of await disk.list(dir))
       if (isDirectory && isUlid(name)) await blocks.#openPresent(name);
+    await blocks.#completeMarks();
     return blocks;
   }
 
@@ -59,9 +62,8 @@ export class DbBlocks {
   get newestInOrder(): LocalBlock | undefined {
     let newest: LocalBlock | undefined;
     for (const local of this.#blocks) {
-      const { compaction, maxTime } = local.block.meta;
-      if (compaction.hints?.includes(FROM_OUT_OF_ORDER)) continue;
-      if (newest === undefined || maxTime > newest.block.meta.maxTime) newest = local;
+      if (!endsHead(local.block)) continue;
+      if (newest === undefined || local.block.meta.maxTime > newest.block.meta.maxTime) newest = local;
     }
     return newest;
   }
@@ -114,6 +116,20 @@ export class DbBlocks {
   async close(): Promise<void> {
     await Promise.all(this.#blocks.map(({ block }) => block.close()));
     this.#blocks = [];
+  }
+
+  /** Gives blocks of late samples the hint that a Prometheus was killed before writing; else the log would be skipped. */
+  async #completeMarks(): Promise<void> {
+    for (let local = this.newestInOrder; local !== undefined; local = this.newestInOrder) {
+      const { meta, dir } = local.block;
+      if (!(await lacksLateMark(this.#disk, this.#dir, local.block))) return;
+      const compaction = { ...meta.compaction, hints: [FROM_OUT_OF_ORDER] };
+      await writeMeta(this.#disk, dir, { ...meta, compaction });
+      this.hide(local);
+      await local.block.close();
+      this.add(await this.sized(await this.openBlock(meta.ulid)));
+      this.#log.warn('a block of late samples lacked its hint and has it now', { dir });
+    }
   }
 
   async #openPresent(ulid: string): Promise<void> {

@@ -40,12 +40,11 @@ test('a real Prometheus opens our directory and answers the same samples', async
   );
 });
 
-test('we open the directory of a real Prometheus that was killed, and it opens ours again', async () => {
+test('we open the directory of a real Prometheus that was killed while it compacted, and it opens ours again', async () => {
   const dir = await newDir();
   let prometheus = await startPrometheus(dir);
   for (const batch of batches()) await push(prometheus.url, batch);
   expect(await ask(prometheus.url)).toEqual(expected());
-  await compacted(prometheus.url);
   await prometheus.process.stop('SIGKILL');
 
   const db = await openOurs(dir);
@@ -59,30 +58,6 @@ test('we open the directory of a real Prometheus that was killed, and it opens o
   expect(await ask(prometheus.url)).toEqual({ ...expected(), ours: [[END - 1, '7']] });
   await prometheus.process.stop();
 });
-
-/**
- * Resolves when a Prometheus that took six hours at once has made its blocks of them and rests. One that was killed amid
- * that is not covered: its folder was opened with a range missing now and then (docs/operating.md), cause not found yet.
- */
-async function compacted(url: string): Promise<void> {
-  const state = async () => {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    const names = [
-      'blocks_loaded',
-      'compactions_total',
-      'head_truncations_total',
-      'checkpoint_creations_total',
-    ];
-    return names.map((name) => new RegExp(`^prometheus_tsdb_${name} (.*)$`, 'm').exec(text)?.[1]).join();
-  };
-  let before = await state();
-  for (let same = 0; same < 5; ) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const now = await state();
-    same = now === before ? same + 1 : 0;
-    before = now;
-  }
-}
 
 type Plain = Record<string, [number, string][]>;
 
