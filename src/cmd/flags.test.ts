@@ -21,6 +21,18 @@ test('a list may be given in one flag or in several', () => {
   }
 });
 
+test('a command takes the names of another program, which are not among those it shows', () => {
+  const aliases = { '--tsdb.path': '--sidecar.tsdb-path', '--upload-all': '--sidecar.upload-compacted' };
+  const command = new Command().exitOverride();
+  addSettingFlags(command, aliases);
+  command.parse(['--tsdb.path=/data', '--upload-all'], { from: 'user' });
+  expect(givenFlags(command, aliases).flags).toEqual({
+    '--sidecar.tsdb-path': '/data',
+    '--sidecar.upload-compacted': true,
+  });
+  expect(command.helpInformation()).not.toContain('--tsdb.path');
+});
+
 test('the flag of Prometheus for TLS and credentials is one of ours under another name', () => {
   expect(given('--web.config.file=a.yml', '--config.file=b.yml')).toEqual({
     configFile: 'b.yml',

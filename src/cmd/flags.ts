@@ -2,10 +2,14 @@ import { type Command, Option } from 'commander';
 import type { FlagValues } from '../config/load.ts';
 import { settingGroups } from '../config/settings.ts';
 
-/** Adds a flag for every setting, in groups, and `--config.file`. */
-export function addSettingFlags(command: Command): void {
+/** Flags that others know under other names, by these names. */
+export type FlagAliases = Readonly<Record<string, string>>;
+
+const PROMETHEUS_NAMES: FlagAliases = { '--web.config.file': '--web.config-file' };
+
+/** Adds a flag for every setting, in groups, `--config.file`, and hidden ones for other names of some. */
+export function addSettingFlags(command: Command, aliases: FlagAliases = {}): void {
   command.addOption(new Option('--config.file <path>', 'YAML file with settings; flags win over it'));
-  command.addOption(new Option('--web.config.file <path>', 'the same as --web.config-file').hideHelp());
   for (const group of settingGroups())
     for (const setting of group.settings) {
       const value = setting.kind === 'boolean' ? '[true|false]' : `<${placeholder(setting.kind)}>`;
@@ -13,19 +17,29 @@ export function addSettingFlags(command: Command): void {
       const option = new Option(`${setting.flag} ${value}`, `${setting.description}${shown}`);
       if (setting.kind === 'list of text') option.argParser(collect);
       command.addOption(option.helpGroup(`${group.name}: ${group.description}`));
+      for (const [alias, flag] of Object.entries({ ...PROMETHEUS_NAMES, ...aliases }))
+        if (flag === setting.flag)
+          command.addOption(new Option(`${alias} ${value}`, `the same as ${flag}`).hideHelp());
     }
 }
 
 /** The flags that were given, by their long name. */
-export function givenFlags(command: Command): { configFile: string | undefined; flags: FlagValues } {
+export function givenFlags(
+  command: Command,
+  aliases: FlagAliases = {},
+): { configFile: string | undefined; flags: FlagValues } {
+  const names: FlagAliases = { ...PROMETHEUS_NAMES, ...aliases };
   const flags: Record<string, string | boolean | readonly string[]> = {};
   let configFile: string | undefined;
   for (const option of command.options) {
     const value: unknown = command.getOptionValue(option.attributeName());
     if (value === undefined) continue;
     if (option.long === '--config.file') configFile = String(value);
-    else if (option.long === '--web.config.file') flags['--web.config-file'] = String(value);
-    else flags[option.long as string] = value as string | boolean | readonly string[];
+    else
+      flags[names[option.long as string] ?? (option.long as string)] = value as
+        | string
+        | boolean
+        | readonly string[];
   }
   return { configFile, flags };
 }

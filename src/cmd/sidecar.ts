@@ -6,12 +6,16 @@ import { externalLabelsOf } from '../config/prometheus-config.ts';
 import type { Config } from '../config/schema.ts';
 import { VeronaError } from '../model/errors.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
-import { SystemClock } from '../platform/clock.ts';
+import { type Clock, SystemClock } from '../platform/clock.ts';
 import { SystemHttpClient } from '../platform/http-client.ts';
+import type { Logger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { PinoLog } from '../platform/pino-log.ts';
+import { SystemProcesses } from '../platform/processes.ts';
 import { SystemRandom } from '../platform/random.ts';
+import { reloadByHttp, reloadBySignal } from '../pull/reloader/reload.ts';
+import { Reloader } from '../pull/reloader/reloader.ts';
 import { PrometheusClient } from '../pull/sidecar/prometheus-client.ts';
 import { PrometheusSource } from '../pull/sidecar/prometheus-querier.ts';
 import { prometheusServices } from '../pull/sidecar/prometheus-services.ts';
@@ -20,10 +24,26 @@ import { Lifecycle } from '../server/lifecycle.ts';
 import { QueryableStore } from '../storeapi/queryable-store.ts';
 import { bucketOptionsOf } from './bucket-options.ts';
 import { readConfigFile } from './config-file.ts';
-import { addSettingFlags, givenFlags } from './flags.ts';
+import { addSettingFlags, type FlagAliases, givenFlags } from './flags.ts';
 import { grpcService } from './grpc.ts';
 import { plainListener } from './plain-listener.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+
+/** Names in `thanos sidecar`, so that its command line can stay. */
+const THANOS_NAMES: FlagAliases = {
+  '--prometheus.url': '--sidecar.prometheus-url',
+  '--prometheus.get_config_interval': '--sidecar.check-interval',
+  '--tsdb.path': '--sidecar.tsdb-path',
+  '--shipper.upload-compacted': '--sidecar.upload-compacted',
+  '--shipper.ignore-unequal-block-size': '--sidecar.ignore-unequal-block-size',
+  '--min-time': '--sidecar.min-time',
+  '--grpc-address': '--grpc.listen-address',
+  '--grpc-server-tls-cert': '--grpc.tls-cert-file',
+  '--grpc-server-tls-key': '--grpc.tls-key-file',
+  '--grpc-server-tls-client-ca': '--grpc.tls-client-ca-file',
+  '--http-address': '--http.listen-address',
+  '--http.config': '--web.config-file',
+};
 
 const CHECK_TIMEOUT_MS = 10_000;
 
@@ -34,7 +54,7 @@ export function addSidecarCommand(program: Command): void {
     .description(
       'stands beside a Prometheus: serves its newest data over gRPC and uploads its finished blocks',
     );
-  addSettingFlags(command);
+  addSettingFlags(command, THANOS_NAMES);
   command.addHelpText(
     'after',
     `
@@ -46,7 +66,7 @@ Then ask it:
   verona querier --endpoint.address=127.0.0.1:9095`,
   );
   command.action(async () => {
-    const { configFile, flags } = givenFlags(command);
+    const { configFile, flags } = givenFlags(command, THANOS_NAMES);
     const text = configFile === undefined ? '' : readConfigFile(configFile);
     process.exitCode = await run(loadConfig({ file: configFile ?? 'flags', text }, flags, process.env));
   });
@@ -94,7 +114,36 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
     metrics,
   });
   const listener = await plainListener(config, [], () => sidecar.isReady, { disk, clock, log, metrics });
-  return new Lifecycle([...listener, sidecar, grpc], log, clock);
+  const reloader = buildReloader(config, client, { disk, clock, log, metrics });
+  return new Lifecycle([...listener, reloader, sidecar, grpc], log, clock);
+}
+
+function buildReloader(
+  { reloader: settings }: Config,
+  client: PrometheusClient,
+  deps: { readonly disk: NodeDisk; readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
+): Reloader {
+  if (settings.config_envsubst_file !== '' && settings.config_file === '')
+    throw new VeronaError(
+      'bad_data',
+      'reloader.config_envsubst_file needs reloader.config_file to be made of',
+    );
+  const reload =
+    settings.method === 'http'
+      ? reloadByHttp(client, deps.clock)
+      : reloadBySignal(client, new SystemProcesses(), settings.process_name, deps.clock);
+  return new Reloader(
+    {
+      configFile: settings.config_file,
+      outputFile: settings.config_envsubst_file,
+      ruleDirs: settings.rule_dir,
+      watchIntervalMs: settings.watch_interval,
+      retryIntervalMs: settings.retry_interval,
+      toleratesUnset: settings.tolerate_env_var_expansion_errors,
+      environment: process.env,
+    },
+    { ...deps, reload },
+  );
 }
 
 /** ms; 0 for none. Throws `bad_data`. */

@@ -195,6 +195,36 @@ const sidecar = section('The sidecar: stands beside one Prometheus (`verona side
   ),
 });
 
+const reloader = section(
+  'The configuration reloader of `verona sidecar`: keeps Prometheus on its newest files, as that of Thanos’ sidecar.',
+  {
+    config_file: text('', 'Prometheus’ configuration, plain or gzip, to watch; empty for none.'),
+    config_envsubst_file: text(
+      '',
+      'Where it is written for Prometheus with each `$(NAME)` replaced by the variable of the environment; empty when Prometheus reads `config_file` itself.',
+    ),
+    rule_dir: list('Folders with rule files and the like to watch, with all below them.'),
+    watch_interval: duration(
+      '3m',
+      'Contents are compared at least this often; a changed size or time of a file is noticed within a second.',
+    ),
+    retry_interval: duration(
+      '5s',
+      'Before a failed reload is tried again; doubled with each failure, up to `watch_interval`.',
+    ),
+    method: choice(
+      ['http', 'signal'],
+      'http',
+      'How Prometheus is told: `POST /-/reload` (it needs `--web.enable-lifecycle`), or SIGHUP to the processes called `process_name`. Both times it is asked whether it took the configuration.',
+    ),
+    process_name: text('prometheus', 'File name of the executable that gets the signal.'),
+    tolerate_env_var_expansion_errors: flag(
+      false,
+      'Leave references to variables that are not set as they stand; otherwise they are an error, and the configuration stays as it was.',
+    ),
+  },
+);
+
 const objstore = section("The bucket that keeps the blocks, in Thanos' form (`type`, `config`, `prefix`).", {
   enabled: flag(true, 'Upload blocks and read them from there. Without it blocks stay on this disk only.'),
   config: text(
@@ -326,6 +356,7 @@ export const configSchema = z.strictObject({
   query,
   endpoint,
   sidecar,
+  reloader,
   objstore,
   cache: section('A cache before the bucket, for index and chunk ranges that queries read.', {
     config: text(

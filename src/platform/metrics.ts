@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 export type { Counter, Gauge, Histogram } from 'prom-client';
 
-/** Verona's own metrics. One instance per process, handed to whoever counts. Names start with `verona_`. */
+/** Verona's own metrics. One instance per process, handed to whoever counts. Names start with `verona_`, but for what is known by another name already. */
 export class Metrics {
   readonly registry = new Registry();
 

@@ -50,6 +50,15 @@ export class PrometheusClient {
     if (status !== 200) throw new VeronaError('unavailable', `${this.#url} is not ready: status ${status}`);
   }
 
+  /** Makes it read its configuration again; resolves when it did. `execution` when it does not allow it, or the configuration is not good. */
+  async reload(signal: AbortSignal): Promise<void> {
+    const response = await this.#request('/-/reload', { method: 'POST' }, signal);
+    if (response.status === 200) return void (await boundedText(response, '/-/reload'));
+    const failure = await this.#failure('/-/reload', response);
+    const hint = response.status === 403 ? '; is it started with --web.enable-lifecycle?' : '';
+    throw new VeronaError('execution', failure.message + hint);
+  }
+
   /** The answer to a read request: a stream of chunks when Prometheus can, samples otherwise. */
   async read(query: ReadQuery, signal: AbortSignal): Promise<ClientResponse> {
     const request = { queries: [query], acceptedResponses: ['streamed_chunks', 'samples'] as const };
