@@ -1,8 +1,16 @@
 import { expect, test } from 'vitest';
+import { BatchDecoder } from '../../chunkenc/batch-decoder.ts';
+import { ChunkEncoding } from '../../chunkenc/encoding.ts';
+import { HistogramAppender } from '../../chunkenc/histogram-chunk.ts';
+import { XorAppender } from '../../chunkenc/xor.ts';
+import { Xor2Appender } from '../../chunkenc/xor2.ts';
+import { decodeLabels, encodeLabels } from '../../encoding/label-bytes.ts';
+import { QueryKernel } from '../../kernel/query-kernel.ts';
 import type { AnyHistogram } from '../../model/histogram.ts';
 import { Labels } from '../../model/labels.ts';
 import { Matcher } from '../../model/matcher.ts';
 import { querierAcceptance, selectSamples } from '../acceptance.ts';
+import { BatchBuilder } from '../batch-builder.ts';
 import { MemoryStorage } from '../memory-storage.ts';
 import type { Querier, Queryable } from '../querier.ts';
 import { type DedupFunction, DedupQuerier, dedupQueryable } from './dedup-querier.ts';
@@ -173,3 +181,78 @@ const EMPTY: AnyHistogram = {
   negativeBuckets: [],
   customValues: [],
 };
+
+test('start timestamps stay with the chunks of the replica that speaks, and with those of the only one', async () => {
+  const histogram: AnyHistogram = {
+    kind: 'integer',
+    counterResetHint: 'unknown',
+    schema: 0,
+    zeroThreshold: 0.001,
+    zeroCount: 1,
+    count: 1,
+    sum: 0,
+    positiveSpans: [],
+    negativeSpans: [],
+    customValues: [],
+    positiveBuckets: [],
+    negativeBuckets: [],
+  };
+  const builder = new BatchBuilder();
+  const labels = (name: string, replica: string) =>
+    encodeLabels(Labels.from({ __name__: name, cluster: 'eu', replica }));
+  for (const replica of ['a', 'b', 'c']) {
+    const xor2 = new Xor2Appender();
+    const xor = new XorAppender();
+    for (let i = 0; i < 10; i++) {
+      xor2.append(i * 1000, i, 5);
+      xor.append(i * 1000, i);
+    }
+    builder.addSeries(labels('column', replica));
+    builder.addChunk(0, 9000, xor.encoding, xor.bytes().slice(), new Array(10).fill(7));
+    if (replica === 'c') continue;
+    builder.addSeries(labels('inside', replica));
+    builder.addChunk(0, 9000, xor2.encoding, xor2.bytes().slice());
+  }
+  const batch = builder.take();
+  const histograms = new BatchBuilder();
+  for (const replica of ['a', 'b']) {
+    const chunk = HistogramAppender.encode(ChunkEncoding.histogramST, {
+      timestamps: Float64Array.of(1000, 2000),
+      histograms: [histogram, histogram],
+      startTimes: Float64Array.of(3, 3),
+      header: 0,
+    });
+    histograms.addSeries(labels('sizes', replica));
+    histograms.addChunk(1000, 2000, chunk.encoding, chunk.bytes().slice());
+  }
+  const source: Querier = {
+    warnings: [],
+    async *select() {
+      const order = [0, 2, 4, 1, 3];
+      const sorted = new BatchBuilder();
+      for (const i of order) {
+        sorted.addSeries(batch.labelBytes.subarray(batch.labelOffsets[i], batch.labelOffsets[i + 1]));
+        sorted.addChunkOf(batch, batch.chunkStarts[i]);
+      }
+      yield sorted.take();
+      yield histograms.take();
+    },
+    labelNames: async () => [],
+    labelValues: async () => [],
+    exemplars: async () => [],
+    close: async () => {},
+  };
+  const request = { matchers: [new Matcher('!=', '__name__', '')], mint: 0, maxt: 10_000, sorted: true };
+  const decoder = new BatchDecoder(new QueryKernel());
+  const found: Record<string, Set<number>> = {};
+  const ctx = { signal: new AbortController().signal };
+  for await (const out of new DedupQuerier(source, ['replica'], 'fill').select(ctx, request)) {
+    decoder.open(out);
+    for (let i = 0; i < out.seriesCount; i++) {
+      const name = decodeLabels(out.labelBytes, out.labelOffsets[i], out.labelOffsets[i + 1]).get('__name__');
+      const kind = decoder.kind(i) === 'histograms' ? 'histogram' : 'float';
+      found[name] = new Set(decoder.startTimes(i, 0, 10_000, kind)?.values());
+    }
+  }
+  expect(found).toEqual({ column: new Set([7]), inside: new Set([5]), sizes: new Set([3]) });
+});

@@ -33,7 +33,8 @@ const MARGINS = 2;
 
 /**
  * A source without its replica labels: series that are equal without them are one. Replicas are taken in the order of
- * their labels. Series with a single replica are handed through as they are.
+ * their labels. Series with a single replica are handed through as they are, and so are the chunks of a first replica that
+ * leaves nothing to fill: with their start timestamps, which samples that fill gaps lose.
  */
 export class DedupQuerier implements Querier {
   readonly #source: Querier;
@@ -173,8 +174,8 @@ class ReplicaMerger {
     const withChunks = replicas.filter((s) => batch.chunkStarts[s] < batch.chunkStarts[s + 1]);
     if (withChunks.length < 2) copyChunks(batch, withChunks[0] ?? first, out);
     else
-      for (const { mint, maxt, encoding, payload } of this.#merged(batch, withChunks))
-        out.addChunk(mint, maxt, encoding, payload);
+      for (const { mint, maxt, encoding, payload, startTimes } of this.#merged(batch, withChunks))
+        out.addChunk(mint, maxt, encoding, payload, startTimes);
   }
 
   #merged(batch: SeriesBatch, replicas: readonly number[]): readonly EncodedChunk[] {
@@ -183,7 +184,7 @@ class ReplicaMerger {
     if (kinds.some((kind) => kind !== 'histograms'))
       chunks.push(...this.#mergedFloats(batch, replicas, kinds[0] === 'floats'));
     if (kinds.some((kind) => kind !== 'floats'))
-      chunks.push(...encodeHistograms(mergeHistograms(replicas.map((s) => this.#histograms(s)))));
+      chunks.push(...this.#mergedHistograms(batch, replicas, kinds[0] === 'histograms'));
     return chunks.sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
   }
 
@@ -194,6 +195,11 @@ class ReplicaMerger {
     const { added, dropsMarkers, whole } = fillGaps(samples, this.#counter);
     if (dropsMarkers || !keepsChunks) return encodeFloats(whole);
     return [...chunksOf(batch, replicas[0]), ...encodeFloats(added)];
+  }
+
+  #mergedHistograms(batch: SeriesBatch, replicas: readonly number[], keepsChunks: boolean): EncodedChunk[] {
+    const { samples, onlyFirst } = mergeHistograms(replicas.map((s) => this.#histograms(s)));
+    return keepsChunks && onlyFirst ? chunksOf(batch, replicas[0]) : encodeHistograms(samples);
   }
 
   #mergeAll(samples: readonly Samples[]): Samples {
@@ -217,8 +223,10 @@ class ReplicaMerger {
   }
 }
 
+/** As they are, with their start timestamps. */
 function chunksOf(batch: SeriesBatch, series: number): EncodedChunk[] {
   const chunks: EncodedChunk[] = [];
+  const { startTimes } = batch;
   for (let c = batch.chunkStarts[series]; c < batch.chunkStarts[series + 1]; c++) {
     const offset = batch.chunkDataOffset[c];
     chunks.push({
@@ -226,6 +234,7 @@ function chunksOf(batch: SeriesBatch, series: number): EncodedChunk[] {
       maxt: batch.chunkMaxt[c],
       encoding: batch.chunkEncoding[c],
       payload: batch.chunkData.subarray(offset, offset + batch.chunkDataLength[c]),
+      startTimes: startTimes?.values.subarray(startTimes.offsets[c], startTimes.offsets[c + 1]),
     });
   }
   return chunks;
@@ -239,7 +248,11 @@ function copyChunks(batch: SeriesBatch, series: number, out: BatchBuilder): void
  * Gaps filled as for floats, whatever the function: times are chosen, and histograms come along. What a histogram said
  * of the one before it no longer holds where replicas change.
  */
-function mergeHistograms(replicas: readonly HistogramSamples[]): HistogramSamples {
+function mergeHistograms(replicas: readonly HistogramSamples[]): {
+  readonly samples: HistogramSamples;
+  /** Whether they are those of the first replica, all of them. */
+  readonly onlyFirst: boolean;
+} {
   const places: { readonly replica: number; readonly histogram: AnyHistogram }[] = [];
   const asSamples = replicas.map(({ timestamps, histograms }, replica) => {
     const first = places.length;
@@ -251,7 +264,9 @@ function mergeHistograms(replicas: readonly HistogramSamples[]): HistogramSample
   const histograms = chosen.map(({ replica, histogram }, i) =>
     i > 0 && chosen[i - 1].replica === replica ? histogram : withUnknownReset(histogram),
   );
-  return { timestamps, histograms };
+  const onlyFirst =
+    chosen.length === replicas[0].histograms.length && chosen.every(({ replica }) => replica === 0);
+  return { samples: { timestamps, histograms }, onlyFirst };
 }
 
 function withUnknownReset(histogram: AnyHistogram): AnyHistogram {

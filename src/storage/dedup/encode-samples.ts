@@ -13,6 +13,8 @@ export interface EncodedChunk {
   readonly maxt: number;
   readonly encoding: number;
   readonly payload: Uint8Array;
+  /** As in `SeriesBatch.startTimes`, of a chunk that was not encoded here. */
+  readonly startTimes?: Float64Array;
 }
 
 /** Chunks of float samples, in order. */
