@@ -19,7 +19,9 @@ export async function pinTenantView(
   foreseen: ForeseenSelects,
   joined: JoinedView = NOTHING_JOINED,
 ): Promise<PinnedView> {
-  const problems = [bucket?.problemOf(tenant), tenants.problemOf(tenant)];
+  // Federation shows the last minutes, which no bucket has alone.
+  const bucketProblem = job.kind === 'federate' ? undefined : bucket?.problemOf(tenant);
+  const problems = [bucketProblem, tenants.problemOf(tenant)];
   const blocks = bucket?.blocksOf(tenant) ?? [];
   const found = tenants.find(tenant);
   const local = found && (await pinLocal(found.db, `${tenantsDir}/${tenant}`, job, foreseen));

@@ -4,6 +4,7 @@ import { assertNever } from '../platform/assert.ts';
 import { Engine, type EngineOptions } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
+import { completeQueryable } from '../storage/complete-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { answerEvaluation } from './evaluation-answer.ts';
 import { answerExemplars, answerStoreExemplars } from './exemplar-answer.ts';
@@ -16,6 +17,11 @@ import { answerStore } from './store-answer.ts';
 import type { ThreadAnswer } from './thread-protocol.ts';
 
 const LIMITED_MAX = 64;
+
+/** Of answers that have no place for warnings, unless the request takes what there is. */
+function withoutSilence({ read }: QueryJob, queryable: Queryable): Queryable {
+  return read?.partialResponse === true ? queryable : completeQueryable(queryable);
+}
 
 /** Answers read requests over any source; one per thread. */
 export class Answerer {
@@ -59,9 +65,15 @@ export class Answerer {
       case 'storeExemplars':
         return answerStoreExemplars(job, queryable, this.#engine, signal);
       case 'federate':
-        return answerFederate(job, queryable, this.#decoder(), this.#lookbackDeltaMs, signal);
+        return answerFederate(
+          job,
+          withoutSilence(job, queryable),
+          this.#decoder(),
+          this.#lookbackDeltaMs,
+          signal,
+        );
       case 'remoteRead':
-        return answerRemoteRead(job.body, queryable, this.#decoder(), signal);
+        return answerRemoteRead(job.body, withoutSilence(job, queryable), this.#decoder(), signal);
       case 'storeSeries':
       case 'storeLabelNames':
       case 'storeLabelValues':

@@ -100,8 +100,11 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
       path: '/api/v1/read',
       methods: ['POST'],
       bodyMax: READ_BYTES_MAX,
-      handle: (request) =>
-        run(request.tenant, { kind: 'remoteRead', body: request.body }, request.signal, undefined, undefined),
+      handle: (request) => {
+        const read = readOptions(new Params(request));
+        const asked: QueryJob = { kind: 'remoteRead', body: request.body, read };
+        return run(request.tenant, asked, request.signal, undefined, undefined);
+      },
     },
     {
       path: '/federate',
