@@ -8,8 +8,8 @@ interface Sent {
   open: number;
   /** Times it was sent: a second one may have been stored as a late sample, beside the first. */
   sends: number;
-  /** Older than the newest of its series when it was sent. */
-  readonly isLate: boolean;
+  /** Older than the newest of its series when it was sent, at one time or another. */
+  isLate: boolean;
   deleted: 'no' | 'maybe' | 'yes';
 }
 
@@ -56,6 +56,8 @@ export class TenantModel {
       };
       samples.set(t, sent);
     } else if (sent.deleted === 'yes') sent.deleted = 'maybe';
+    // Sent again behind a newer one, it is in the log of late samples unless an earlier sending was carried out.
+    if (t < newest && !sent.isSure) sent.isLate = true;
     sent.values.add(value);
     sent.open++;
     sent.sends++;
