@@ -23,11 +23,12 @@ export function windows(
 ): void {
   let at = scratch;
   let more = scratch + ((steps as usize) << 3);
+  if (func <= 2) {
+    extrapolate(times, values, n, start, step, steps, range, more, row, func != 2, func == 0 ? range / 1000 : 1);
+    return;
+  }
   findWindows(times, n, start, step, steps, range, at);
   switch (func) {
-    case 0: extrapolate(times, values, n, at, start, step, steps, range, more, row, true, range / 1000); break;
-    case 1: extrapolate(times, values, n, at, start, step, steps, range, more, row, true, 1); break;
-    case 2: extrapolate(times, values, n, at, start, step, steps, range, more, row, false, 1); break;
     case 3: lastTwo(times, values, at, steps, row, true); break;
     case 4: lastTwo(times, values, at, steps, row, false); break;
     case 5: sumWindows(values, n, at, steps, more, row, false); break;
@@ -57,15 +58,21 @@ function picks(func: i32, values: usize, at: usize, steps: u32, row: usize): voi
 
 // rate, increase (counters) and delta: the change between the first and the last sample, extrapolated to the window's
 // edges. `per` divides the factor: the range in seconds for a rate, 1 otherwise. Positions of counter resets are
-// found once per series, so windows cost what resets they hold.
+// found once per series, so windows cost what resets they hold. Where samples come at equal distances all windows have the
+// same factor: dividing again only for other distances took half the time off.
 function extrapolate(
-  times: usize, values: usize, n: u32, at: usize, start: f64, step: f64, steps: u32, range: f64, resets: usize, row: usize,
+  times: usize, values: usize, n: u32, start: f64, step: f64, steps: u32, range: f64, resets: usize, row: usize,
   isCounter: bool, per: f64,
 ): void {
   let resetCount = isCounter ? findResets(values, n, resets) : 0;
-  let r0: u32 = 0;
-  for (let k: u32 = 0; k < steps; k++, at += 8, row += 8) {
-    let lo = load<u32>(at), hi = load<u32>(at, 4);
+  let r0: u32 = 0, lo: u32 = 0, hi: u32 = 0;
+  let span: f64 = -1, before: f64 = 0, after: f64 = 0, count: u32 = 0;
+  let sampled: f64 = 0, toStart: f64 = 0, toEnd: f64 = 0, factor: f64 = 0;
+  for (let k: u32 = 0; k < steps; k++, row += 8) {
+    let end = start + step * (k as f64);
+    let begin = end - range;
+    while (hi < n && load<f64>(times + ((hi as usize) << 3)) <= end) hi++;
+    while (lo < hi && load<f64>(times + ((lo as usize) << 3)) <= begin) lo++;
     if (hi < lo + 2) { store<u64>(row, ABSENT); continue; }
     let first = load<f64>(values + ((lo as usize) << 3));
     let result = load<f64>(values + ((hi as usize) << 3) - 8) - first;
@@ -77,22 +84,38 @@ function extrapolate(
     }
     let firstT = load<f64>(times + ((lo as usize) << 3));
     let lastT = load<f64>(times + ((hi as usize) << 3) - 8);
-    let end = start + step * (k as f64);
-    let toStart = (firstT - (end - range)) / 1000;
-    let toEnd = (end - lastT) / 1000;
-    let sampled = (lastT - firstT) / 1000;
-    let average = sampled / ((hi - lo - 1) as f64);
-    let threshold = average * 1.1;
-    if (toStart >= threshold) toStart = average / 2;
-    if (isCounter && result > 0 && first >= 0) {
-      let toZero = sampled * (first / result);
-      if (toZero < toStart) toStart = toZero;
+    if (lastT - firstT != span || firstT - begin != before || end - lastT != after || hi - lo != count) {
+      span = lastT - firstT;
+      before = firstT - begin;
+      after = end - lastT;
+      count = hi - lo;
+      toStart = before / 1000;
+      toEnd = after / 1000;
+      sampled = span / 1000;
+      let average = sampled / ((count - 1) as f64);
+      let threshold = average * 1.1;
+      if (toStart >= threshold) toStart = average / 2;
+      if (toEnd >= threshold) toEnd = average / 2;
+      factor = (sampled + toStart + toEnd) / sampled;
+      if (per != 1) factor /= per;
     }
-    if (toEnd >= threshold) toEnd = average / 2;
-    let factor = (sampled + toStart + toEnd) / sampled;
-    if (per != 1) factor /= per;
+    if (isCounter && result > 0 && first >= 0 && mayReachZero(first * sampled, toStart * result)) {
+      let toZero = sampled * (first / result);
+      if (toZero < toStart) {
+        let nearer = (sampled + toZero + toEnd) / sampled;
+        if (per != 1) nearer /= per;
+        store<f64>(row, result * nearer);
+        continue;
+      }
+    }
     store<f64>(row, result * factor);
   }
+}
+
+// False only when sampled · (first / result) is surely not below toStart, as the products, which must not have lost digits,
+// are further apart than any rounding.
+@inline function mayReachZero(reach: f64, wanted: f64): bool {
+  return !(reach > wanted * 1.000001 && wanted > 1e-290);
 }
 
 function findResets(values: usize, n: u32, resets: usize): u32 {
