@@ -1,3 +1,4 @@
+import type { StepGrid, WindowFunction } from '../../kernel/query-kernel.ts';
 import type { FloatHistogram } from '../../model/histogram.ts';
 import type { SeriesSamples } from '../functions/window.ts';
 import type { SubqueryPlan } from '../plan/node.ts';
@@ -15,6 +16,8 @@ export class SubqueryWindows implements WindowSource {
   readonly mode = 'plain';
   readonly #context: QueryContext;
   readonly #inner: Operator;
+  #times: Float64Array | undefined;
+  #floats: Float64Array | undefined;
 
   constructor(context: QueryContext, plan: SubqueryPlan, inner: Operator) {
     this.range = plan.range;
@@ -37,28 +40,48 @@ export class SubqueryWindows implements WindowSource {
       nameDropped,
       open: () => {},
       samplesOf: (row) => this.#samplesOf(batch, row),
-      kernelRow: () => undefined,
+      kernelRow: (row, func, grid) => this.#kernelRow(batch, row, func, grid),
     };
+  }
+
+  /** The kernel has no histograms. */
+  #kernelRow(batch: Batch, row: number, func: WindowFunction, grid: StepGrid): number | undefined {
+    const cells = batch.presence.subarray(row * batch.steps, (row + 1) * batch.steps);
+    if (batch.histograms !== undefined && cells.includes(Presence.histogram)) return undefined;
+    const { kernel } = this.#context;
+    const { floatTimes, floats, floatCount } = this.#floatsOf(batch, row);
+    if (floatCount === 0) return 0;
+    kernel.setSamples(floatTimes.subarray(0, floatCount), floats.subarray(0, floatCount));
+    return kernel.evaluateWindows(func, grid, this.range);
+  }
+
+  /** Good until the next row is asked for. */
+  #floatsOf(batch: Batch, row: number): Pick<SeriesSamples, 'floatTimes' | 'floats' | 'floatCount'> {
+    const { grid } = this.#inner;
+    const { presence, values } = batch;
+    const floatTimes = (this.#times ??= new Float64Array(grid.count));
+    const floats = (this.#floats ??= new Float64Array(grid.count));
+    let floatCount = 0;
+    for (let i = 0, cell = row * grid.count; i < grid.count; i++, cell++) {
+      if (presence[cell] !== Presence.float) continue;
+      floatTimes[floatCount] = timeAt(grid, i);
+      floats[floatCount++] = values[cell];
+    }
+    return { floatTimes, floats, floatCount };
   }
 
   #samplesOf(batch: Batch, row: number): SeriesSamples {
     const { grid } = this.#inner;
-    const floatTimes = new Float64Array(grid.count);
-    const floats = new Float64Array(grid.count);
     const histogramTimes: number[] = [];
     const histograms: FloatHistogram[] = [];
-    let floatCount = 0;
-    for (let i = 0; i < grid.count; i++) {
-      const cell = row * grid.count + i;
-      if (batch.presence[cell] === Presence.float) {
-        floatTimes[floatCount] = timeAt(grid, i);
-        floats[floatCount++] = batch.values[cell];
-      } else if (batch.presence[cell] === Presence.histogram) {
+    if (batch.histograms !== undefined)
+      for (let i = 0; i < grid.count; i++) {
+        const cell = row * grid.count + i;
+        if (batch.presence[cell] !== Presence.histogram) continue;
         histogramTimes.push(timeAt(grid, i));
-        histograms.push(withoutResetHint(batch.histograms![cell]!));
+        histograms.push(withoutResetHint(batch.histograms[cell]!));
       }
-    }
-    return { floatTimes, floats, floatCount, histogramTimes, histograms };
+    return { ...this.#floatsOf(batch, row), histogramTimes, histograms };
   }
 }
 
