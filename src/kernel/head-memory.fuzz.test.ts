@@ -193,7 +193,8 @@ class Pair {
     const everything = this.#chance(0.3);
     const mint = everything ? -Infinity : this.#now - this.#int(8_000_000);
     const maxt = everything ? Infinity : mint + this.#int(4_000_000);
-    this.#both((memory) => memory.gather(slots, mint, maxt));
+    const newestOnly = this.#chance(0.4);
+    this.#both((memory) => memory.gather(slots, mint, maxt, newestOnly));
     this.#both((memory) => memory.timeRange());
   }
 

@@ -125,9 +125,10 @@ export interface HeadMemory {
   closeOpenChunk(slot: number): boolean;
   /**
    * The chunks of `slots` that touch mint … maxt, as columns; open chunks with their bytes, closed ones by ref and with
-   * encoding 0 (it is read with them). One entry per slot in the order given, also for those without chunks.
+   * encoding 0 (it is read with them). One entry per slot in the order given, also for those without chunks. With
+   * `newestOnly`, a series that is not rare and whose newest sample is in range gives a chunk of that sample alone.
    */
-  gather(slots: Uint32Array, mint: number, maxt: number): GatheredSeries;
+  gather(slots: Uint32Array, mint: number, maxt: number, newestOnly?: boolean): GatheredSeries;
   /** Smallest and largest sample time present; mint > maxt (Infinity, -Infinity) when empty. Exact after replay and truncate. */
   timeRange(): { mint: number; maxt: number };
   /**

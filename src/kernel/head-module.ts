@@ -60,8 +60,8 @@ export interface HeadExports {
   takeClosed(): number;
   addClosedChunk(slot: number, ref: number, mint: number, maxt: number): number;
   closeOpenChunk(slot: number): number;
-  measureSlots(from: number, to: number, mint: number, maxt: number): number;
-  gatherSlots(from: number, to: number, mint: number, maxt: number): number;
+  measureSlots(from: number, to: number, mint: number, maxt: number, newest: boolean): number;
+  gatherSlots(from: number, to: number, mint: number, maxt: number, newest: boolean): number;
   mint(): number;
   maxt(): number;
   truncate(mint: number): number;

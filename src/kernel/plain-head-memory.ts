@@ -493,15 +493,17 @@ export class PlainHeadMemory implements HeadMemory {
     this.#fileOffset += bytes.length;
   }
 
-  gather(slots: Uint32Array, mint: number, maxt: number): GatheredSeries {
+  gather(slots: Uint32Array, mint: number, maxt: number, newestOnly = false): GatheredSeries {
     const labels: Uint8Array[] = [];
     const chunks: { mint: number; maxt: number; encoding: number; ref: number; data: Uint8Array }[] = [];
     const chunkStarts = new Uint32Array(slots.length + 1);
     slots.forEach((slot, i) => {
       const series = this.#at(slot);
       labels.push(series.labels);
-      const { open } = series;
-      for (const chunk of series.closed)
+      const newest = newestOnly && !series.rare ? series.open.slice(-1) : [];
+      const isEnough = newest.length > 0 && newest[0].t >= mint && newest[0].t <= maxt;
+      const open = isEnough ? newest : series.open;
+      for (const chunk of isEnough ? [] : series.closed)
         if (chunk.mint <= maxt && chunk.maxt >= mint) chunks.push({ ...chunk, encoding: 0, data: NO_BYTES });
       if (open.length > 0 && open[0].t <= maxt && open[open.length - 1].t >= mint)
         chunks.push({

@@ -10,15 +10,20 @@ const COLUMN_MAX = 2 ** 32 - 1;
 const XOR = 1;
 
 /** Gathers the `count` slots in the kernel's input, slice by slice, into columns of their own memory. */
-export function gatherSeries(wasm: HeadExports, count: number, mint: number, maxt: number): GatheredSeries {
-  const out = allocate(wasm, count, mint, maxt);
+export function gatherSeries(
+  wasm: HeadExports,
+  count: number,
+  { mint, maxt, newestOnly = false }: { mint: number; maxt: number; newestOnly?: boolean },
+): GatheredSeries {
+  wasm.measureSlots(0, count, mint, maxt, newestOnly);
+  const out = allocate(wasm, count);
   let labels = 0;
   let chunk = 0;
   let data = 0;
   for (let from = 0; from < count; from += SLICE_SLOTS) {
     const to = Math.min(count, from + SLICE_SLOTS);
-    wasm.measureSlots(from, to, mint, maxt);
-    if (!wasm.gatherSlots(from, to, mint, maxt)) throw memoryFull();
+    wasm.measureSlots(from, to, mint, maxt, newestOnly);
+    if (!wasm.gatherSlots(from, to, mint, maxt, newestOnly)) throw memoryFull();
     copySlice(wasm, out, from, to - from, labels, chunk, data);
     labels += wasm.labelTotal.value;
     chunk += wasm.chunkTotal.value;
@@ -27,8 +32,8 @@ export function gatherSeries(wasm: HeadExports, count: number, mint: number, max
   return out;
 }
 
-function allocate(wasm: HeadExports, count: number, mint: number, maxt: number): GatheredSeries {
-  wasm.measureSlots(0, count, mint, maxt);
+/** Columns for what was measured. */
+function allocate(wasm: HeadExports, count: number): GatheredSeries {
   const labelBytes = wasm.labelTotal.value;
   const chunks = wasm.chunkTotal.value;
   const dataBytes = wasm.dataTotal.value;

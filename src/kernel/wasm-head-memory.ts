@@ -293,10 +293,10 @@ export class WasmHeadMemory implements HeadMemory {
     return closed === 1;
   }
 
-  gather(slots: Uint32Array, mint: number, maxt: number): GatheredSeries {
+  gather(slots: Uint32Array, mint: number, maxt: number, newestOnly = false): GatheredSeries {
     for (const slot of slots) this.#check(slot);
     this.#put(bytesOf(slots));
-    return gatherSeries(this.#wasm, slots.length, mint, maxt);
+    return gatherSeries(this.#wasm, slots.length, { mint, maxt, newestOnly });
   }
 
   timeRange(): { mint: number; maxt: number } {

@@ -36,6 +36,8 @@ export interface SelectHints {
   readonly rangeMs?: number;
   /** No samples wanted, only label sets: the chunk columns come empty. */
   readonly labelsOnly?: boolean;
+  /** Of each series only its newest sample in range is looked at, a staleness marker included: a source may leave out all before it. */
+  readonly newestOnly?: boolean;
   /** At most this many series are of interest. */
   readonly limit?: number;
   /** Start timestamps of samples are wanted; without this a source may leave them out. */

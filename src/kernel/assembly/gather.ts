@@ -7,8 +7,8 @@
 import { IN, OUT, bufferAt, ensureBuffer } from './buffers';
 import { entryClosed, entryLabels, entryLength } from './label-arena';
 import { nodeMaxt, nodeMint, nodePrevious, nodeRef } from './pools';
-import { entryOf, lastTime, mintOf, recordOf, sampleCount } from './record';
-import { chunkSize, copyChunk } from './xor';
+import { RARE, VALUE_UNKNOWN, entryOf, flagsOf, lastTime, mintOf, recordOf, sampleCount } from './record';
+import { chunkSize, copyChunk, copyNewest, newestSize } from './xor';
 
 export let labelTotal: f64 = 0;
 export let chunkTotal: f64 = 0;
@@ -24,12 +24,21 @@ export let refsAt: u32 = 0;
 export let lengthsAt: u32 = 0;
 export let dataAt: u32 = 0;
 
+/** Whether the newest sample of a series is in range and known, so that it can stand for all before it. */
+@inline function newestInRange(rec: u32, mint: i64, maxt: i64): bool {
+  let t = lastTime(rec);
+  return sampleCount(rec) != 0 && t >= mint && t <= maxt && (flagsOf(rec) & (RARE | VALUE_UNKNOWN)) == 0;
+}
+
 @inline function touches(from: i64, to: i64, mint: i64, maxt: i64): bool {
   return from <= maxt && to >= mint;
 }
 
-/** Sets the totals for slots `from` … `to` of IN; false when one is not in use. */
-export function measure(from: u32, to: u32, mint: i64, maxt: i64): bool {
+/**
+ * Sets the totals for slots `from` … `to` of IN; false when one is not in use. With `newest`, a series whose newest sample is
+ * in range gives only that.
+ */
+export function measure(from: u32, to: u32, mint: i64, maxt: i64, newest: bool): bool {
   let labels: u64 = 0;
   let chunks: u64 = 0;
   let data: u64 = 0;
@@ -39,6 +48,11 @@ export function measure(from: u32, to: u32, mint: i64, maxt: i64): bool {
     if (rec == 0) return false;
     let entry = entryOf(rec);
     labels += entryLength(entry) as u64;
+    if (newest && newestInRange(rec, mint, maxt)) {
+      chunks++;
+      data += newestSize(rec) as u64;
+      continue;
+    }
     for (let node = entryClosed(entry); node != 0; node = nodePrevious(node))
       if (touches(nodeMint(node), nodeMaxt(node), mint, maxt)) chunks++;
     if (sampleCount(rec) == 0 || !touches(mintOf(rec), lastTime(rec), mint, maxt)) continue;
@@ -52,7 +66,7 @@ export function measure(from: u32, to: u32, mint: i64, maxt: i64): bool {
 }
 
 /** Writes the columns of slots `from` … `to`, which `measure` has just measured; false when memory is full. */
-export function gatherSlice(from: u32, to: u32, mint: i64, maxt: i64): bool {
+export function gatherSlice(from: u32, to: u32, mint: i64, maxt: i64, newest: bool): bool {
   let series = to - from;
   let size = labelTotal + dataTotal + chunkTotal * 28 + (series as f64) * 8 + 128;
   if (size > 2147483647.0 || ensureBuffer(OUT, size as u32, 0) == 0) return false;
@@ -67,6 +81,14 @@ export function gatherSlice(from: u32, to: u32, mint: i64, maxt: i64): bool {
     memory.copy(labelsAt + labelEnd, entryLabels(entry), entryLength(entry));
     labelEnd += entryLength(entry);
     store<u32>(labelEndsAt + (i << 2), labelEnd);
+    if (newest && newestInRange(rec, mint, maxt)) {
+      let length = newestSize(rec);
+      putChunk(chunk, lastTime(rec), lastTime(rec), -1, length);
+      copyNewest(rec, dataAt + dataEnd);
+      dataEnd += length;
+      store<u32>(chunkEndsAt + (i << 2), ++chunk);
+      continue;
+    }
     chunk = putClosed(entry, chunk, mint, maxt);
     if (sampleCount(rec) != 0 && touches(mintOf(rec), lastTime(rec), mint, maxt)) {
       let length = chunkSize(rec);

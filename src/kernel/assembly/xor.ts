@@ -1,7 +1,7 @@
 // The open chunk of a record: bits from the top of an accumulator into words, words into blocks linked backwards. The
 // drawing of the bits is in chunkenc/xor.ts, the twin in plain-chunk.ts; the 2-byte count is added when it is copied out.
 
-import { swap, zigzag } from './bytes';
+import { putUvarint, storeBe64, swap, uvarintSize, zigzag } from './bytes';
 import { BLOCK_DATA, takeBlock } from './pools';
 import { NO_LEADING, lastTime, lastValue, sampleCount } from './record';
 
@@ -153,6 +153,17 @@ export function copyChunk(rec: u32, to: u32): void {
     memory.copy(to + end, block + 4, size);
     block = load<u32>(block);
   }
+}
+
+/** Bytes of a chunk of the newest sample alone. */
+export function newestSize(rec: u32): u32 {
+  return COUNT_SIZE + uvarintSize(zigzag(lastTime(rec))) + 8;
+}
+
+/** Writes a chunk of the newest sample alone, whose value must be known. */
+export function copyNewest(rec: u32, to: u32): void {
+  store<u16>(to, 1 << 8);
+  storeBe64(putUvarint(to + COUNT_SIZE, zigzag(lastTime(rec))), lastValue(rec));
 }
 
 /** Empties the chunk; newest time and value, and its mint, stay. Blocks are given back by the caller. */

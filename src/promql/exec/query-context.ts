@@ -24,6 +24,9 @@ const SLICE_MS = 25;
 /** Annotations kept per query; more are dropped silently, as nobody reads a hundred remarks. */
 const ANNOTATIONS_MAX = 100;
 const SAMPLE_BYTES = 16;
+/** What a series costs besides its samples, and after how much work a query is asked whether it is to stop: well below a millisecond. */
+const SERIES_WORK = 64;
+const CHECKED_WORK = 16_384;
 
 /** All that one running query shares: its view of the data, cancellation, budget, and remarks. */
 export class QueryContext {
@@ -61,6 +64,8 @@ export class QueryContext {
   #held = 0;
   #peak = 0;
   #samplesRead = 0;
+  /** Work since the query was last asked whether it is to stop, in samples. */
+  #unchecked = 0;
 
   constructor(options: {
     read: ReadContext;
@@ -166,11 +171,15 @@ export class QueryContext {
       this.#annotations.set(key, annotation);
   }
 
-  /** Counts the samples of a series that came out of storage, held only while it is worked on. */
+  /** Counts the samples of a series that came out of storage, held only while it is worked on; checks now and then. */
   countRead(samples: number): void {
     this.#samplesRead += samples;
-    this.hold(samples);
-    this.release(samples);
+    // Below the peak no limit is near, which is true of all but the largest series.
+    if (this.#held + samples > this.#peak || this.analysis !== undefined) this.requireRoom(samples);
+    this.#unchecked += samples + SERIES_WORK;
+    if (this.#unchecked < CHECKED_WORK) return;
+    this.#unchecked = 0;
+    this.check();
   }
 
   /** Accounts for samples that are about to be held. Throws `execution` beyond a limit. */

@@ -45,14 +45,14 @@ export class SeriesSource {
   }
 
   #open(): AsyncIterator<SeriesBatch> {
-    const { matchers, mint, maxt, func, startTimes } = this.#source;
+    const { matchers, mint, maxt, func, startTimes, newestOnly } = this.#source;
     return this.#context.querier
       .select(this.#reads ? { ...this.#context.read, tally: this.#reads } : this.#context.read, {
         matchers,
         mint,
         maxt,
         sorted: false,
-        hints: { func, startTimes },
+        hints: { func, startTimes, newestOnly },
       })
       [Symbol.asyncIterator]();
   }
@@ -160,7 +160,6 @@ export class SeriesBlock {
   #counted(samples: number): void {
     if (this.#reads !== undefined) this.#reads.samplesRead += samples;
     this.#context.countRead(samples);
-    this.#context.check();
   }
 }
 

@@ -139,6 +139,7 @@ function infoSelect([base, given]: readonly PlanNode[]): PlanNode {
     maxt: 0,
     func: 'info',
     statisticsOnly: false,
+    newestOnly: false,
     startTimes: false,
   };
   return { kind: 'select', source, value: 'value', span: base.span };
@@ -172,6 +173,7 @@ function sourceOf(expr: VectorSelector, context: PlanContext, func: string): Sel
     maxt: 0,
     func,
     statisticsOnly: false,
+    newestOnly: false,
     startTimes: false,
   };
 }

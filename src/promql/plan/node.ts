@@ -47,6 +47,8 @@ export interface SelectorSource {
   readonly func: string;
   /** Only count and sum of histograms are wanted. Set by the rewrite `histogram-statistics`. */
   readonly statisticsOnly: boolean;
+  /** Only the newest sample of each series is looked at. Set by the rewrite `time-range`. */
+  readonly newestOnly: boolean;
   /** Start timestamps of samples are looked at. */
   readonly startTimes: boolean;
 }

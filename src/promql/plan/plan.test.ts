@@ -28,7 +28,7 @@ test('what does not vary with time is evaluated once', () => {
     'binary + one-to-one',
     '  once',
     '    aggregate sum by ()',
-    '      select {__name__="up"} at 300000 [1, 300000]',
+    '      select {__name__="up"} at 300000 [1, 300000] newest only',
     '  select {__name__="up"} [300001, 1200000]',
   ]);
 });

@@ -42,9 +42,9 @@ export function describeNode(node: PlanNode): string {
 }
 
 function describeSource(source: SelectorSource): string {
-  const { matchers, mint, maxt, mode, statisticsOnly } = source;
+  const { matchers, mint, maxt, mode, statisticsOnly, newestOnly } = source;
   const text = `{${matchers.join(', ')}}${describeShift(source)}${mode === 'plain' ? '' : ` ${mode}`}`;
-  return `${text} [${mint}, ${maxt}]${statisticsOnly ? ' statistics only' : ''}`;
+  return `${text} [${mint}, ${maxt}]${statisticsOnly ? ' statistics only' : ''}${newestOnly ? ' newest only' : ''}`;
 }
 
 function describeShift({ offset, at }: { offset: number; at: number | undefined }): string {

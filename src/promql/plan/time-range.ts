@@ -1,11 +1,14 @@
 import { type Grid, instantGrid, lastTime, subqueryGrid } from '../exec/grid.ts';
-import { mapChildren, type PlanNode, type SelectorSource } from './node.ts';
+import { mapChildren, type PlanNode, type SelectorSource, type SelectPlan } from './node.ts';
 
 /** Gives every selector the bounds of the samples it reads when the plan is evaluated on `grid`. ms. */
 export function setTimeRanges(node: PlanNode, grid: Grid, lookback: number): PlanNode {
   switch (node.kind) {
     case 'select':
-      return { ...node, source: bounded(node.source, grid, lookback, lookback) };
+      return {
+        ...node,
+        source: { ...bounded(node.source, grid, lookback, lookback), newestOnly: isOfOneTime(node, grid) },
+      };
     case 'windows':
       return { ...node, source: bounded(node.source, grid, node.range, lookback) };
     case 'subquery': {
@@ -18,6 +21,10 @@ export function setTimeRanges(node: PlanNode, grid: Grid, lookback: number): Pla
     default:
       return mapChildren(node, (child) => setTimeRanges(child, grid, lookback));
   }
+}
+
+function isOfOneTime({ source, value }: SelectPlan, grid: Grid): boolean {
+  return grid.count === 1 && source.mode === 'plain' && value !== 'start_timestamp' && !source.startTimes;
 }
 
 /** Windows are open on the left. `anchored` and `smoothed` also look beyond the window's ends. */

@@ -53,8 +53,9 @@ export class DedupQuerier implements Querier {
 
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
     const margin = marginOf(this.#dedup);
-    // Several series of the source may become one, so the source must not stop at the limit.
-    const { limit: _, ...hints } = request.hints ?? {};
+    // Several series of the source may become one, so the source must not stop at the limit; and which sample is taken
+    // depends on those before it.
+    const { limit: _, newestOnly: __, ...hints } = request.hints ?? {};
     const wider = {
       ...request,
       mint: request.mint - margin,

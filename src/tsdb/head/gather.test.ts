@@ -67,3 +67,22 @@ test('only label sets come when only these are wanted', async () => {
   const none = db.head.gather({ ...REQUEST, mint: T0 + 1, matchers: ALL, sorted: true, labelsOnly: true });
   expect([...none].filter(Boolean)).toEqual([]);
 });
+
+test('of series whose newest sample is in range only that comes when no other is looked at, whatever came late', async () => {
+  const db = await openDb(new MemoryDisk(), new TestClock(T0 + 5 * HOUR), {
+    limits: { outOfOrderWindowMs: 2 * HOUR },
+  });
+  const samples = (count: number): [number, number][] =>
+    Array.from({ length: count }, (_, i) => [T0 + i * 60_000, i]);
+  await db.write(requestBody([floatSeries({ __name__: 'm' }, samples(10))]), 1, admitAll);
+  const gather = (maxt: number) => {
+    const request = { ...REQUEST, maxt, matchers: ALL, sorted: false, newestOnly: true };
+    return [...db.head.gather(request)].flatMap((slice) => (slice === undefined ? [] : [slice.gathered]));
+  };
+  const bytesOf = (maxt: number) => gather(maxt)[0].chunkData.length;
+  expect(gather(T0 * 2)[0].chunkMint).toEqual(Float64Array.of(T0 + 9 * 60_000));
+  expect(bytesOf(T0 * 2)).toBeLessThan(20);
+  expect(bytesOf(T0 + 5 * 60_000)).toBeGreaterThan(20);
+  await db.write(requestBody([floatSeries({ __name__: 'm' }, [[T0 + 90_000, 7]])]), 1, admitAll);
+  expect(gather(T0 * 2)[0].chunkMint.length).toBe(2);
+});

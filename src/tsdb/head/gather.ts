@@ -11,6 +11,8 @@ import { sortSlots } from './sort-slots.ts';
 /** One slice holds at most so many series, and about so many bytes; the first ones less, so that a query soon has something to do. */
 export const SLICE_SERIES_MAX = 1_000;
 const SLICE_SERIES_FIRST = 250;
+/** Of series that give a few bytes each. */
+const SLICE_SMALL_SERIES_MAX = 4 * SLICE_SERIES_MAX;
 export const SLICE_BYTES_MAX = 4 * 1024 * 1024;
 const SLICE_SERIES_MIN = 16;
 
@@ -24,6 +26,8 @@ export interface GatherRequest {
   readonly sorted: boolean;
   /** Only which series there are: no chunks. */
   readonly labelsOnly?: boolean;
+  /** Only the newest sample of each series in range is looked at; others may come along. */
+  readonly newestOnly?: boolean;
   /** Only samples that came in order. */
   readonly withoutLate?: boolean;
 }
@@ -60,10 +64,11 @@ export class Gatherer {
       if (leaving !== undefined) slots = slots.filter((slot) => !leaving.has(slot));
       if (request.sorted) slots = yield* turning(this.#sort(slots, collected));
       let length = SLICE_SERIES_FIRST;
+      const most = request.newestOnly ? SLICE_SMALL_SERIES_MAX : SLICE_SERIES_MAX;
       for (let at = 0; at < slots.length; ) {
         const slice = this.#slice(live(slots.subarray(at, at + length), collected), request);
         at += length;
-        length = nextLength(length, slice);
+        length = nextLength(length, slice, most);
         if (slice === undefined || slice.gathered.seriesCount === 0) yield undefined;
         else yield at < slots.length ? slice : { ...slice, isLast: true };
       }
@@ -85,7 +90,7 @@ export class Gatherer {
     if (slots.length === 0) return undefined;
     this.#closed.collect();
     const mint = Math.max(request.mint, request.inOrderMint);
-    const gathered = this.#store.memory.gather(slots, mint, request.maxt);
+    const gathered = this.#store.memory.gather(slots, mint, request.maxt, this.#mayGiveNewest(request));
     if (this.#closed.hasUnwritten) this.#bringUnwritten(gathered);
     const extras = this.#extras(slots, mint, request);
     const whole = needsRebuild(gathered, extras)
@@ -93,6 +98,11 @@ export class Gatherer {
       : gathered;
     const deletions = this.#deletions.isEmpty ? NO_DELETIONS : this.#deletionsOf(whole);
     return { gathered: request.labelsOnly ? withoutChunks(whole) : whole, deletions };
+  }
+
+  /** What was deleted or came late may leave another sample the newest. */
+  #mayGiveNewest({ newestOnly = false, withoutLate = false }: GatherRequest): boolean {
+    return newestOnly && this.#deletions.isEmpty && (withoutLate || this.#store.late.isEmpty);
   }
 
   /** Open chunks of rare series and late samples, by position; empty when no series has any. */
@@ -164,11 +174,11 @@ function live(slots: Uint32Array, collected: ReadonlySet<number>): Uint32Array {
 }
 
 /** Fewer series per slice after one that was too large, slowly more again after small ones. */
-function nextLength(length: number, slice: HeadSlice | undefined): number {
+function nextLength(length: number, slice: HeadSlice | undefined, most: number): number {
   if (slice === undefined) return length;
   const bytes = slice.gathered.labelBytes.length + slice.gathered.chunkData.length;
   if (bytes > SLICE_BYTES_MAX) return Math.max(SLICE_SERIES_MIN, length >>> 1);
-  return bytes < SLICE_BYTES_MAX / 4 ? Math.min(SLICE_SERIES_MAX, length * 2) : length;
+  return bytes < SLICE_BYTES_MAX / 4 ? Math.min(most, length * 2) : length;
 }
 
 /** Whether there is anything to add, or a series without chunks to leave out. */

@@ -40,6 +40,7 @@ export class HeadQuerier implements Querier {
       sorted,
       inOrderMint: this.#inOrderMint,
       labelsOnly: hints?.labelsOnly,
+      newestOnly: hints?.newestOnly,
     };
     const slices = this.#head.gather(request);
     try {

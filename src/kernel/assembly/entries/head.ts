@@ -182,11 +182,11 @@ export function addClosedChunk(slot: u32, ref: f64, mint: f64, maxt: f64): bool 
 export function closeOpenChunk(slot: u32): i32 {
   return closeOpen(recordOf(slot));
 }
-export function measureSlots(from: u32, to: u32, mint: f64, maxt: f64): bool {
-  return measure(from, to, saturated(Math.ceil(mint)), saturated(Math.floor(maxt)));
+export function measureSlots(from: u32, to: u32, mint: f64, maxt: f64, newest: bool): bool {
+  return measure(from, to, saturated(Math.ceil(mint)), saturated(Math.floor(maxt)), newest);
 }
-export function gatherSlots(from: u32, to: u32, mint: f64, maxt: f64): bool {
-  return gatherSlice(from, to, saturated(Math.ceil(mint)), saturated(Math.floor(maxt)));
+export function gatherSlots(from: u32, to: u32, mint: f64, maxt: f64, newest: bool): bool {
+  return gatherSlice(from, to, saturated(Math.ceil(mint)), saturated(Math.floor(maxt)), newest);
 }
 /** Infinities become times beyond all samples. */
 function saturated(t: f64): i64 {
