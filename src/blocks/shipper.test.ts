@@ -152,6 +152,36 @@ test('blocks being written and compacted ones stay, unless these are asked for',
   expect(await assertWhole()).toEqual([compacted]);
 });
 
+test('a compacted block whose time is in the bucket already is not shipped, until that is gone', async () => {
+  const ordinary = writeBlock(1);
+  const options = { layout: 'root', labels: { cluster: 'eu' } } as const;
+  await (await open(inner, options)).sync(CALM);
+  rmSync(join(dir, ordinary), { recursive: true });
+  const twin = writeBlock(2, { level: 2 });
+  const meta = JSON.parse(readFileSync(join(dir, twin, 'meta.json'), 'utf8'));
+  writeFileSync(join(dir, twin, 'meta.json'), JSON.stringify({ ...meta, minTime: 7_200_000 }));
+  const later = writeBlock(4, { level: 2 });
+  const shipper = await open(inner, { ...options, uploadCompacted: true });
+  await shipper.sync(CALM);
+  expect([shipper.isShipped(twin), shipper.isShipped(later)]).toEqual([false, true]);
+  const others = await open(inner, { layout: 'root', labels: { cluster: 'us' }, uploadCompacted: true });
+  await others.sync(CALM);
+  expect(others.isShipped(twin)).toBe(true);
+  await inner.delete(CALM, `${twin}/meta.json`);
+  await inner.delete(CALM, `${ordinary}/meta.json`);
+  rmSync(join(dir, 'thanos.shipper.json'));
+  const again = await open(inner, { ...options, uploadCompacted: true });
+  await again.sync(CALM);
+  expect(again.isShipped(twin)).toBe(true);
+});
+
+test('two shippers on one folder and one bucket leave each block whole and once', async () => {
+  const ids = [1, 2, 3, 4].map((i) => writeBlock(i));
+  const twins = await Promise.all([open(inner, {}, 1), open(inner, {}, 2)]);
+  await Promise.all(twins.map((shipper) => shipper.sync(CALM)));
+  expect((await assertWhole()).sort()).toEqual(ids);
+});
+
 test('a broken local meta.json is left alone and does not stop the others', async () => {
   writeFileSync(join(dir, writeBlock(1), 'meta.json'), '{"ulid":');
   const fine = writeBlock(2);

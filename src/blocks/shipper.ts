@@ -11,6 +11,7 @@ import { filePieces } from './file-pieces.ts';
 import { type BlockLayout, blockRef, META_FILE } from './layout.ts';
 import { type LocalBlock, listBlockFiles, scanLocalBlocks } from './local-blocks.ts';
 import { type BlockFile, META_SIZE_BYTES_MAX, parseMeta, withThanosSection } from './meta.ts';
+import { OverlapCheck } from './overlap-check.ts';
 import { readShipped, writeShipped } from './ship-file.ts';
 import { initialShipState, type ShipAction, type ShipEvent, type ShipState, stepShip } from './ship-state.ts';
 
@@ -18,7 +19,7 @@ export interface ShipperOptions {
   readonly tenant: string;
   /** The tenant's data folder, with its blocks in it. */
   readonly dir: string;
-  /** Also blocks that a compaction made (level above 1). */
+  /** Also blocks that a compaction made (level above 1), unless the bucket has blocks of the same labels and time. */
   readonly uploadCompacted?: boolean;
   /** External labels; in the tenant's layout `__org_id__` comes to them. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -64,6 +65,9 @@ export class Shipper {
   readonly #locals = new Map<string, LocalBlock>();
   readonly #files = new Map<string, readonly BlockFile[]>();
   readonly #running = new Set<Promise<void>>();
+  readonly #overlaps: OverlapCheck;
+  /** Compacted blocks that were told of as not to be shipped. */
+  readonly #held = new Set<string>();
   #state: ShipState;
   #recorded: Promise<void> = Promise.resolve();
   #round: Promise<ShipReport> | undefined;
@@ -73,6 +77,11 @@ export class Shipper {
     this.#deps = { ...deps, log: deps.log.child({ tenant: options.tenant }) };
     this.#gate = deps.gate ?? new Gate(UPLOADS_AT_ONCE);
     this.#counters = shipCounters(deps.metrics);
+    this.#overlaps = new OverlapCheck(
+      deps.bucket,
+      options.layout === 'root' ? '' : `${options.tenant}/`,
+      this.#labels,
+    );
     this.#state = initialShipState(shipped);
   }
 
@@ -98,7 +107,7 @@ export class Shipper {
     this.#counters.syncs.inc();
     try {
       const before = this.#state.shipped;
-      this.#apply(ctx, { kind: 'scanned', ulids: await this.#scan() });
+      this.#apply(ctx, { kind: 'scanned', ulids: await this.#scan(ctx) });
       while (this.#running.size > 0) await Promise.race(this.#running);
       if (ctx.signal.aborted) throw abortError(ctx.signal, `ship blocks of ${this.#options.tenant}`);
       return this.#report(before);
@@ -115,14 +124,42 @@ export class Shipper {
     return { uploaded: [...shipped].filter((ulid) => !before.has(ulid)).length, failed: [...blocks.keys()] };
   }
 
-  async #scan(): Promise<string[]> {
+  async #scan(ctx: BucketContext): Promise<string[]> {
     const { disk, log } = this.#deps;
     const { blocks, broken } = await scanLocalBlocks(disk, this.#options.dir);
     for (const error of broken) log.warn('a block cannot be shipped', { error: error.message });
-    const wanted = blocks.filter(({ meta }) => this.#options.uploadCompacted || meta.level <= 1);
+    const wanted = blocks.filter(({ meta }) => meta.level <= 1);
+    if (this.#options.uploadCompacted)
+      wanted.push(
+        ...(await this.#unrepeated(
+          ctx,
+          blocks.filter(({ meta }) => meta.level > 1),
+        )),
+      );
+    wanted.sort((a, b) => a.meta.mint - b.meta.mint);
     this.#locals.clear();
     for (const block of wanted) this.#locals.set(block.meta.ulid, block);
     return [...this.#locals.keys()];
+  }
+
+  /** Compacted blocks whose samples are not in the bucket in other blocks already: a compactor may halt on such twins. */
+  async #unrepeated(ctx: BucketContext, blocks: readonly LocalBlock[]): Promise<LocalBlock[]> {
+    const isShipped = ({ meta }: LocalBlock) => this.#state.shipped.has(meta.ulid);
+    if (!blocks.every(isShipped)) await this.#overlaps.refresh(ctx);
+    return blocks.filter((block) => {
+      const twin = isShipped(block) ? undefined : this.#overlaps.overlapping(block.meta);
+      if (twin !== undefined && !this.#held.has(block.meta.ulid)) {
+        this.#held.add(block.meta.ulid);
+        this.#deps.log.warn(
+          'a compacted block is not shipped: the bucket has another of the same labels and time',
+          {
+            ulid: block.meta.ulid,
+            other: twin,
+          },
+        );
+      }
+      return twin === undefined;
+    });
   }
 
   #apply(ctx: BucketContext, event: ShipEvent): void {
@@ -209,11 +246,11 @@ export class Shipper {
   }
 
   async #uploadMeta(ctx: BucketContext, ulid: string): Promise<void> {
-    const { tenant, dir, labels, layout, source } = this.#options;
+    const { dir, source } = this.#options;
     const local = this.#locals.get(ulid);
     if (!local) throw new VeronaError('not_found', `ship block ${ulid}: gone from ${dir}`);
     const section = {
-      labels: layout === 'root' ? { ...labels } : { ...labels, [TENANT_LABEL]: tenant },
+      labels: this.#labels,
       files: this.#files.get(ulid) ?? [],
       source,
     };
@@ -221,6 +258,11 @@ export class Shipper {
     await this.#deps.bucket.upload(ctx, this.#key(ulid, META_FILE), data);
     this.#counters.uploads.inc();
     this.#deps.log.info('a block is in the bucket', { ulid });
+  }
+
+  get #labels(): Readonly<Record<string, string>> {
+    const { tenant, labels, layout } = this.#options;
+    return layout === 'root' ? { ...labels } : { ...labels, [TENANT_LABEL]: tenant };
   }
 
   #key(ulid: string, file: string): string {

@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Shipper } from '../blocks/shipper.ts';
 import { loadConfig } from '../config/load.ts';
-import { externalLabelsOf } from '../config/prometheus-config.ts';
+import { readPrometheusFile } from '../config/prometheus-config.ts';
 import type { Config } from '../config/schema.ts';
+import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
 import { type Clock, SystemClock } from '../platform/clock.ts';
@@ -90,13 +91,14 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   const metrics = new Metrics();
   metrics.describeProcess();
   const { sidecar: settings } = config;
-  const client = new PrometheusClient(settings.prometheus_url, new SystemHttpClient(), externalLabelsOf);
+  const client = new PrometheusClient(settings.prometheus_url, new SystemHttpClient(), readPrometheusFile);
+  const mint = minTimeOf(settings.min_time, clock);
   const sidecar = new Sidecar(
     {
       checkIntervalMs: settings.check_interval,
       checkTimeoutMs: CHECK_TIMEOUT_MS,
       shipIntervalMs: settings.ship_interval,
-      mint: minTimeOf(settings.min_time),
+      mint,
       rules: {
         uploadCompacted: settings.upload_compacted,
         ignoreUnequalBlockSize: settings.ignore_unequal_block_size,
@@ -104,7 +106,7 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
     },
     { client, openShipper: await shipperOpener(config, log, metrics), clock, log, metrics },
   );
-  const store = new QueryableStore(new PrometheusSource(client), () => sidecar.info());
+  const store = new QueryableStore(new PrometheusSource(client, mint), () => sidecar.info());
   const services = prometheusServices(client, () => sidecar.externalLabels);
   const disk = new NodeDisk();
   const grpc = await grpcService(config, store, services, () => sidecar.isReady, {
@@ -114,13 +116,14 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
     metrics,
   });
   const listener = await plainListener(config, [], () => sidecar.isReady, { disk, clock, log, metrics });
-  const reloader = buildReloader(config, client, { disk, clock, log, metrics });
+  const reloader = buildReloader(config, client, () => sidecar.check(), { disk, clock, log, metrics });
   return new Lifecycle([...listener, reloader, sidecar, grpc], log, clock);
 }
 
 function buildReloader(
   { reloader: settings }: Config,
   client: PrometheusClient,
+  reloaded: () => Promise<void>,
   deps: { readonly disk: NodeDisk; readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
 ): Reloader {
   if (settings.config_envsubst_file !== '' && settings.config_file === '')
@@ -142,17 +145,25 @@ function buildReloader(
       toleratesUnset: settings.tolerate_env_var_expansion_errors,
       environment: process.env,
     },
-    { ...deps, reload },
+    {
+      ...deps,
+      reload: async (signal) => {
+        await reload(signal);
+        await reloaded();
+      },
+    },
   );
 }
 
-/** ms; 0 for none. Throws `bad_data`. */
-function minTimeOf(text: string): number {
+/** ms, of now when the text is an age; 0 for none. Throws `bad_data`. */
+export function minTimeOf(text: string, clock: Clock): () => number {
+  const ageMs = text.startsWith('-') ? parseDuration(text.slice(1)) : undefined;
+  if (ageMs !== undefined) return () => clock.now() - ageMs;
   const ms = text === '' ? 0 : Date.parse(text);
-  if (Number.isFinite(ms)) return ms;
+  if (Number.isFinite(ms)) return () => Math.max(0, ms);
   throw new VeronaError(
     'bad_data',
-    `sidecar.min_time: ${JSON.stringify(text)} is no time; write for example 2026-01-31T00:00:00Z`,
+    `sidecar.min_time: ${JSON.stringify(text)} is no time; write for example 2026-01-31T00:00:00Z, or -30d`,
   );
 }
 

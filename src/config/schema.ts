@@ -184,7 +184,10 @@ const sidecar = section('The sidecar: stands beside one Prometheus (`verona side
   ),
   check_interval: duration('30s', 'How often Prometheus is asked for its external labels and flags.'),
   ship_interval: duration('30s', 'How often finished blocks are looked for.'),
-  min_time: text('', 'Data before this time (RFC 3339) are not served; empty for all that Prometheus has.'),
+  min_time: text(
+    '',
+    'Data before this time (RFC 3339), or older than an age (`-30d`), are not served; empty for all that Prometheus has.',
+  ),
   upload_compacted: flag(
     false,
     'Upload also blocks that Prometheus compacted: for moving a server that has old data.',

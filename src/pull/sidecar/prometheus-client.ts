@@ -8,8 +8,13 @@ import { encodeReadRequest, type ReadQuery } from '../../proto/remote-read.ts';
 /** What a Prometheus says of itself. */
 export interface PrometheusConfig {
   readonly externalLabels: Labels;
+  /** How far back samples may still come, ms. */
+  readonly outOfOrderWindowMs: number;
   readonly flags: Readonly<Record<string, string>>;
 }
+
+/** Reads the text of its configuration. */
+export type ReadPrometheusFile = (yaml: string) => Omit<PrometheusConfig, 'flags'>;
 
 export interface PrometheusAnswer<T> {
   readonly data: T;
@@ -23,13 +28,13 @@ export class PrometheusClient {
   readonly #url: string;
   readonly #http: HttpClient;
 
-  readonly #externalLabelsOf: (yaml: string) => Labels;
+  readonly #readFile: ReadPrometheusFile;
 
   /** `url` may have a path, as `--web.external-url` gives it. */
-  constructor(url: string, http: HttpClient, externalLabelsOf: (yaml: string) => Labels) {
+  constructor(url: string, http: HttpClient, readFile: ReadPrometheusFile) {
     this.#url = url.replace(/\/+$/, '');
     this.#http = http;
-    this.#externalLabelsOf = externalLabelsOf;
+    this.#readFile = readFile;
   }
 
   get url(): string {
@@ -41,13 +46,16 @@ export class PrometheusClient {
       this.get<{ yaml: string }>('/api/v1/status/config', {}, signal),
       this.get<Record<string, string>>('/api/v1/status/flags', {}, signal),
     ]);
-    return { externalLabels: this.#externalLabelsOf(config.data.yaml), flags: flags.data };
+    return { ...this.#readFile(config.data.yaml), flags: flags.data };
   }
 
-  /** Rejects when it is not ready to answer. */
-  async ready(signal: AbortSignal): Promise<void> {
-    const { status } = await this.#request('/-/ready', { method: 'GET' }, signal);
-    if (status !== 200) throw new VeronaError('unavailable', `${this.#url} is not ready: status ${status}`);
+  /** Of the oldest sample in its storage, ms, by its own metrics; undefined when they do not tell. */
+  async oldestTimestamp(signal: AbortSignal): Promise<number | undefined> {
+    const response = await this.#request('/metrics', { method: 'GET' }, signal);
+    if (response.status !== 200) throw await this.#failure('/metrics', response);
+    const text = await boundedText(response, `${this.#url}/metrics`);
+    const seconds = Number(/^prometheus_tsdb_lowest_timestamp_seconds (\S+)$/m.exec(text)?.[1]);
+    return Number.isFinite(seconds) ? seconds * 1000 : undefined;
   }
 
   /** Makes it read its configuration again; resolves when it did. `execution` when it does not allow it, or the configuration is not good. */

@@ -2,7 +2,6 @@ import { encodeLabels } from '../../encoding/label-bytes.ts';
 import { snappyDecompress } from '../../encoding/snappy.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { compareLabels, Labels } from '../../model/labels.ts';
-import type { Matcher } from '../../model/matcher.ts';
 import { type RawChunkedSeries, readChunkedStream } from '../../proto/chunked-read.ts';
 import { readReadResponse } from '../../proto/remote-read.ts';
 import { BatchBuilder } from '../../storage/batch-builder.ts';
@@ -28,13 +27,16 @@ const TIME_MAX_S = 9_000_000_000_000;
  */
 export class PrometheusSource implements Queryable {
   readonly #client: PrometheusClient;
+  readonly #mint: () => number;
 
-  constructor(client: PrometheusClient) {
+  /** Nothing before `mint()`, ms, is given. */
+  constructor(client: PrometheusClient, mint: () => number) {
     this.#client = client;
+    this.#mint = mint;
   }
 
   async querier(mint: number, maxt: number): Promise<Querier> {
-    return new PrometheusQuerier(this.#client, mint, maxt);
+    return new PrometheusQuerier(this.#client, Math.max(mint, this.#mint()), maxt);
   }
 }
 
@@ -57,7 +59,8 @@ class PrometheusQuerier implements Querier {
   async *select({ signal }: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
     const mint = Math.max(request.mint, this.#mint);
     const maxt = Math.min(request.maxt, this.#maxt);
-    if (request.hints?.labelsOnly) return yield* this.#labelSets(request.matchers, mint, maxt, signal);
+    if (mint > maxt) return;
+    if (request.hints?.labelsOnly) return yield* this.#labelSets(request, mint, maxt, signal);
     const { func = '', stepMs = 0, rangeMs = 0 } = request.hints ?? {};
     const hints = { func, stepMs, rangeMs, startMs: mint, endMs: maxt, grouping: [], by: false };
     const response = await this.#client.read({ mint, maxt, matchers: request.matchers, hints }, signal);
@@ -75,7 +78,7 @@ class PrometheusQuerier implements Querier {
   }
 
   async labelNames({ signal }: ReadContext, request: LabelRequest): Promise<readonly string[]> {
-    return this.#take(await this.#client.get<string[]>('/api/v1/labels', this.#parameters(request), signal));
+    return this.#strings('/api/v1/labels', request, signal);
   }
 
   async labelValues(
@@ -83,8 +86,7 @@ class PrometheusQuerier implements Querier {
     name: string,
     request: LabelRequest,
   ): Promise<readonly string[]> {
-    const path = `/api/v1/label/${encodeURIComponent(name)}/values`;
-    return this.#take(await this.#client.get<string[]>(path, this.#parameters(request), signal));
+    return this.#strings(`/api/v1/label/${encodeURIComponent(name)}/values`, request, signal);
   }
 
   async exemplars(): Promise<readonly ExemplarSeries[]> {
@@ -94,12 +96,16 @@ class PrometheusQuerier implements Querier {
   async close(): Promise<void> {}
 
   async *#labelSets(
-    matchers: readonly Matcher[],
+    { matchers, hints }: SelectRequest,
     mint: number,
     maxt: number,
     signal: AbortSignal,
   ): AsyncGenerator<SeriesBatch> {
-    const parameters = { 'match[]': selectorText(matchers), ...times(mint, maxt) };
+    const parameters = {
+      'match[]': selectorText(matchers),
+      ...times(mint, maxt),
+      ...limitOf(hints?.limit ?? 0),
+    };
     const answer = await this.#client.get<Record<string, string>[]>('/api/v1/series', parameters, signal);
     const sorted = this.#take(answer)
       .map((labels) => Labels.from(labels))
@@ -112,13 +118,18 @@ class PrometheusQuerier implements Querier {
     if (!builder.isEmpty) yield builder.take();
   }
 
-  #parameters({ matchers, mint, maxt, limit }: LabelRequest) {
-    const range = times(Math.max(mint, this.#mint), Math.min(maxt, this.#maxt));
-    return {
-      ...range,
+  async #strings(path: string, request: LabelRequest, signal: AbortSignal): Promise<readonly string[]> {
+    const { matchers, limit } = request;
+    const mint = Math.max(request.mint, this.#mint);
+    const maxt = Math.min(request.maxt, this.#maxt);
+    if (mint > maxt) return [];
+    const parameters = {
+      ...times(mint, maxt),
       ...(matchers.length > 0 && { 'match[]': selectorText(matchers) }),
-      ...(limit > 0 && { limit: String(limit) }),
+      ...limitOf(limit),
     };
+    const values = this.#take(await this.#client.get<string[]>(path, parameters, signal));
+    return limit > 0 ? values.slice(0, limit) : values;
   }
 
   #take<T>({ data, warnings }: { readonly data: T; readonly warnings: readonly string[] }): T {
@@ -127,8 +138,13 @@ class PrometheusQuerier implements Querier {
   }
 }
 
+/** Older servers do not know it, and give more. */
+function limitOf(limit: number): { limit?: string } {
+  return limit > 0 ? { limit: String(limit) } : {};
+}
+
 /** Seconds, within what Prometheus can parse. */
-function times(mint: number, maxt: number): { start: string; end: string } {
+export function times(mint: number, maxt: number): { start: string; end: string } {
   const seconds = (ms: number) => String(Math.min(Math.max(ms / 1000, -TIME_MAX_S), TIME_MAX_S));
   return { start: seconds(mint), end: seconds(maxt) };
 }

@@ -3,6 +3,7 @@ import type { StreamingService } from '../../storeapi/grpc-server.ts';
 import type { WireLabelSet } from '../../storeapi/messages.ts';
 import { writeLabelSet } from '../../storeapi/wire-requests.ts';
 import type { PrometheusClient } from './prometheus-client.ts';
+import { times } from './prometheus-querier.ts';
 
 /** What rules, targets and exemplars say of themselves is passed on under Prometheus' external labels, which win. */
 export function prometheusServices(client: PrometheusClient, external: () => Labels): StreamingService[] {
@@ -82,7 +83,7 @@ export function prometheusServices(client: PrometheusClient, external: () => Lab
           request: { readonly query: string; readonly start: number; readonly end: number },
           signal,
         ) {
-          const range = { start: String(request.start / 1000), end: String(request.end / 1000) };
+          const range = times(request.start, request.end);
           const { data, warnings } = await client.get<JsonExemplars[]>(
             '/api/v1/query_exemplars',
             { query: request.query, ...range },

@@ -11,8 +11,8 @@ export interface SidecarOptions {
   readonly checkIntervalMs: number;
   readonly checkTimeoutMs: number;
   readonly shipIntervalMs: number;
-  /** Older data are not served, ms. */
-  readonly mint: number;
+  /** Older data are not served, ms; moves with the time when it was given as an age. */
+  readonly mint: () => number;
   readonly rules: UploadRules;
 }
 
@@ -31,9 +31,12 @@ export class Sidecar {
   readonly #options: SidecarOptions;
   readonly #deps: SidecarDeps;
   readonly #up: Gauge;
+  readonly #refused: Gauge;
   readonly #stopping = new AbortController();
   readonly #timers = new Set<() => void>();
   #config: PrometheusConfig | undefined;
+  /** Of Prometheus' oldest sample, ms, as of the last check; undefined when it did not tell. */
+  #oldestMs: number | undefined;
   #lastError: string | undefined;
   #obstacle: string | undefined;
   #shipper: { readonly labels: Labels; readonly shipper: Shipper } | undefined;
@@ -44,6 +47,10 @@ export class Sidecar {
     this.#up = deps.metrics.gauge(
       'verona_sidecar_prometheus_up',
       'Whether Prometheus answered the last check.',
+    );
+    this.#refused = deps.metrics.gauge(
+      'verona_sidecar_upload_refused',
+      'Whether blocks are not uploaded because of what Prometheus says of itself; the log says why.',
     );
   }
 
@@ -61,9 +68,20 @@ export class Sidecar {
     return {
       component: 'sidecar',
       labelSets: this.externalLabels.size > 0 ? [this.externalLabels] : [],
-      mint: this.#options.mint,
+      mint: this.#mint(),
       maxt: Number.MAX_SAFE_INTEGER,
     };
+  }
+
+  /** Queriers do not ask for what is before it, so it is never later than what may still come. */
+  #mint(): number {
+    const oldest = this.#oldestMs;
+    const now = this.#deps.clock.now();
+    // A head without samples begins at the end of time.
+    if (oldest === undefined || oldest > now) return this.#options.mint();
+    const { outOfOrderWindowMs = 0 } = this.#config ?? {};
+    const lateMs = now - outOfOrderWindowMs - 2 * this.#options.checkIntervalMs;
+    return Math.max(this.#options.mint(), Math.min(oldest, lateMs));
   }
 
   async start(): Promise<void> {
@@ -86,9 +104,12 @@ export class Sidecar {
       late.abort(new Error(`no answer for ${this.#options.checkTimeoutMs} ms`)),
     );
     try {
-      const config = await client.config(late.signal);
-      if (!this.#config?.externalLabels.equals(config.externalLabels))
-        log.info('Prometheus answers', { url: client.url, externalLabels: config.externalLabels.toString() });
+      const [config, oldestMs] = await Promise.all([
+        client.config(late.signal),
+        client.oldestTimestamp(late.signal).catch(() => undefined),
+      ]);
+      this.#oldestMs = oldestMs;
+      if (!this.#config?.externalLabels.equals(config.externalLabels)) this.#greet(config);
       else if (this.#lastError !== undefined) log.info('Prometheus answers again', { url: client.url });
       this.#config = config;
       this.#lastError = undefined;
@@ -119,12 +140,22 @@ export class Sidecar {
     }
   }
 
+  #greet({ externalLabels }: PrometheusConfig): void {
+    const { client, log } = this.#deps;
+    log.info('Prometheus answers', { url: client.url, externalLabels: externalLabels.toString() });
+    if (externalLabels.size === 0)
+      log.warn(
+        'Prometheus has no external labels: a querier cannot tell its series from those of other servers; set global.external_labels',
+      );
+  }
+
   #judge(config: PrometheusConfig): void {
     if (!this.#deps.openShipper) return;
     const obstacle = uploadObstacle(config, this.#options.rules);
     if (obstacle !== undefined && obstacle !== this.#obstacle)
       this.#deps.log.error(`no block is uploaded: ${obstacle}`);
     this.#obstacle = obstacle;
+    this.#refused.set(obstacle === undefined ? 0 : 1);
   }
 
   /** One round after the other, `intervalMs` between them. */
