@@ -178,7 +178,12 @@ export class BlockQuerier implements Querier {
     const stop = () => stopped.abort(source.ctx.signal.reason);
     source.ctx.signal.addEventListener('abort', stop, { once: true });
     const ctx = { signal: stopped.signal };
-    const read = (at: number) => index.series({ ...source, ctx }, refs.subarray(at, at + size), mint, maxt);
+    const read = (at: number) => {
+      const found = index.series({ ...source, ctx }, refs.subarray(at, at + size), mint, maxt);
+      // Nobody may be waiting for it when it fails.
+      found.catch(() => {});
+      return found;
+    };
     let left = limit;
     let next = refs.length > 0 ? read(0) : undefined;
     try {
@@ -191,7 +196,6 @@ export class BlockQuerier implements Querier {
         left -= present.length;
         // The next series are on their way while the caller fetches the chunks of these.
         next = at < refs.length && left > 0 ? read(at) : undefined;
-        next?.catch(() => {});
         yield present;
       }
     } finally {

@@ -313,6 +313,31 @@ test('a cancelled query ends with that', async () => {
   await expect(walk).rejects.toMatchObject({ code: 'canceled' });
 });
 
+test('a query cancelled at whatever moment leaves no failure behind that nobody waits for', async () => {
+  const orphans: unknown[] = [];
+  const note = (reason: unknown) => orphans.push(reason);
+  process.on('unhandledRejection', note);
+  try {
+    const gateway = open();
+    const up = request([new Matcher('=', '__name__', 'up')]);
+    // Which series there are is known from now on; they themselves do not come.
+    await select(querier(gateway), up);
+    bucket.faults = { ...NO_FAULTS, delays: 1, delayMsMax: 60_000 };
+    for (let turns = 0; turns < 150; turns++) {
+      const controller = new AbortController();
+      const walk = collect(querier(gateway).select(controller, up));
+      walk.catch(() => {});
+      for (let i = 0; i < turns; i++) await undefined;
+      controller.abort();
+      await expect(walk).rejects.toMatchObject({ code: 'canceled' });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(orphans).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', note);
+  }
+});
+
 test('damaged objects give an error that names the object, or the right answer, and never anything else', async () => {
   const all = request([new Matcher('=~', '__name__', '.+')]);
   const random = new SeededRandom(7);
