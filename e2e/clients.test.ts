@@ -6,7 +6,6 @@ import { decodeChunk } from '../src/chunkenc/chunk.ts';
 import { snappyCompress, snappyDecompress } from '../src/encoding/snappy.ts';
 import { Labels } from '../src/model/labels.ts';
 import { Matcher } from '../src/model/matcher.ts';
-import { STALE_NAN } from '../src/model/sample.ts';
 import {
   encodeReadRequest,
   type ReadResponseType,
@@ -45,7 +44,7 @@ beforeAll(async () => {
     ),
     floats(
       { __name__: 'leaves', host, instance: `${host}:1` },
-      steps.map((k) => [at(k), k % 40 === 39 ? STALE_NAN : k]),
+      steps.map((k) => [at(k), k % 40 === 39 ? 'stale' : k]),
     ),
   ]);
   for (const peer of [verona, reference]) await push(peer.writeUrl, series);

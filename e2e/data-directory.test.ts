@@ -4,7 +4,6 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { STALE_NAN } from '../src/model/sample.ts';
 import type { TimeSeries } from '../src/proto/time-series.ts';
 import { type AskedQuery, ask, differences } from './compare.ts';
 import { type Peer, startPrometheus, startVerona } from './peers.ts';
@@ -182,10 +181,10 @@ function batches(): TimeSeries[][] {
 }
 
 /** Every thirty steps the series ends with a marker and comes back ten steps later. */
-function goneSamples(steps: readonly number[]): [number, number][] {
+function goneSamples(steps: readonly number[]): [number, number | 'stale'][] {
   return steps
     .filter((step) => step % 30 <= 20)
-    .map((step) => [timeOf(step), step % 30 === 20 ? STALE_NAN : step]);
+    .map((step) => [timeOf(step), step % 30 === 20 ? 'stale' : step]);
 }
 
 function timeOf(step: number): number {

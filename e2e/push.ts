@@ -2,6 +2,7 @@ import { snappyCompress } from '../src/encoding/snappy.ts';
 import type { Exemplar } from '../src/model/exemplar.ts';
 import type { Histogram } from '../src/model/histogram.ts';
 import { Labels } from '../src/model/labels.ts';
+import { STALE_NAN } from '../src/model/sample.ts';
 import { encodeWriteRequest } from '../src/proto/remote-write.ts';
 import { encodeWriteRequestV2 } from '../src/proto/remote-write-v2.ts';
 import type { TimeSeries } from '../src/proto/time-series.ts';
@@ -49,13 +50,15 @@ export async function push(
   if (!response.ok) throw new Error(`${url}: ${response.status}: ${await response.text()}`);
 }
 
+/** `stale` is the marker that ends a series: as a number in an array it would become just any NaN. */
 export function floats(
   labels: Record<string, string>,
-  samples: readonly (readonly [t: number, v: number])[],
+  samples: readonly (readonly [t: number, v: number | 'stale'])[],
   exemplars: readonly Exemplar[] = [],
 ): TimeSeries {
   const { flat } = Labels.from(labels);
-  return { labels: flat, samples: samples.map(([t, v]) => ({ t, v, startT: 0 })), histograms: [], exemplars };
+  const sent = samples.map(([t, v]) => ({ t, v: v === 'stale' ? STALE_NAN : v, startT: 0 }));
+  return { labels: flat, samples: sent, histograms: [], exemplars };
 }
 
 /** Native histograms of schema 0 with `n` observations at 1 and `n` around 3, one at each time. */

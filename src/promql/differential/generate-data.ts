@@ -128,10 +128,11 @@ function mixed(chance: Chance, times: readonly number[]): CaseSample[] {
   let isFloat = often(chance, 50);
   return histograms.map((sample) => {
     if (often(chance, 20)) isFloat = !isFloat;
-    const v = weighted(chance, [
+    // In an array the marker would become just any NaN.
+    const v = weighted<number | 'stale'>(chance, [
       [9, chance.int(0, 20)],
-      [1, STALE_NAN],
+      [1, 'stale'],
     ]);
-    return isFloat ? floatSample(sample.t, v) : sample;
+    return isFloat ? floatSample(sample.t, v === 'stale' ? STALE_NAN : v) : sample;
   });
 }

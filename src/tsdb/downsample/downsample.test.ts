@@ -69,8 +69,12 @@ test('an aggregate chunk has the bytes Thanos writes', () => {
 });
 
 test('NaN and stale markers are left out, and a series of nothing else is gone', () => {
-  const values = [1, Number.NaN, 3, STALE_NAN];
-  const chunks = downsampleSeries(raw(values.map((value, i) => ({ t: T + i * 1000, value }))), 0, R);
+  const samples = [1, Number.NaN, 3, 'stale' as const].map((value, i) => ({
+    t: T + i * 1000,
+    // In an array of numbers the marker would become just any NaN.
+    value: value === 'stale' ? STALE_NAN : value,
+  }));
+  const chunks = downsampleSeries(raw(samples), 0, R);
   expect(part(chunks, Aggregate.count)).toEqual([[[2000, 2]]]);
   expect(downsampleSeries(raw([{ t: T, value: Number.NaN }]), 0, R)).toEqual([]);
 });
