@@ -90,6 +90,8 @@ async function cutLog({
 }: CutOptions): Promise<void> {
   const walDir = `${dir}/wal`;
   await wal.nextSegment();
+  const before = await findLastCheckpoint(disk, walDir);
+  if (before) await finishCut(disk, walDir, wal, before.index);
   const segments = await listSegments(disk, walDir);
   const first = segments[0].index;
   // The segment being written is never part of it.
@@ -98,20 +100,33 @@ async function cutLog({
   const to = first + Math.floor(((last - first) * 2) / 3);
   if (to <= first) return;
   const live = await liveRefs(store, aliases);
-  const before = await findLastCheckpoint(disk, walDir);
   const result = await writeCheckpoint({
     disk,
     dir: walDir,
-    from: before ? before.index + 1 : first,
+    from: first,
     to,
     keep: (ref) => live.get(ref) !== 0 || (collectedRefs.get(ref) ?? -1) > to,
     mint,
     compression,
   });
-  await wal.truncate(to + 1);
+  await finishCut(disk, walDir, wal, to);
   for (const [ref, segment] of collectedRefs) if (segment <= to) collectedRefs.delete(ref);
-  await deleteCheckpoints(disk, walDir, to);
+  const { damages, unknownRecords } = result;
+  if (damages.length > 0 || unknownRecords > 0)
+    log.warn('parts of the write-ahead log could not be read and are not in its checkpoint', {
+      checkpoint: to,
+      damages: damages.length,
+      unknownRecords,
+    });
   log.info('the write-ahead log was cut', { checkpoint: to, series: result.seriesKept });
+}
+
+/** Removes what the checkpoint of segment `to` stands for; also what a cut that broke off left of it. */
+async function finishCut(disk: Disk, walDir: string, wal: Wal, to: number): Promise<void> {
+  // The process may have died between its rename and this.
+  await disk.syncDir(walDir);
+  await wal.truncate(to + 1);
+  await deleteCheckpoints(disk, walDir, to);
 }
 
 /** All numbers of the series that there are now; later ones are in later segments. */

@@ -75,16 +75,21 @@ export class Replay {
 
   async run(disk: Disk, walDir: string, lateDir: string): Promise<ReplayCounts> {
     const checkpoint = await findLastCheckpoint(disk, walDir);
-    if (checkpoint) await this.#readLog(disk, checkpoint.path, 0, (record) => this.#apply(record));
-    const from = checkpoint ? checkpoint.index + 1 : 0;
+    if (checkpoint) await this.#readLog(disk, checkpoint.path, undefined, (record) => this.#apply(record));
+    const from = checkpoint ? checkpoint.index + 1 : undefined;
     await this.#readLog(disk, walDir, from, (record) => this.#apply(record));
-    await this.#readLog(disk, lateDir, 0, (record) => this.#applyLate(record));
+    await this.#readLog(disk, lateDir, undefined, (record) => this.#applyLate(record));
     this.#store.memory.endReplay();
     this.#store.unlogged.take();
     return this.counts;
   }
 
-  async #readLog(disk: Disk, dir: string, from: number, apply: (record: Uint8Array) => void): Promise<void> {
+  async #readLog(
+    disk: Disk,
+    dir: string,
+    from: number | undefined,
+    apply: (record: Uint8Array) => void,
+  ): Promise<void> {
     const reader = new WalReader(disk, dir, { from });
     await reader.visit(
       (record, segment, offset) => this.#tryApply({ dir, segment, offset }, record, apply),

@@ -1,3 +1,4 @@
+import { VeronaError } from '../../model/errors.ts';
 import { assert } from '../../platform/assert.ts';
 import type { Disk, DiskFile } from '../../platform/disk.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
@@ -42,7 +43,7 @@ export interface CheckpointResult {
   readonly path: string;
   readonly seriesKept: number;
   readonly seriesDropped: number;
-  /** Records of types this version does not know; dropped. */
+  /** Records that do not decode or that this version does not know; dropped, as they are left out when the log is read back. */
   readonly unknownRecords: number;
   readonly damages: readonly WalDamage[];
 }
@@ -56,6 +57,8 @@ const RECORD_BYTES = 64 * 1024;
  */
 export async function writeCheckpoint(options: CheckpointOptions): Promise<CheckpointResult> {
   const { disk, dir, to } = options;
+  const before = await findLastCheckpoint(disk, dir);
+  assert(before === undefined || before.index < to, 'a checkpoint never takes the place of the one it reads');
   const path = `${dir}/checkpoint.${String(to).padStart(8, '0')}`;
   const draft = `${path}.tmp`;
   await disk.remove(draft);
@@ -64,12 +67,11 @@ export async function writeCheckpoint(options: CheckpointOptions): Promise<Check
   const filter = new CheckpointFilter(options, writer);
   const damages: WalDamage[] = [];
   try {
-    const before = await findLastCheckpoint(disk, dir);
     const sources = [new WalReader(disk, dir, { from: options.from, to })];
     if (before) sources.unshift(new WalReader(disk, before.path));
     for (const source of sources) {
       for await (const { records } of source.batches()) {
-        for (const record of records) filter.add(record);
+        for (const record of records) filter.tryAdd(record);
         await writer.flush();
       }
       damages.push(...source.damages);
@@ -79,7 +81,6 @@ export async function writeCheckpoint(options: CheckpointOptions): Promise<Check
     await writer.close();
   }
   await disk.syncDir(draft);
-  await disk.remove(path);
   await disk.rename(draft, path);
   await disk.syncDir(dir);
   return { path, damages, ...filter.counts };
@@ -106,7 +107,16 @@ class CheckpointFilter {
     this.#writer = writer;
   }
 
-  add(record: Uint8Array): void {
+  tryAdd(record: Uint8Array): void {
+    try {
+      this.#add(record);
+    } catch (error) {
+      if (!(error instanceof VeronaError) || error.code !== 'corrupt') throw error;
+      this.counts.unknownRecords++;
+    }
+  }
+
+  #add(record: Uint8Array): void {
     const { mint, keep } = this.#options;
     switch (recordType(record)) {
       case RecordType.series:

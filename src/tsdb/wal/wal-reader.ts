@@ -28,7 +28,7 @@ export interface WalDamage {
 }
 
 export interface WalRange {
-  /** First and last segment, inclusive. */
+  /** First and last segment, inclusive. Segments missing after `from` are damage; without it the log begins where it begins. */
   readonly from?: number;
   readonly to?: number;
 }
@@ -82,7 +82,7 @@ export class WalReader {
 
   async *#stretches(): AsyncGenerator<{ segment: WalSegment; found: readonly FoundRecord[] }> {
     const { from = 0, to = Number.POSITIVE_INFINITY } = this.#range;
-    let expected: number | undefined;
+    let expected = this.#range.from;
     for (const segment of await listSegments(this.#disk, this.#dir)) {
       if (segment.index < from || segment.index > to) continue;
       if (expected !== undefined && segment.index !== expected) this.#reportGap(segment, expected);

@@ -7,7 +7,7 @@ import { releaseBytes } from '../../platform/release-bytes.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { compressRecord, type WalCompression } from './compression.ts';
 import { type FramedRecord, fitsSegment, frameRecord, PAGE_BYTES } from './framing.ts';
-import { listSegments, SEGMENT_BYTES_DEFAULT, segmentPath } from './segments.ts';
+import { findLastCheckpoint, listSegments, SEGMENT_BYTES_DEFAULT, segmentPath } from './segments.ts';
 import type { WalMetrics } from './wal-metrics.ts';
 
 export type WalFsync = 'never' | 'interval' | 'always';
@@ -84,11 +84,16 @@ export class Wal {
     assert(this.#options.segmentBytes % PAGE_BYTES === 0, `segment size is a multiple of ${PAGE_BYTES}`);
   }
 
-  /** Opens a log for writing, after the last segment present. Damage in what is there is a matter for `repairWal` before. */
+  /**
+   * Opens a log for writing, after the last segment present, and after those that the last checkpoint stands for: they are
+   * not read again. Damage in what is there is a matter for `repairWal` before.
+   */
   static async open(options: WalOptions): Promise<Wal> {
-    await options.disk.makeDir(options.dir);
-    const last = (await listSegments(options.disk, options.dir)).at(-1);
-    const wal = new Wal(options, last ? last.index + 1 : 0);
+    const { disk, dir } = options;
+    await disk.makeDir(dir);
+    const last = (await listSegments(disk, dir)).at(-1)?.index ?? -1;
+    const checkpoint = (await findLastCheckpoint(disk, dir))?.index ?? -1;
+    const wal = new Wal(options, Math.max(last, checkpoint) + 1);
     await wal.#openSegment();
     wal.#scheduleSync();
     return wal;
