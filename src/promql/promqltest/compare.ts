@@ -14,7 +14,7 @@ const SMALLEST_NORMAL = 2 ** -1022;
 export function compareAnswer(expected: Evaluation, answer: Answer): string | undefined {
   switch (answer.type) {
     case 'string':
-      return expected.string === answer.v
+      return (expected.string ?? '') === answer.v
         ? undefined
         : `expected string ${JSON.stringify(expected.string)}, got ${JSON.stringify(answer.v)}`;
     case 'scalar':
@@ -27,6 +27,7 @@ export function compareAnswer(expected: Evaluation, answer: Answer): string | un
         ? compareVector(expected, answer.samples)
         : `expected scalar ${expected.scalar}, got a vector of ${answer.samples.length}`;
     case 'matrix':
+      if (expected.expects.some(({ what }) => what === 'ordered')) return 'expected an order, got a matrix';
       return expected.scalar === undefined
         ? compareMatrix(expected, answer.series)
         : `expected scalar ${expected.scalar}, got a matrix of ${answer.series.length}`;

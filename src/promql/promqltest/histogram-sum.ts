@@ -5,15 +5,20 @@ import {
   type FloatHistogram,
   type Span,
 } from '../../model/histogram.ts';
+import { addHistograms, subtractHistograms } from '../../model/histogram-math.ts';
 
 /**
- * `a` plus or minus `b`, for written series only: zero thresholds and custom bounds must agree, and `b` may be
- * finer than `a` but not coarser. Throws `bad_data` otherwise. Deliberately not the engine's code: it makes test data.
+ * `a` plus or minus `b`, for written series only: `b` may be finer than `a` but not coarser, else this throws `bad_data`.
+ * Deliberately not the engine's code, as it makes test data; but zero buckets and custom bounds that differ are reconciled
+ * as the engine does it.
  */
 export function combineHistograms(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): FloatHistogram {
   if (a.schema > b.schema) throw bad(`cannot merge from schema ${b.schema} to ${a.schema}`);
-  if (a.zeroThreshold !== b.zeroThreshold) throw bad('zero thresholds differ');
-  if (a.customValues.join() !== b.customValues.join()) throw bad('custom bounds differ');
+  const counterResetHint = combineHints(a.counterResetHint, b.counterResetHint);
+  if (a.zeroThreshold !== b.zeroThreshold || a.customValues.join() !== b.customValues.join()) {
+    const { histogram } = sign === 1 ? addHistograms(a, b) : subtractHistograms(a, b);
+    return { ...histogram, counterResetHint };
+  }
   const shift = a.schema === CUSTOM_BUCKETS_SCHEMA ? 0 : b.schema - a.schema;
   const positive = addBuckets(
     bucketMap(a.positiveSpans, a.positiveBuckets, 0),
@@ -27,7 +32,7 @@ export function combineHistograms(a: FloatHistogram, b: FloatHistogram, sign: 1 
   );
   return {
     ...a,
-    counterResetHint: combineHints(a.counterResetHint, b.counterResetHint),
+    counterResetHint,
     zeroCount: a.zeroCount + sign * b.zeroCount,
     count: a.count + sign * b.count,
     sum: a.sum + sign * b.sum,

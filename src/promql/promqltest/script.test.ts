@@ -70,6 +70,32 @@ test('start times are offsets from their samples', () => {
     ...[undefined, -30_000, -90_000, -150_000, undefined, undefined, 60_000, 0],
   ]);
   expect(() => parseStartTimes('1 m')).toThrow('invalid start time');
+  expect(parseStartTimes('* -1m _ *x2 *')).toEqual([0, -60_000, undefined, ...Array(4).fill(-60_000)]);
+});
+
+test('start times without a metric are those of all series below that have none of their own', () => {
+  const [load] = parseScript('load 1m\n  x 1 2 3\n  @st -1s _\n  y 1 2 3\n  z@st 0 _ 1s\n  z 1 2 3');
+  const { series } = load as Extract<typeof load, { kind: 'load' }>;
+  expect(series.map(({ samples }) => samples.map(({ t, startT }) => startT && startT - t))).toEqual([
+    [undefined, undefined, undefined],
+    [-1000, undefined, -1000],
+    [0, undefined, 1000],
+  ]);
+});
+
+test('an expected number, or the old form of a failure, ends its evaluation without an empty line', () => {
+  const script = 'eval instant at 0 1\n  1\neval_fail instant at 0 x\n  expected_fail_message y\nclear';
+  expect(parseScript(script).map(({ kind }) => kind)).toEqual(['eval', 'eval', 'clear']);
+});
+
+test('written histograms are added also where zero buckets or custom bounds differ', () => {
+  const [load] = parseScript(`load 1m
+    x {{schema:0 count:3 z_bucket:1 z_bucket_w:0.5 buckets:[2]}}+{{schema:0 count:1 z_bucket:1 z_bucket_w:1}}x2
+    y {{schema:-53 count:3 custom_values:[1 2] buckets:[1 2]}}+{{schema:-53 count:1 custom_values:[2] buckets:[1]}}x1`);
+  const { series } = load as Extract<typeof load, { kind: 'load' }>;
+  const last = series.map(({ samples }) => samples[samples.length - 1].histogram);
+  expect(last[0]).toMatchObject({ zeroThreshold: 1, count: 5, zeroCount: 5 });
+  expect(last[1]).toMatchObject({ customValues: [2], count: 4 });
 });
 
 test('classic series are loaded once more as native histograms', () => {

@@ -63,10 +63,16 @@ export function parseScript(text: string): Command[] {
     if (lines[first] === '') continue;
     const word = lines[first].split(/[\t ]/, 1)[0].toLowerCase();
     const isBlock = word.startsWith('load') || word.startsWith('eval');
-    while (isBlock && i < lines.length && lines[i] !== '') i++;
+    while (isBlock && i < lines.length && lines[i] !== '') if (endsBlock(word, lines[i++])) break;
     commands.push(parseCommand(word, lines.slice(first, i), first + 1));
   }
   return commands;
+}
+
+/** Nothing follows an expected number, or the old form of an expected failure: what comes next is another command. */
+function endsBlock(word: string, line: string): boolean {
+  if (word === 'eval_fail' && line.startsWith('expected_fail_')) return true;
+  return word.startsWith('eval') && NUMBER_LINE.test(line);
 }
 
 function located<T>(line: number, parse: () => T): T {
@@ -91,11 +97,16 @@ function parseLoad([head, ...body]: readonly string[], line: number): Command {
   // A series written twice counts as it was written last.
   const byLabels = new Map<string, LoadedSeries>();
   let startTimes: StartTimes | undefined;
+  let usual: StartTimes['offsets'] = [];
   for (const [i, text] of body.entries())
     located(line + 1 + i, () => {
       const next = parseStartTimesLine(text);
       if (next !== undefined && startTimes !== undefined) throw bad(LONELY_START_TIMES);
-      const series = next === undefined ? parseLoaded(text, step, startTimes) : undefined;
+      if (next?.labels === undefined && next !== undefined) {
+        usual = next.offsets;
+        return;
+      }
+      const series = next === undefined ? parseLoaded(text, step, startTimes, usual) : undefined;
       if (series !== undefined) byLabels.set(series.labels.key(), series);
       startTimes = next;
     });
@@ -117,37 +128,45 @@ function parseLoadHead(head: string): { step: number; withNative: boolean } {
 }
 
 interface StartTimes {
-  readonly labels: Labels;
+  /** Undefined: of all series below that have none of their own, over and over. */
+  readonly labels: Labels | undefined;
   /** One per sample, relative to its time; undefined where there is no sample or no start time. */
   readonly offsets: readonly (number | undefined)[];
 }
 
-/** Undefined when the line is none of start times, `metric{labels}@st …`. */
+/** Undefined when the line is none of start times, `metric{labels}@st …` or `@st …`. */
 function parseStartTimesLine(text: string): StartTimes | undefined {
   const [metric] = text.split(/[ \t]/, 1);
   if (!metric.endsWith('@st') || metric.length === text.length) return undefined;
-  const { labels } = parseSeriesDescription(`${metric.slice(0, -3)} _`);
+  const labels = metric === '@st' ? undefined : parseSeriesDescription(`${metric.slice(0, -3)} _`).labels;
   return { labels, offsets: parseStartTimes(text.slice(metric.length)) };
 }
 
-function parseLoaded(text: string, step: number, startTimes: StartTimes | undefined): LoadedSeries {
+function parseLoaded(
+  text: string,
+  step: number,
+  startTimes: StartTimes | undefined,
+  usual: StartTimes['offsets'],
+): LoadedSeries {
   const { labels, values } = parseSeriesDescription(text);
-  if (startTimes !== undefined && startTimes.labels.key() !== labels.key())
+  if (startTimes !== undefined && startTimes.labels?.key() !== labels.key())
     throw bad(`the start times above are of ${startTimes.labels}, not of ${labels}`);
   if (startTimes !== undefined && startTimes.offsets.length !== values.length)
     throw bad(`${startTimes.offsets.length} start times, but ${values.length} samples`);
-  return { labels, samples: toSamples(values, step, startTimes?.offsets) };
+  const offsetOf = (i: number) =>
+    startTimes === undefined ? usual[i % usual.length] : startTimes.offsets[i];
+  return { labels, samples: toSamples(values, step, offsetOf) };
 }
 
 function toSamples(
   values: readonly SeriesValue[],
   step: number,
-  offsets: readonly (number | undefined)[] | undefined,
+  offsetOf: (i: number) => number | undefined,
 ): LoadedSample[] {
   return values.flatMap((value, i): LoadedSample[] => {
     if (value.kind === 'omitted') return [];
     const t = i * step;
-    const offset = offsets?.[i];
+    const offset = offsetOf(i);
     const v = value.kind === 'float' ? value.value : undefined;
     const histogram = value.kind === 'histogram' ? value.histogram : undefined;
     return [{ t, v, histogram, startT: offset === undefined ? undefined : t + offset }];
