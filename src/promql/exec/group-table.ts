@@ -1,9 +1,12 @@
+import { secretWords } from '../../platform/secret.ts';
 import type { ByteRange, LabelColumn } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
 
 /** Empty places of the table. */
 const NONE = -1;
 const SLOTS_MIN = 64;
+/** A word per byte: who sends labels cannot make them meet in one slot. The numbers of groups do not depend on it. */
+const SECRET = secretWords(256);
 
 /**
  * Numbers the groups of rows in the order in which they are met: rows with the same labels under a grouping have the
@@ -52,12 +55,14 @@ export class GroupTable {
     this.grouping.findRanges(row, column.metadataHidden);
     const { ranges, rangeCount } = this.grouping;
     const { bytes } = row;
-    let hash = 0x811c9dc5;
+    let hash = SECRET[0];
     for (let r = 0; r < rangeCount; r++) {
       const end = ranges[2 * r + 1];
-      for (let at = ranges[2 * r]; at < end; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
+      for (let at = ranges[2 * r]; at < end; at++)
+        hash = Math.imul((hash << 5) | (hash >>> 27), 0x9e3779b1) ^ SECRET[bytes[at]];
     }
-    return hash ^ (hash >>> 15);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    return hash ^ (hash >>> 13);
   }
 
   /** The slot where the row hashed last is, or would be. */
