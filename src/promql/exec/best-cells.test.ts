@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { STALE_NAN } from '../../model/sample.ts';
 import { BestCells } from './best-cells.ts';
 
 const cell = fc.option(
@@ -39,6 +40,34 @@ test('the best cells have the values of a sort, each step by itself', () => {
           });
           expect(visited.sort()).toEqual(kept.map(({ row }) => row).sort());
         }
+      },
+    ),
+  );
+});
+
+test('what others have admitted in parts gives the same rows as everything, equal values included', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(cell, { minLength: STEPS, maxLength: STEPS }), { maxLength: 60 }),
+      fc.tuple(fc.nat(8), fc.nat(3), fc.nat(3)),
+      fc.boolean(),
+      fc.array(fc.nat(2), { minLength: 60, maxLength: 60 }),
+      (rows, ks, largest, partOf) => {
+        const k = Int32Array.from(ks);
+        const [whole, chosen, ...parts] = Array.from({ length: 5 }, () => new BestCells(k, largest));
+        for (const [row, cells] of rows.entries()) {
+          const values = Float64Array.from(cells, (value) => value ?? STALE_NAN);
+          whole.offer(
+            row,
+            values,
+            Uint8Array.from(cells, (value) => Number(value !== null)),
+            0,
+          );
+          const taken = new Uint8Array(STEPS);
+          if (parts[partOf[row]].admit(values, taken)) chosen.offer(row, values, taken, 0);
+        }
+        for (let step = 0; step < STEPS; step++)
+          expect(chosen.bestFirst(step)).toEqual(whole.bestFirst(step));
       },
     ),
   );

@@ -1,3 +1,5 @@
+import { isStaleAt } from '../../model/sample.ts';
+
 /** Go sorts up to this many elements by insertion, which keeps equal ones in the order they are in. */
 const INSERTION_SORTED_MAX = 12;
 
@@ -42,13 +44,35 @@ export class BestCells {
       if (presence[from + i] !== 1) continue;
       const value = values[from + i];
       if (counts[i] < wanted[i]) this.#push(i, row, value);
-      else if (wanted[i] > 0) {
-        // Most cells end here: not better than the worst that is kept.
-        const worst = this.#values[i];
-        if (largest ? value > worst : value < worst) this.#replaceWorst(i, row, value);
-        else if (Number.isNaN(worst) && !Number.isNaN(value)) this.#replaceWorst(i, row, value);
-      }
+      else if (this.#beatsWorst(i, value, largest)) this.#replaceWorst(i, row, value);
     }
+  }
+
+  /** Takes in what is good enough of a row of the kernel and sets `taken` at these steps. Whether there were any. */
+  admit(row: Float64Array, taken: Uint8Array): boolean {
+    const counts = this.#counts;
+    const wanted = this.#k;
+    const largest = this.#largest;
+    let any = false;
+    for (let i = 0; i < row.length; i++) {
+      const value = row[i];
+      // Most cells end here: not better than the worst that is kept. NaN is never better, but may be an absent step.
+      if (counts[i] >= wanted[i] && !this.#beatsWorst(i, value, largest)) continue;
+      if (Number.isNaN(value) && isStaleAt(wordsOf(row), i)) continue;
+      if (counts[i] < wanted[i]) this.#push(i, 0, value);
+      else this.#replaceWorst(i, 0, value);
+      taken[i] = 1;
+      any = true;
+    }
+    return any;
+  }
+
+  /** Whether a value takes the place of the worst that is kept at a step where there is no more room. */
+  #beatsWorst(step: number, value: number, largest: boolean): boolean {
+    if (this.#k[step] === 0) return false;
+    const worst = this.#values[step];
+    if (largest ? value > worst : value < worst) return true;
+    return Number.isNaN(worst) && !Number.isNaN(value);
   }
 
   /** Visits every cell that stays, step by step. */
@@ -127,4 +151,8 @@ export class BestCells {
     rows.set(this.#rows);
     this.#rows = rows;
   }
+}
+
+function wordsOf(row: Float64Array): Uint32Array {
+  return new Uint32Array(row.buffer, row.byteOffset, 2 * row.length);
 }

@@ -135,7 +135,7 @@ export class OperatorBuilder {
     const param = node.param && this.build(node.param, grid);
     const ranks = ['topk', 'bottomk', 'limitk', 'limit_ratio'].includes(node.op);
     return ranks
-      ? ranking(this.context, node, child, param!)
+      ? ranking(this.context, node, child, param!, part)
       : new Aggregate(this.context, node, child, param, part);
   }
 

@@ -5,6 +5,7 @@ import type { SeriesBatch } from '../../storage/series-batch.ts';
 import { type AggregatePlan, mapChildren, type PlanNode } from '../plan/node.ts';
 import { Aggregate } from './aggregate.ts';
 import { OperatorBuilder } from './build-operators.ts';
+import { Candidates } from './candidates.ts';
 import type { KernelPool } from './kernel-pool.ts';
 import type { Operator } from './operator.ts';
 import { QueryContext } from './query-context.ts';
@@ -52,10 +53,11 @@ export class PartEvaluator {
   }
 
   async #run(): Promise<PartResult> {
-    const { rows, aggregate, grid } = this.#request;
+    const { rows, aggregate, rank, grid } = this.#request;
     const operator = new OperatorBuilder(this.#context).build(withMatchers(rows), grid);
     const groups = aggregate && (await this.#addUp(operator, aggregate));
-    if (aggregate === undefined) await this.#giveRows(operator);
+    if (aggregate === undefined)
+      await this.#giveRows(rank === undefined ? operator : Candidates.of(this.#context, rank, operator));
     const { annotations, samplesRead } = this.#context;
     this.#context.finish();
     return { groups, annotations, samplesRead };

@@ -4,6 +4,7 @@ import { formatGeneral } from '../parser/go-text.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { type Batch, dropEmptyRows, newBatch, Presence, setFloat } from './batch.ts';
 import { BestCells } from './best-cells.ts';
+import { Candidates, type Rank } from './candidates.ts';
 import { GroupTable } from './group-table.ts';
 import { LabelColumn } from './label-column.ts';
 import { LabelGrouping } from './label-grouping.ts';
@@ -11,6 +12,8 @@ import { labelHashRatio } from './label-hash.ts';
 import { collect, collectScalar, Deferred, type Operator } from './operator.ts';
 import { boundsOf } from './parameter-bounds.ts';
 import type { QueryContext } from './query-context.ts';
+import { SplitRows } from './split-rows.ts';
+import type { TeamPart } from './team-part.ts';
 
 /** `topk`, `bottomk`, `limitk`, `limit_ratio`: aggregations that keep some of the rows as they are. */
 export function ranking(
@@ -18,13 +21,15 @@ export function ranking(
   plan: AggregatePlan,
   child: Operator,
   param: Operator,
+  part?: TeamPart,
 ): Operator {
   return new Deferred(child.grid, async () => {
     const params = await collectScalar(param);
     const nothing = () => newBatch(LabelColumn.from([]), child.grid.count);
     if (plan.op === 'topk' || plan.op === 'bottomk') {
-      const best = new Ranking(context, plan, Int32Array.from(params, countOf));
-      await best.addAll(child);
+      const k = Int32Array.from(params, countOf);
+      const best = new Ranking(context, plan, k);
+      await best.addAll(candidatesOf(context, { ...plan, k }, child, part));
       return checkParams(context, plan, params) ? best.finish() : nothing();
     }
     const rows = await collect(child, context);
@@ -35,6 +40,19 @@ export function ranking(
     for (let cell = 0; cell < kept.length; cell++) if (kept[cell] === 0) rows.presence[cell] = Presence.none;
     return dropEmptyRows(rows);
   });
+}
+
+/** The rows that may be among the best, of other threads too. */
+function candidatesOf(
+  context: QueryContext,
+  { op, grouping, without, k }: Rank,
+  child: Operator,
+  part: TeamPart | undefined,
+): Operator {
+  const rank = { op, grouping, without, k };
+  if (part === undefined || !(child instanceof SplitRows)) return Candidates.of(context, rank, child);
+  part.rank = rank;
+  return child.withOwn((own) => Candidates.of(context, rank, own));
 }
 
 /** Takes rows as they come and keeps the best cells of each group and step, never the rows. */

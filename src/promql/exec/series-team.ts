@@ -1,6 +1,7 @@
 import type { SeriesBatch } from '../../storage/series-batch.ts';
 import type { Annotation } from '../annotations.ts';
 import type { AggregatePlan, PlanNode } from '../plan/node.ts';
+import type { Rank } from './candidates.ts';
 import type { Grid } from './grid.ts';
 
 /** Other threads that may evaluate a part of a query over some of its series. One per query. */
@@ -15,6 +16,8 @@ export interface PartRequest {
   readonly rows: PlanNode;
   /** Added up by this when the kernel can; else the rows themselves are wanted. */
   readonly aggregate: Pick<AggregatePlan, 'op' | 'grouping' | 'without'> | undefined;
+  /** Of the rows only those wanted that this may take in. */
+  readonly rank: Rank | undefined;
   readonly grid: Grid;
   readonly lookbackMs: number;
   readonly start: number;

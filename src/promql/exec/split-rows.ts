@@ -20,6 +20,11 @@ export class SplitRows implements Operator {
     this.#part = part;
   }
 
+  /** The same with what `change` makes of the rows of this thread; batches that stay out are passed over. Before the first row. */
+  withOwn(change: (own: Operator) => Operator): SplitRows {
+    return new SplitRows(change(this.#own), this.#part);
+  }
+
   get grid() {
     return this.#own.grid;
   }

@@ -1,6 +1,7 @@
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
 import type { AggregatePlan, PlanNode } from '../plan/node.ts';
+import type { Rank } from './candidates.ts';
 import type { Grid } from './grid.ts';
 import type { QueryContext } from './query-context.ts';
 import type { PartResult, PlainRows, SeriesTeam, TeamMember } from './series-team.ts';
@@ -16,6 +17,8 @@ export class TeamPart {
   readonly #grid: Grid;
   /** Set once, by the aggregation that takes sums instead of rows. */
   aggregate: AggregatePlan | undefined;
+  /** Set once, by the ranking that takes only what may be among the best. */
+  rank: Rank | undefined;
   #members: readonly TeamMember[] | undefined;
   /** By number of the batch: the rows that a member makes of it. */
   readonly #taken = new Map<number, Promise<readonly PlainRows[]>>();
@@ -79,6 +82,7 @@ export class TeamPart {
         grouping: aggregate.grouping,
         without: aggregate.without,
       },
+      rank: this.rank,
       grid: this.#grid,
       lookbackMs,
       start,
