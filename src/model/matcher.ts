@@ -50,3 +50,8 @@ export class Matcher {
     return `${this.name}${this.type}${JSON.stringify(this.value)}`;
   }
 }
+
+/** A text that two matchers share only when they are equal, also when several are put one after the other. */
+export function matcherKey({ type, name, value }: Pick<Matcher, 'type' | 'name' | 'value'>): string {
+  return `${type}${name.length}:${name}${value.length}:${value}`;
+}

@@ -1,4 +1,4 @@
-import type { Matcher } from '../../model/matcher.ts';
+import { type Matcher, matcherKey } from '../../model/matcher.ts';
 import type { HeadIndex } from './head-index.ts';
 import { SLICE_WORK, type Sliced } from './slices.ts';
 
@@ -39,7 +39,7 @@ export class MatchedValues {
 
   /** The accepted values of the matcher's label; may name some that no series has any more. Owned here. */
   *of(index: HeadIndex, matcher: Matcher): Sliced<ReadonlySet<string>> {
-    const key = `${matcher.type}\xff${matcher.name}\xff${matcher.value}`;
+    const key = matcherKey(matcher);
     const entry = this.#entries.get(key) ?? this.#start(key, index, matcher);
     this.#entries.delete(key);
     this.#entries.set(key, entry);

@@ -93,6 +93,10 @@ test('many candidates are filtered by lists and few by labels with the same resu
     [new Matcher('!=', 'rare', 'r')],
     [new Matcher('=~', 'rare', '.*'), new Matcher('!=', 'job', '')],
     [new Matcher('=', 'nothing', 'x')],
+    // 1,111 candidates; the list of the other is short, long, or of none.
+    [new Matcher('=~', 'id', '12.*'), new Matcher('=', 'job', 'j3')],
+    [new Matcher('=', 'id', '1201'), new Matcher('=', '__name__', 'm1')],
+    [new Matcher('=~', 'id', '12.*'), new Matcher('=', 'job', 'j')],
   ];
   for (const query of queries) {
     expect(series.select(query)).toEqual(series.scan(query));

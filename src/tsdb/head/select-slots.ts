@@ -29,11 +29,23 @@ export function* selectSlots(
   for (const matcher of matchers) {
     if (slots.length === 0) return slots;
     if (matcher === base?.matcher) continue;
-    if (slots.length <= READ_LABELS_MAX) byLabels.push(matcher);
+    if (slots.length <= READ_LABELS_MAX && !isInShortList(index, matcher, slots.length)) byLabels.push(matcher);
     else slots = filterByLists(index, { matcher, hits: yield* hitsOf(index, matched, matcher) }, slots);
   }
   return byLabels.length === 0 ? slots : yield* filterByLabels(index, byLabels, slots);
 }
+
+/** Whether the list of the one value that a matcher accepts is read sooner than the labels of so many candidates. */
+function isInShortList(index: HeadIndex, { type, name, value }: Matcher, candidates: number): boolean {
+  if (type !== '=' || value === '') return false;
+  const listed = countOf(index, found(index.values(name) ?? NO_VALUES, new Set([value])));
+  return listed + index.slotMax / SLOTS_PER_ENTRY < candidates * ENTRIES_PER_CANDIDATE;
+}
+
+/** Clearing the bits of so many slots takes as long as reading one entry of a list; reading labels, as so many entries. */
+const SLOTS_PER_ENTRY = 64;
+const ENTRIES_PER_CANDIDATE = 32;
+const NO_VALUES: ReadonlyMap<string, number> = new Map();
 
 /** A matcher and the values it accepts; undefined when these are all, or all but one (`!=`). */
 interface Choice {

@@ -5,6 +5,7 @@ import type { Matcher } from '../../model/matcher.ts';
 import { SeriesRecordWriter } from '../wal/records/series-record.ts';
 import { HeadIndex, type ListsOfSeries } from './head-index.ts';
 import { MatchedValues } from './matched-values.ts';
+import { RememberedSelects } from './remembered-selects.ts';
 import { selectSlots } from './select-slots.ts';
 import { parseSentLabels } from './sent-labels.ts';
 import { runAtOnce, type Sliced } from './slices.ts';
@@ -36,6 +37,7 @@ export interface NewSeries {
 export class SeriesTable {
   readonly memory: HeadMemory;
   readonly #matched = new MatchedValues();
+  readonly #remembered = new RememberedSelects();
   readonly index: HeadIndex;
   /** Slots that hold no series now. */
   readonly #freed = new Set<number>();
@@ -56,8 +58,14 @@ export class SeriesTable {
     return decodeLabels(this.memory.labelBytesOf(slot));
   }
 
-  select(matchers: readonly Matcher[]): Sliced<Uint32Array> {
-    return selectSlots(this.index, this.#matched, matchers);
+  /** The slots of the series that all matchers select; a fresh array, in no order. */
+  *select(matchers: readonly Matcher[]): Sliced<Uint32Array> {
+    const known = this.#remembered.of(matchers);
+    if (known !== undefined) return known;
+    const { version } = this.#remembered;
+    const slots = yield* selectSlots(this.index, this.#matched, matchers);
+    if (this.#leaving === undefined) this.#remembered.keep(matchers, slots, version);
+    return slots;
   }
 
   selectAtOnce(matchers: readonly Matcher[]): Uint32Array {
@@ -172,6 +180,7 @@ export class SeriesTable {
   *collect(slots: Uint32Array, lists: ListsOfSeries, free: (slot: number) => boolean): Sliced<number> {
     const leaving = new SlotSet(this.index.slotMax);
     this.#leaving = leaving;
+    this.#remembered.forgetAll();
     let count = 0;
     for (const [i, slot] of slots.entries()) {
       if (free(slot)) {
@@ -183,6 +192,7 @@ export class SeriesTable {
     }
     yield* this.index.remove(leaving, lists);
     this.#matched.clear();
+    this.#remembered.forgetAll();
     this.memory.reuseCollected();
     this.#leaving = undefined;
     return count;
@@ -196,6 +206,7 @@ export class SeriesTable {
 
   #noteMade(slot: number, labelBytes: Uint8Array): void {
     this.#freed.delete(slot);
+    this.#remembered.forgetAll();
     this.index.add(slot, labelBytes);
   }
 }
