@@ -176,6 +176,7 @@ test.each([
         allowsOrigin: undefined,
         requestTimeoutMs: 5_000,
         connectionsMax: 10,
+        bodyBytesMax: 1_000_000,
         access: { ...OPEN_ACCESS, tls },
         tracer: noTracer,
         tenantOf: () => 'a',

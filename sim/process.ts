@@ -28,7 +28,8 @@ import { StoreGateway } from '../src/store-gateway/store-gateway.ts';
 import { TenantLimits } from '../src/tenancy/limits.ts';
 import { RateLimiter } from '../src/tenancy/rate-limiter.ts';
 import { PageCache } from '../src/tsdb/chunks/page-cache.ts';
-import { ForeseenSelects } from '../src/tsdb/foreseen-selects.ts';
+import { ForeseenAsks } from '../src/tsdb/foreseen-asks.ts';
+import type { ReadyAnswer } from '../src/tsdb/head-ask.ts';
 import { ViewSources } from '../src/tsdb/view-sources.ts';
 import type { SimulatedClock } from './clock.ts';
 import { type Life, LifeClock } from './life.ts';
@@ -67,7 +68,7 @@ export class SimProcess {
   readonly #sources: ViewSources;
   readonly #answerer: Answerer;
   readonly #sharedBlocks = new SharedBlocksReader();
-  readonly #foreseen = new ForeseenSelects();
+  readonly #foreseen = new ForeseenAsks();
 
   constructor(
     { plan, clock: time, disk: shared, pace, bucket, trace }: Surroundings,
@@ -164,25 +165,20 @@ export class SimProcess {
 
   /** The body of the answer as text; rejects as a query thread does. What crosses threads is cloned. */
   async query(tenant: string, job: QueryJob): Promise<string> {
-    const pinned = await pinTenantView(
-      tenant,
-      this.tenants,
-      TENANTS_DIR,
-      this.#bucketSync,
-      job,
-      this.#foreseen,
-    );
+    const pinned = pinTenantView(tenant, this.tenants, TENANTS_DIR, this.#bucketSync, job, this.#foreseen);
     try {
-      const view = structuredClone(pinned.description, {
+      const view = structuredClone(pinned.description) as TenantView;
+      const ready = structuredClone(pinned.ready, {
         transfer: [...(pinned.transfer ?? [])],
-      }) as TenantView;
+      }) as ReadyAnswer[];
       const ask = async (request: unknown) => {
         const { reply, transfer } = await pinned.serve(structuredClone(request));
         return structuredClone(reply, { transfer: [...transfer] });
       };
       const { signal } = new AbortController();
       const limits = jobLimits(this.#limits.of(tenant), this.#clock.now());
-      const { parts } = await this.#answerer.answer(job, limits, this.#queryable(tenant, view, ask), signal);
+      const queryable = this.#queryable(tenant, view, ready, ask);
+      const { parts } = await this.#answerer.answer(job, limits, queryable, signal);
       return Buffer.concat(parts).toString();
     } finally {
       pinned.release();
@@ -197,10 +193,11 @@ export class SimProcess {
   #queryable(
     tenant: string,
     { local, bucketBlocks, deletions, warnings }: TenantView,
+    ready: readonly ReadyAnswer[] | undefined,
     ask: (request: unknown) => Promise<unknown>,
   ): Queryable {
     const querier = async (mint: number, maxt: number): Promise<Querier> => {
-      const queriers = local ? await this.#sources.queriers(local, ask, mint, maxt) : [];
+      const queriers = local ? await this.#sources.queriers(local, ask, mint, maxt, ready) : [];
       const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
       if (this.#gateway && bucketBlocks) {
         const blocks = this.#sharedBlocks.read(tenant, bucketBlocks);

@@ -20,6 +20,7 @@ export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources
     {
       path: '/-/reload',
       methods: ['POST', 'PUT'],
+      refusesForeignOrigins: true,
       bodyMax: 1024,
       ofAllTenants: true,
       handle: () =>
@@ -30,6 +31,7 @@ export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources
     {
       path: '/ingester/flush',
       methods: ['POST'],
+      refusesForeignOrigins: true,
       bodyMax: 1024,
       handle: async ({ tenant }) => {
         await tenants.flush(tenant);
@@ -40,6 +42,7 @@ export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources
       (prefix): Route => ({
         path: `${prefix}/api/v1/admin/tsdb/delete_series`,
         methods: ['POST', 'PUT'],
+        refusesForeignOrigins: true,
         bodyMax: 1024 * 1024,
         handle: async (request) => {
           if (!adminApi)

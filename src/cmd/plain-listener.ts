@@ -40,6 +40,7 @@ export async function plainListener(
       allowsOrigin: undefined,
       requestTimeoutMs: config.http.request_timeout,
       connectionsMax: config.http.max_connections,
+      bodyBytesMax: config.http.max_request_bytes_in_flight,
       tenantOf: (headers, fallback) => tenantOf(headers, fallback ?? config.tenant.default),
       isReady,
       tracer: noTracer,

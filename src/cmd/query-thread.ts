@@ -21,6 +21,7 @@ import type { LocalTime, ResolutionWish } from '../store-gateway/choose-blocks.t
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
 import { type RemoteRead, type RemoteStore, RemoteStores } from '../storeapi/remote-stores.ts';
 import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
+import type { ReadyAnswer } from '../tsdb/head-ask.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
 import { watchCredentials } from './endpoint-credentials.ts';
 import type { RemoteSettings } from './endpoints.ts';
@@ -92,12 +93,12 @@ new ThreadHost(port, {
   clock,
   kernels,
   answer: (...request) => answerer.answer(...request),
-  open: (tenant, view, ask, job) => {
+  open: (tenant, view, ready, ask, job) => {
     const wish = resolutionWish(job);
     const { local, bucketBlocks, deletions, warnings, remote, replicaLabels, dedup } = view as TenantView;
     const source: Queryable = {
       querier: async (mint, maxt) => {
-        const queriers = local ? await sources.queriers(local, ask, mint, maxt) : [];
+        const queriers = local ? await sources.queriers(local, ask, mint, maxt, ready as ReadyAnswer[]) : [];
         const localBlocks = local?.blocks.map(toLocalTime);
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
         if (gateway && bucketBlocks) {

@@ -45,7 +45,7 @@ import { tenantOf } from '../tenancy/tenant-id.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
 import { LocalBlockMaker } from '../tsdb/compact/block-maker.ts';
 import { ThreadBlockMaker } from '../tsdb/compact/remote-block.ts';
-import { ForeseenSelects } from '../tsdb/foreseen-selects.ts';
+import { ForeseenAsks } from '../tsdb/foreseen-asks.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { bucketOptionsOf, bucketText, cacheOptionsOf } from './bucket-options.ts';
 import { catalogOptions } from './catalog-options.ts';
@@ -264,7 +264,7 @@ export async function buildSystem(
   /** Rules and targets of this process would stand here too. */
   const own: readonly StreamingService[] = [ownMetadata(tenants)];
   const services = joinServices(config, own, endpoints, clock);
-  const foreseen = new ForeseenSelects();
+  const foreseen = new ForeseenAsks();
   const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number, accepts?: string) => {
     const view = () =>
       pinTenantView(
@@ -328,6 +328,7 @@ export async function buildSystem(
       allowsOrigin: originTest(config.http.cors_origin),
       requestTimeoutMs: config.http.request_timeout,
       connectionsMax: config.http.max_connections,
+      bodyBytesMax: config.http.max_request_bytes_in_flight,
       access: web?.current ?? OPEN_ACCESS,
       tenantOf: (headers, fallback) => tenantOf(headers, fallback ?? config.tenant.default),
       isReady: () => lifecycle.ready,

@@ -13,6 +13,7 @@ export function tenantDeletionRoutes({ deleteTenant, catalog }: TenantDeletionPa
     {
       path: '/purger/delete_tenant',
       methods: ['POST'],
+      refusesForeignOrigins: true,
       bodyMax: 1024,
       handle: async ({ tenant, signal }) => {
         await deleteTenant({ signal }, tenant);

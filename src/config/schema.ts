@@ -17,6 +17,10 @@ const http = section('The HTTP listener: writes, queries, health and metrics.', 
   ),
   request_timeout: duration('2m', 'A client must have sent its whole request within this time.'),
   max_connections: integer(2048, 1, 'Connections open at once; further ones are refused.'),
+  max_request_bytes_in_flight: size(
+    '512MiB',
+    'What the bodies of all requests under way may take together, as sent; further ones are refused with 503 and `Retry-After`.',
+  ),
   shutdown_timeout: duration('30s', 'How long a stop waits for requests that are under way.'),
 });
 

@@ -1,4 +1,5 @@
 import { VeronaError } from '../model/errors.ts';
+import { newGathered } from './gathered-columns.ts';
 import type { GatheredSeries } from './head-memory.ts';
 import type { HeadExports } from './head-module.ts';
 import { memoryFull } from './snappy-fault.ts';
@@ -42,51 +43,7 @@ function allocate(wasm: HeadExports, count: number): GatheredSeries {
       'limit',
       `gather ${count} series: ${labelBytes + dataBytes} bytes do not fit one batch`,
     );
-  // One piece of memory for all columns: moving many small ones to another thread costs more than filling them.
-  const columns = new ColumnMemory(
-    8 * 3 * chunks + 4 * 2 * (count + 1 + chunks) + chunks + labelBytes + dataBytes,
-  );
-  return {
-    seriesCount: count,
-    chunkMint: columns.floats(chunks),
-    chunkMaxt: columns.floats(chunks),
-    chunkRef: columns.floats(chunks),
-    labelOffsets: columns.words(count + 1),
-    chunkStarts: columns.words(count + 1),
-    chunkDataOffset: columns.words(chunks),
-    chunkDataLength: columns.words(chunks),
-    chunkEncoding: columns.bytes(chunks),
-    labelBytes: columns.bytes(labelBytes),
-    chunkData: columns.bytes(dataBytes),
-  };
-}
-
-/** Columns one after the other; those of wide elements first, so that all are aligned. */
-class ColumnMemory {
-  readonly #buffer: ArrayBuffer;
-  #at = 0;
-
-  constructor(sizeBytes: number) {
-    this.#buffer = new ArrayBuffer(sizeBytes);
-  }
-
-  floats(length: number): Float64Array {
-    return new Float64Array(this.#buffer, this.#take(8 * length), length);
-  }
-
-  words(length: number): Uint32Array {
-    return new Uint32Array(this.#buffer, this.#take(4 * length), length);
-  }
-
-  bytes(length: number): Uint8Array {
-    return new Uint8Array(this.#buffer, this.#take(length), length);
-  }
-
-  #take(size: number): number {
-    const at = this.#at;
-    this.#at += size;
-    return at;
-  }
+  return newGathered({ series: count, chunks, labelBytes, dataBytes });
 }
 
 /** Copies the slice in the kernel's output (`assembly/gather.ts`); labels, chunk and data say where it goes. */

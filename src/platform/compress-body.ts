@@ -33,3 +33,8 @@ function chooseEncoding(accepted: string): 'gzip' | 'zstd' | undefined {
   const takes = (name: string) => offers.some(([token, q]) => token === name && q !== 'q=0');
   return takes('zstd') ? 'zstd' : takes('gzip') ? 'gzip' : undefined;
 }
+
+/** Bytes as a string with a character for each. */
+export function latin1Text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}

@@ -20,7 +20,10 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A string goes out as UTF-8. */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /** The string is bytes already, a character each, and compressed when that was worth it. */
+  readonly isLatin1?: boolean;
 }
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -32,10 +35,12 @@ export interface Route {
   /** Larger bodies are refused with 413. 0 for routes that take none. */
   readonly bodyMax: number;
   /**
-   * For paths without parameters that take thousands of requests a second: read and answered without a router, with the
+   * For paths with at most one parameter that take thousands of requests a second: read and answered without a router, with the
    * same limits. Body and parts are valid until `handle` resolves.
    */
   readonly isDirect?: boolean;
+  /** Changes something, and needs no more than a POST that any page can make a browser send: refused with 403 to other sites. */
+  readonly refusesForeignOrigins?: boolean;
   /** Shows or changes what is everybody's: refused with 403 to credentials that are for some tenants only. */
   readonly ofAllTenants?: boolean;
   handle(request: HttpRequest): Promise<HttpResponse> | HttpResponse;

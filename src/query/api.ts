@@ -9,7 +9,7 @@ import { prettyExpr } from '../promql/parser/pretty.ts';
 import type { PlainMatcher, QueryJob } from './jobs.ts';
 import { jsonResponse } from './json-response.ts';
 import { invalid, MAX_TIME_MS, MIN_TIME_MS, Params, parseDurationParam } from './params.ts';
-import { readOptions } from './read-options.ts';
+import { hasReadOptions, readOptions } from './read-options.ts';
 
 /** Where the API is mounted: Prometheus' own paths, and Cortex' prefixes. */
 const PREFIXES = ['', '/prometheus', '/api/prom'];
@@ -37,8 +37,10 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
     const params = new Params(request);
     const timeoutMs = params.text('timeout') === undefined ? undefined : params.duration('timeout');
     const accepts = request.headers['accept-encoding'];
-    const made: QueryJob = { ...make(request, params), read: readOptions(params) };
-    return run(request.tenant, made, request.signal, timeoutMs, accepts);
+    const made = make(request, params);
+    // Most requests have none, and what is not there need not go to another thread.
+    const asked = hasReadOptions(params) ? { ...made, read: readOptions(params) } : made;
+    return run(request.tenant, asked, request.signal, timeoutMs, accepts);
   };
   const both = ['GET', 'POST'] as const;
   const api: Route[] = [
@@ -77,12 +79,14 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
     {
       path: '/api/v1/labels',
       methods: both,
+      isDirect: true,
       bodyMax: FORM_BYTES_MAX,
       handle: job((_, params) => ({ kind: 'labelNames', ...labels(params) })),
     },
     {
       path: '/api/v1/label/:name/values',
       methods: ['GET'],
+      isDirect: true,
       bodyMax: 0,
       handle: job((request, params) => ({
         kind: 'labelValues',
@@ -93,6 +97,7 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
     {
       path: '/api/v1/series',
       methods: both,
+      isDirect: true,
       bodyMax: FORM_BYTES_MAX,
       handle: job((_, params) => series(params)),
     },

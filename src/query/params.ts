@@ -13,11 +13,13 @@ export class Params {
   readonly #values: URLSearchParams;
 
   constructor(request: HttpRequest) {
-    this.#values = new URLSearchParams(request.query);
-    const type = request.headers['content-type'] ?? '';
-    if (request.body.length > 0 && type.startsWith('application/x-www-form-urlencoded'))
-      for (const [name, value] of new URLSearchParams(Buffer.from(request.body).toString()))
-        this.#values.append(name, value);
+    const type = request.headers['content-type'];
+    const isForm = type?.startsWith('application/x-www-form-urlencoded') && request.body.length > 0;
+    this.#values = isForm ? withForm(request) : request.query;
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
   }
 
   text(name: string): string | undefined {
@@ -94,6 +96,12 @@ export class Params {
       }
     });
   }
+}
+
+function withForm({ query, body }: HttpRequest): URLSearchParams {
+  const values = new URLSearchParams(query);
+  for (const [name, value] of new URLSearchParams(Buffer.from(body).toString())) values.append(name, value);
+  return values;
 }
 
 export function invalid(name: string, why: string): VeronaError {

@@ -14,6 +14,13 @@ export function readOptions(params: Params): ReadOptions {
   };
 }
 
+const NAMES = ['dedup', 'replicaLabels[]', 'replicaLabels', 'partial_response', 'storeMatch[]'];
+
+/** Whether a request has any of them. */
+export function hasReadOptions(params: Params): boolean {
+  return NAMES.some((name) => params.has(name));
+}
+
 function plain({ type, name, value }: Matcher): PlainMatcher {
   return { type, name, value };
 }

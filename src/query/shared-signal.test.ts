@@ -1,21 +1,22 @@
 import { expect, test } from 'vitest';
 import { type Clock, SystemClock } from '../platform/clock.ts';
-import { makeCancelFlag, raiseCancelFlag, SharedSignal } from './shared-signal.ts';
+import { CancelFlags, cancelQuery } from './cancel-flags.ts';
+import { SharedSignal } from './shared-signal.ts';
 
 const reasons = { canceled: () => new Error('canceled'), timeout: () => new Error('timeout') };
 
 test('a raised flag is seen without any message', () => {
-  const flag = makeCancelFlag();
+  const flag = new CancelFlags(1).take();
   const signal = new SharedSignal(flag, new SystemClock(), Number.POSITIVE_INFINITY, reasons);
   expect(signal.aborted).toBe(false);
-  raiseCancelFlag(flag);
+  cancelQuery(flag);
   expect(signal.aborted).toBe(true);
   expect(() => signal.throwIfAborted()).toThrow('canceled');
 });
 
 test('a passed deadline is seen without a timer, and listeners are told once', () => {
   const clock = new SystemClock();
-  const signal = new SharedSignal(makeCancelFlag(), clock, clock.monotonic() - 1, reasons);
+  const signal = new SharedSignal(new CancelFlags(1).take(), clock, clock.monotonic() - 1, reasons);
   expect(signal.reason?.message).toBe('timeout');
   expect(signal.reason).toBe(signal.reason);
   let told = 0;
@@ -43,7 +44,7 @@ test('those who wait hear of the deadline, also when a timer comes before it', (
     due = undefined;
     task?.();
   };
-  const signal = new SharedSignal(makeCancelFlag(), clock, 100, reasons);
+  const signal = new SharedSignal(new CancelFlags(1).take(), clock, 100, reasons);
   let told = 0;
   signal.addEventListener('abort', () => told++);
   const stop = signal.notifyAtDeadline();

@@ -1,19 +1,9 @@
 import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
-
-/** A word of memory that both threads see; not zero means cancelled. */
-export type CancelFlag = Int32Array<SharedArrayBuffer>;
+import { type CancelFlag, isCanceled } from './cancel-flags.ts';
 
 /** Longer timers fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
-
-export function makeCancelFlag(): CancelFlag {
-  return new Int32Array(new SharedArrayBuffer(4));
-}
-
-export function raiseCancelFlag(flag: CancelFlag): void {
-  Atomics.store(flag, 0, 1);
-}
 
 /** The signal of a query, as both its own thread and those that help see it. `deadline`: monotonic ms. */
 export function querySignal(flag: CancelFlag, clock: Clock, deadline: number): SharedSignal {
@@ -62,7 +52,7 @@ export class SharedSignal extends EventTarget implements AbortSignal {
   }
 
   get #isCanceled(): boolean {
-    return Atomics.load(this.#flag, 0) !== 0;
+    return isCanceled(this.#flag);
   }
 
   get #isLate(): boolean {

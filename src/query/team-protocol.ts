@@ -1,6 +1,6 @@
 import type { PartRequest, PartResult, PlainRows } from '../promql/exec/series-team.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
-import type { CancelFlag } from './shared-signal.ts';
+import type { CancelFlag } from './cancel-flags.ts';
 import type { PlainError } from './thread-protocol.ts';
 
 /** What a query thread asks of another, over a channel of their own. `part` is a number of the asking thread. */

@@ -1,10 +1,12 @@
+import { assert } from '../platform/assert.ts';
 import type { Clock } from '../platform/clock.ts';
-import { compressBody } from '../platform/compress-body.ts';
+import { compressBody, latin1Text } from '../platform/compress-body.ts';
 import type { Port } from '../platform/threads.ts';
 import type { KernelPool } from '../promql/exec/kernel-pool.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import { limitQueryable } from '../storage/limited-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
+import type { CancelWords } from './cancel-flags.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { fromPlainError, toPlainError } from './plain-error.ts';
 import { querySignal, type SharedSignal } from './shared-signal.ts';
@@ -16,8 +18,8 @@ import { type ThreadLoad, ThreadTeam } from './thread-team.ts';
 export type Ask = (request: unknown) => Promise<unknown>;
 
 export interface ThreadHostOptions {
-  /** Opens the sources that a view describes. */
-  readonly open: (tenant: string, view: unknown, ask: Ask, job: QueryJob) => Queryable;
+  /** Opens the sources that a view describes; `ready` has answers to what is likely to be asked. */
+  readonly open: (tenant: string, view: unknown, ready: unknown, ask: Ask, job: QueryJob) => Queryable;
   readonly answer: (
     job: QueryJob,
     limits: JobLimits,
@@ -39,7 +41,9 @@ export class ThreadHost {
   readonly #windows = new Map<number, SendWindow>();
   readonly #calls = new Map<number, { resolve: (reply: unknown) => void; reject: (error: Error) => void }>();
   readonly #team: ThreadTeam;
+  readonly #views = new Map<number, unknown>();
   #load: ThreadLoad | undefined;
+  #cancels: CancelWords | undefined;
   #nextCall = 1;
 
   constructor(port: Port, options: ThreadHostOptions) {
@@ -58,6 +62,7 @@ export class ThreadHost {
         break;
       case 'seat':
         this.#load = message.load;
+        this.#cancels = message.cancels;
         break;
       case 'peer': {
         const port = this.#team.meet(message.port, message.load);
@@ -82,19 +87,24 @@ export class ThreadHost {
   async #run(run: Extract<ToThread, { type: 'run' }>): Promise<void> {
     const { clock, open, answer } = this.#options;
     const deadline = clock.monotonic() + run.timeoutMs;
-    const signal = querySignal(run.cancel, clock, deadline);
+    const view = this.#viewOf(run);
+    const words = this.#cancels;
+    assert(words !== undefined, 'a thread has its seat before its first query');
+    const cancel = { words, index: run.cancelIndex, ticket: run.cancelTicket };
+    const signal = querySignal(cancel, clock, deadline);
     const stopTimer = signal.notifyAtDeadline();
     this.#signals.set(run.id, signal);
     if (this.#load) Atomics.add(this.#load, 0, 1);
     try {
-      const queryable = open(run.tenant, run.view, (request) => this.#ask(run.id, request), run.job);
+      const ask: Ask = (request) => this.#ask(run.id, request);
+      const queryable = open(run.tenant, view, run.ready, ask, run.job);
       const limited = limitQueryable(queryable, run.limits);
-      const team = this.#team.forQuery(run.cancel, deadline);
+      const team = this.#team.forQuery(cancel, deadline);
       const result = await answer(run.job, run.limits, limited, signal, run.waitedMs, team);
       const { stream, ...whole } = result;
       if (stream) await this.#stream(run.id, whole, stream, signal);
       else {
-        const packed = await compressAnswer(whole, run.accepts);
+        const packed = await packAnswer(whole, run.accepts, run.job);
         const message: FromThread = { type: 'answer', id: run.id, answer: packed };
         this.#port.postSoon(message, movable(packed));
       }
@@ -104,6 +114,12 @@ export class ThreadHost {
       this.#signals.delete(run.id);
       stopTimer();
     }
+  }
+
+  #viewOf({ viewNumber, view, droppedView }: Extract<ToThread, { type: 'run' }>): unknown {
+    this.#views.delete(droppedView);
+    if (view !== undefined) this.#views.set(viewNumber, view);
+    return this.#views.get(viewNumber);
   }
 
   /** The answer goes out with its first part: what fails before is an error of the whole request. Parts are moved. */
@@ -171,17 +187,24 @@ class SendWindow {
   }
 }
 
-/** Done here, so that the thread that takes writes moves a small answer on. */
-async function compressAnswer(answer: Answer, accepts: string | undefined): Promise<Answer> {
+/** Larger bodies are moved. */
+const TEXT_BYTES_MAX = 16 * 1024;
+
+/** In one part or as text; compressed here, so that the thread that takes writes moves a small answer on. */
+async function packAnswer(answer: Answer, accepts: string | undefined, job: QueryJob): Promise<Answer> {
   const body = answer.parts.length === 1 ? answer.parts[0] : concatBytes(answer.parts);
-  const packed = answer.headers['content-encoding'] ? undefined : await compressBody(body, accepts);
-  if (packed === undefined) return { ...answer, parts: [body] };
+  const isDone = accepts === undefined || answer.headers['content-encoding'] !== undefined;
+  const packed = isDone ? undefined : await compressBody(body, accepts);
+  if (packed === undefined) return small(answer, body, job);
   // The compressor's memory cannot be moved.
-  return {
-    ...answer,
-    headers: { ...answer.headers, ...packed.headers },
-    parts: [new Uint8Array(packed.bytes)],
-  };
+  const headers = { ...answer.headers, ...packed.headers };
+  return { ...answer, headers, parts: [new Uint8Array(packed.bytes)] };
+}
+
+/** The StoreAPI reads bodies as bytes; all else goes to a socket. */
+function small(answer: Answer, body: Uint8Array, { kind }: QueryJob): Answer {
+  if (body.length > TEXT_BYTES_MAX || kind.startsWith('store')) return { ...answer, parts: [body] };
+  return { ...answer, parts: [], text: latin1Text(body) };
 }
 
 function concatBytes(parts: readonly Uint8Array[]): Uint8Array {

@@ -4,6 +4,7 @@ import type { HttpResponse } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Counter, Gauge, Metrics } from '../platform/metrics.ts';
 import { type Movable, newChannel, type Thread } from '../platform/threads.ts';
+import { type CancelFlag, CancelFlags, cancelQuery } from './cancel-flags.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { PartStream } from './part-stream.ts';
@@ -15,15 +16,17 @@ import {
   type QueryObserver,
   queryText,
 } from './query-observer.ts';
-import { type CancelFlag, makeCancelFlag, raiseCancelFlag } from './shared-signal.ts';
 import type { Answer, FromThread, ToThread } from './thread-protocol.ts';
 import { makeThreadLoad, type ThreadLoad } from './thread-team.ts';
+import { ViewNumbers } from './view-numbers.ts';
 
 /** One consistent view of a tenant's data, pinned while a query reads it. */
 export interface PinnedView {
-  /** Plain data that tells a query thread where to read. */
+  /** Plain data that tells a query thread where to read. A thread keeps it and is told again only when it is another object. */
   readonly description: unknown;
-  /** The memory in it, to be moved. */
+  /** Plain data for this query only: answers to what it is likely to ask. */
+  readonly ready?: unknown;
+  /** The memory in `ready` that is to be moved. */
   readonly transfer?: readonly ArrayBuffer[];
   /** Answers what a query thread asks of this thread (the head's memory is here). Plain data, and memory to move. */
   serve(request: unknown): Promise<{ reply: unknown; transfer: readonly ArrayBuffer[] }>;
@@ -44,11 +47,12 @@ interface Task {
   readonly tenant: string;
   readonly job: QueryJob;
   readonly limits: JobLimits;
-  readonly view: () => Promise<PinnedView>;
+  readonly view: () => Promise<PinnedView> | PinnedView;
   readonly enqueuedAt: number;
   readonly timeoutMs: number;
   readonly accepts: string | undefined;
-  readonly cancel: CancelFlag;
+  /** While it runs. */
+  cancel?: CancelFlag;
   readonly resolve: (response: HttpResponse) => void;
   readonly reject: (error: Error) => void;
   pinned?: PinnedView;
@@ -65,6 +69,8 @@ interface Seat {
   thread: Thread;
   /** How many queries its thread runs, as that tells all others. */
   load: ThreadLoad;
+  /** What its thread knows. */
+  views: ViewNumbers;
   readonly running: Map<number, Task>;
 }
 
@@ -77,6 +83,7 @@ export class ThreadPool {
   readonly #seats: Seat[] = [];
   readonly #observer: QueryObserver;
   readonly #queue: FairQueue<Task>;
+  readonly #cancels: CancelFlags;
   readonly #inFlight: Gauge;
   readonly #refused: Counter<'reason'>;
   #nextId = 1;
@@ -97,6 +104,7 @@ export class ThreadPool {
     this.#clock = clock;
     this.#log = log;
     this.#queue = new FairQueue(options.queuedMax);
+    this.#cancels = new CancelFlags(options.concurrencyMax);
     this.#inFlight = metrics.gauge('verona_query_in_flight', 'Queries being evaluated.');
     this.#refused = metrics.counter('verona_query_refused_total', 'Queries ended before an answer.', [
       'reason',
@@ -112,7 +120,7 @@ export class ThreadPool {
     tenant: string,
     job: QueryJob,
     limits: JobLimits,
-    view: () => Promise<PinnedView>,
+    view: () => Promise<PinnedView> | PinnedView,
     signal: AbortSignal,
     timeoutMs = this.#options.timeoutMs,
     accepts?: string,
@@ -127,7 +135,6 @@ export class ThreadPool {
         enqueuedAt: this.#clock.monotonic(),
         timeoutMs: Math.min(timeoutMs, this.#options.timeoutMs),
         accepts,
-        cancel: makeCancelFlag(),
         resolve,
         reject,
         settled: false,
@@ -165,8 +172,9 @@ export class ThreadPool {
       this.#inFlight.set(this.#running);
       seat.running.set(task.id, task);
       task.begunAt = this.#clock.monotonic();
+      task.cancel = this.#cancels.take();
       this.#observer.began(begun(task));
-      this.#begin(seat, task).catch((error: Error) => this.#finish(seat, task, undefined, error));
+      this.#begin(seat, task);
     }
   }
 
@@ -178,43 +186,70 @@ export class ThreadPool {
     return this.#seats[this.#seats.length - 1];
   }
 
-  async #begin(seat: Seat, task: Task): Promise<void> {
-    const waited = this.#clock.monotonic() - task.enqueuedAt;
-    if (waited > task.timeoutMs) throw new VeronaError('timeout', 'query timed out in query queue');
-    task.pinned = await task.view();
-    if (!seat.running.has(task.id)) {
-      // Its thread died meanwhile, and the query with it.
-      task.pinned.release();
+  /** At once when the view is there at once: a turn of the loop is much of a small query. */
+  #begin(seat: Seat, task: Task): void {
+    const fail = (error: unknown) => this.#finish(seat, task, undefined, error as Error);
+    const waited = task.begunAt - task.enqueuedAt;
+    if (waited > task.timeoutMs) {
+      fail(new VeronaError('timeout', 'query timed out in query queue'));
       return;
     }
+    try {
+      const view = task.view();
+      if (view instanceof Promise) view.then((pinned) => this.#send(seat, task, pinned)).catch(fail);
+      else this.#send(seat, task, view);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #send(seat: Seat, task: Task, pinned: PinnedView): void {
+    const { cancel } = task;
+    if (!seat.running.has(task.id) || cancel === undefined) {
+      // Its thread died meanwhile, and the query with it.
+      pinned.release();
+      return;
+    }
+    task.pinned = pinned;
     if (task.settled) {
       this.#finish(seat, task, undefined, canceled());
       return;
     }
+    const waitedMs = task.begunAt - task.enqueuedAt;
+    const { number, isNew, dropped = 0 } = seat.views.of(pinned.description);
     const message: ToThread = {
       type: 'run',
       id: task.id,
       job: task.job,
       limits: task.limits,
       tenant: task.tenant,
-      view: task.pinned.description,
-      timeoutMs: task.timeoutMs - waited,
-      waitedMs: waited,
+      viewNumber: number,
+      view: isNew ? pinned.description : undefined,
+      droppedView: dropped,
+      ready: pinned.ready,
+      timeoutMs: task.timeoutMs - waitedMs,
+      waitedMs,
       accepts: task.accepts,
-      cancel: task.cancel,
+      cancelIndex: cancel.index,
+      cancelTicket: cancel.ticket,
     };
-    seat.thread.postSoon(message, task.pinned.transfer);
+    seat.thread.postSoon(message, pinned.transfer);
   }
 
   #seat(): Seat {
-    const seat: Seat = { thread: this.#start(), load: makeThreadLoad(), running: new Map() };
+    const seat: Seat = {
+      thread: this.#start(),
+      load: makeThreadLoad(),
+      views: new ViewNumbers(),
+      running: new Map(),
+    };
     this.#listen(seat);
     return seat;
   }
 
   /** A new thread gets a channel to every other one, for parts of queries. */
   #listen(seat: Seat): void {
-    this.#post(seat, { type: 'seat', load: seat.load });
+    this.#post(seat, { type: 'seat', load: seat.load, cancels: this.#cancels.words });
     for (const other of this.#seats) {
       if (other === seat) continue;
       const [here, there] = newChannel();
@@ -238,6 +273,7 @@ export class ThreadPool {
     );
     seat.thread = this.#start();
     seat.load = makeThreadLoad();
+    seat.views = new ViewNumbers();
     this.#listen(seat);
     for (const task of [...seat.running.values()]) this.#finish(seat, task, undefined, reason);
   }
@@ -314,7 +350,7 @@ export class ThreadPool {
 
   #cancel(task: Task): void {
     if (task.settled && !task.stream) return;
-    raiseCancelFlag(task.cancel);
+    if (task.cancel) cancelQuery(task.cancel);
     this.#refused.inc({ reason: 'canceled' });
     if (this.#queue.remove(task.tenant, task)) this.#settle(task, undefined, canceled());
     else {
@@ -330,6 +366,8 @@ export class ThreadPool {
     if (!seat.running.delete(task.id)) return;
     this.#running--;
     this.#inFlight.set(this.#running);
+    if (task.cancel) this.#cancels.release(task.cancel);
+    task.cancel = undefined;
     task.pinned?.release();
     task.stream?.end(error);
     this.#observer.ended(ended(task, answer, error, this.#clock.monotonic()));
@@ -359,14 +397,17 @@ function ended(task: Task, answer: Answer | undefined, error: Error | undefined,
     outcome: code,
     error: error?.message,
     figures: answer?.figures ?? task.figures,
-    answerBytes: (answer?.parts ?? []).reduce((sum, { length }) => sum + length, task.streamedBytes),
+    answerBytes: answer === undefined ? task.streamedBytes : bytesOf(answer),
   };
 }
 
-function toResponse(answer: Answer): HttpResponse {
-  const { parts } = answer;
-  const body = parts.length === 1 ? parts[0] : Buffer.concat(parts);
-  return { status: answer.status, headers: answer.headers, body };
+function bytesOf({ parts, text }: Answer): number {
+  return text?.length ?? parts.reduce((sum, { length }) => sum + length, 0);
+}
+
+function toResponse({ status, headers, parts, text }: Answer): HttpResponse {
+  if (text !== undefined) return { status, headers, body: text, isLatin1: true };
+  return { status, headers, body: parts.length === 1 ? parts[0] : Buffer.concat(parts) };
 }
 
 function canceled(): VeronaError {

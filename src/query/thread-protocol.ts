@@ -1,10 +1,10 @@
 import type { MovablePort } from '../platform/threads.ts';
+import type { CancelWords } from './cancel-flags.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import type { QueryFigures } from './query-observer.ts';
-import type { CancelFlag } from './shared-signal.ts';
 import type { ThreadLoad } from './thread-team.ts';
 
-/** What the main thread sends to a query thread. `view` and `reply` are plain data that the wiring understands. */
+/** What the main thread sends to a query thread. `view`, `ready` and `reply` are plain data that the wiring understands. */
 export type ToThread =
   | {
       readonly type: 'run';
@@ -12,16 +12,24 @@ export type ToThread =
       readonly job: QueryJob;
       readonly limits: JobLimits;
       readonly tenant: string;
+      readonly viewNumber: number;
+      /** What the number means, the first time it comes. */
       readonly view: unknown;
+      /** The number of a view that does not come again; 0 for none. */
+      readonly droppedView: number;
+      /** Answers to what the query is likely to ask. */
+      readonly ready: unknown;
       readonly timeoutMs: number;
       /** How long it waited for its turn. */
       readonly waitedMs: number;
       /** The client's `accept-encoding`. */
       readonly accepts: string | undefined;
-      readonly cancel: CancelFlag;
+      /** Of its `CancelFlag`. */
+      readonly cancelIndex: number;
+      readonly cancelTicket: number;
     }
-  /** Where the thread tells how many queries it runs; comes first. */
-  | { readonly type: 'seat'; readonly load: ThreadLoad }
+  /** Where the thread tells how many queries it runs, and where it hears that one is canceled; comes first. */
+  | { readonly type: 'seat'; readonly load: ThreadLoad; readonly cancels: CancelWords }
   /** Another query thread, and where that one tells it. */
   | { readonly type: 'peer'; readonly port: MovablePort; readonly load: ThreadLoad }
   | { readonly type: 'cancel'; readonly id: number }
@@ -45,6 +53,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly parts: readonly Uint8Array[];
+  /** Instead of parts: a character per byte. What is small goes to another thread sooner so. */
+  readonly text?: string;
   /** What the evaluation took, where there was one. */
   readonly figures?: QueryFigures;
   /** Parts follow one by one until `end` or `failure`. */

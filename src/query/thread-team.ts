@@ -9,8 +9,8 @@ import type {
   TeamMember,
 } from '../promql/exec/series-team.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
+import type { CancelFlag } from './cancel-flags.ts';
 import { fromPlainError } from './plain-error.ts';
-import type { CancelFlag } from './shared-signal.ts';
 import { buffersBelow, type FromMember, type ToMember } from './team-protocol.ts';
 
 /** How many queries a thread runs, in memory that all see. */

@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { VeronaError } from '../model/errors.ts';
+import { latin1Text } from '../platform/compress-body.ts';
 import type { HttpRequest, HttpResponse } from '../platform/http.ts';
+import type { BodyBudget } from './body-budget.ts';
 
+const NO_BYTES = new Uint8Array(0);
 export const TEXT = 'text/plain; charset=utf-8';
 
 /** A request on a direct route: its body is there in pieces, and what a handler rarely asks for is made when it asks. */
 export class DirectRequest implements HttpRequest {
   readonly method: string;
   readonly path: string;
-  readonly params = {};
+  readonly params: HttpRequest['params'];
   readonly headers: HttpRequest['headers'];
   readonly tenant: string;
   readonly bodyParts: readonly Uint8Array[];
@@ -23,6 +26,7 @@ export class DirectRequest implements HttpRequest {
     outgoing: ServerResponse,
     bodyParts: readonly Uint8Array[],
     tenant: string,
+    params: HttpRequest['params'],
   ) {
     this.method = incoming.method ?? '';
     const url = incoming.url ?? '';
@@ -31,6 +35,7 @@ export class DirectRequest implements HttpRequest {
     this.#search = mark < 0 ? '' : url.slice(mark + 1);
     this.headers = incoming.headers as HttpRequest['headers'];
     this.tenant = tenant;
+    this.params = params;
     this.bodyParts = bodyParts;
     this.#outgoing = outgoing;
   }
@@ -40,6 +45,7 @@ export class DirectRequest implements HttpRequest {
   }
 
   get body(): Uint8Array {
+    if (this.bodyParts.length === 0) return NO_BYTES;
     this.#body ??= this.bodyParts.length === 1 ? this.bodyParts[0] : Buffer.concat(this.bodyParts);
     return this.#body;
   }
@@ -61,32 +67,76 @@ export function hangUpController(outgoing: ServerResponse): AbortController {
   return controller;
 }
 
+const NO_PARTS: readonly Uint8Array[] = [];
+
 /**
  * The whole body in the pieces it comes in; undefined when the client hangs up before its end. Rejects with `too_large`
- * as soon as it is known to have more than `bodyMax` bytes.
+ * as soon as it is known to have more than `bodyMax` bytes, and as `budget` does. The budget holds its bytes until
+ * `forgetBody`.
  */
-export function readBody(incoming: IncomingMessage, bodyMax: number): Promise<Uint8Array[] | undefined> {
+export function readBody(
+  incoming: IncomingMessage,
+  bodyMax: number,
+  budget: BodyBudget,
+): Promise<readonly Uint8Array[] | undefined> | readonly Uint8Array[] {
+  return hasBody(incoming) ? readParts(incoming, bodyMax, budget) : NO_PARTS;
+}
+
+export function forgetBody(parts: readonly Uint8Array[], budget: BodyBudget): void {
+  budget.give(parts.reduce((sum, { length }) => sum + length, 0));
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+function readParts(
+  incoming: IncomingMessage,
+  bodyMax: number,
+  budget: BodyBudget,
+): Promise<Uint8Array[] | undefined> {
   return new Promise((resolve, reject) => {
     const parts: Uint8Array[] = [];
     let left = bodyMax;
-    const refuse = () => {
+    const end = (settle: () => void) => {
       incoming.removeAllListeners('data');
-      reject(new VeronaError('too_large', `the request body has more than ${bodyMax} bytes`));
+      settle();
     };
+    const drop = (settle: () => void) => {
+      forgetBody(parts.splice(0), budget);
+      end(settle);
+    };
+    const tooLarge = () =>
+      drop(() => reject(new VeronaError('too_large', `the request body has more than ${bodyMax} bytes`)));
     if (Number(incoming.headers['content-length'] ?? 0) > bodyMax) {
-      refuse();
+      tooLarge();
       return;
     }
+    let isWhole = false;
     incoming.on('data', (part: Uint8Array) => {
       left -= part.length;
-      if (left < 0) refuse();
-      else parts.push(part);
+      if (left < 0) return tooLarge();
+      try {
+        budget.take(part.length);
+        parts.push(part);
+      } catch (error) {
+        drop(() => reject(error));
+      }
     });
-    incoming.once('end', () => resolve(parts));
-    incoming.once('error', () => resolve(undefined));
-    incoming.once('close', () => resolve(undefined));
+    incoming.once('end', () => {
+      isWhole = true;
+      resolve(parts);
+    });
+    const gone = () => {
+      if (!isWhole) drop(() => resolve(undefined));
+    };
+    incoming.once('error', gone);
+    incoming.once('close', gone);
   });
 }
+
+/** A body up to this goes out in one piece with the head: two pieces take a slower call of the system. */
+const ONE_PIECE_MAX = 16 * 1024;
 
 /** Writes an answer; nothing when the client is gone. A stream that fails cuts the connection. */
 export function answerDirectly(outgoing: ServerResponse, response: HttpResponse): void {
@@ -97,12 +147,28 @@ export function answerDirectly(outgoing: ServerResponse, response: HttpResponse)
     outgoing.end();
     return;
   }
+  const head = flatHeaders(headers);
   if (!(typeof body === 'string' || body instanceof Uint8Array)) {
-    outgoing.writeHead(status, { 'content-type': TEXT, ...headers });
+    outgoing.writeHead(status, head);
     pipeline(Readable.from(body, { objectMode: false }), outgoing, () => {});
     return;
   }
-  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  outgoing.writeHead(status, { 'content-type': TEXT, ...headers, 'content-length': length });
-  outgoing.end(body);
+  const isText = typeof body === 'string' && !response.isLatin1;
+  head.push('content-length', `${isText ? Buffer.byteLength(body) : body.length}`);
+  outgoing.writeHead(status, head);
+  if (typeof body === 'string') outgoing.end(body, isText ? 'utf8' : 'latin1');
+  else if (body.length <= ONE_PIECE_MAX) outgoing.end(latin1Text(body), 'latin1');
+  else outgoing.end(body);
+}
+
+/** Name, value, name, value …: written as they are, while an object of them is looked at name by name. */
+function flatHeaders(headers: HttpResponse['headers']): string[] {
+  const flat: string[] = [];
+  let hasType = false;
+  for (const name in headers) {
+    flat.push(name, headers[name]);
+    if (name === 'content-type') hasType = true;
+  }
+  if (!hasType) flat.push('content-type', TEXT);
+  return flat;
 }

@@ -10,6 +10,7 @@ import { tenantOf } from '../tenancy/tenant-id.ts';
 import { HttpServer, OPEN_ACCESS } from './http-server.ts';
 
 const BODY_MAX = 100_000;
+const BODIES_MAX = 200_000;
 
 let server: HttpServer;
 let port: number;
@@ -22,6 +23,10 @@ async function handle(request: HttpRequest): Promise<HttpResponse> {
   if (request.headers['x-fail'] === 'known') throw new VeronaError('bad_data', 'no good');
   if (request.headers['x-fail'] === 'unknown') throw new Error('a defect');
   return request.body.length === 0 ? { status: 204 } : { status: 200, body: `${request.body.length}` };
+}
+
+function echoName({ params }: HttpRequest): HttpResponse {
+  return { status: 200, body: params.name };
 }
 
 beforeEach(async () => {
@@ -37,6 +42,7 @@ beforeEach(async () => {
       allowsOrigin: (origin) => origin === 'http://ours',
       requestTimeoutMs: 10_000,
       connectionsMax: 10,
+      bodyBytesMax: BODIES_MAX,
       access: OPEN_ACCESS,
       tenantOf: (headers) => tenantOf(headers, 'anonymous'),
       tracer: noTracer,
@@ -45,6 +51,9 @@ beforeEach(async () => {
     [
       { ...route, path: '/direct', isDirect: true },
       { ...route, path: '/routed' },
+      { ...route, path: '/thing/:name/direct', isDirect: true, methods: ['GET'], handle: echoName },
+      { ...route, path: '/thing/:name/routed', methods: ['GET'], handle: echoName },
+      { ...route, path: '/changes', refusesForeignOrigins: true },
       { ...route, path: '/everybodys', ofAllTenants: true },
       { ...route, path: '/everybodys-directly', ofAllTenants: true, isDirect: true },
     ],
@@ -142,6 +151,24 @@ describe.each(['/direct', '/routed'])('a request to %s', (path) => {
     expect(seen.length).toBe(1);
   });
 
+  test('whose body is one too many is 503 until the others are answered', async () => {
+    const waiting = Array.from({ length: 2 }, () => connect(port, '127.0.0.1'));
+    const ends = waiting.map((socket) => new Promise((resolve) => socket.on('close', resolve)));
+    for (const socket of waiting)
+      socket.write(`POST ${path} HTTP/1.1\r\nhost: v\r\ncontent-length: 100000\r\n\r\n${'x'.repeat(99_000)}`);
+    const held = async () => /request_body_bytes (\d+)/.exec(await metrics.registry.metrics())?.[1];
+    await expect.poll(held).toBe('198000');
+    const refused = await post(path, 'x'.repeat(3000));
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await refused.text()).toContain('http.max_request_bytes_in_flight');
+    expect((await post(path, 'x'.repeat(1500))).status).toBe(200);
+    waiting[0].destroy();
+    waiting[1].resume().end('x'.repeat(1000));
+    await Promise.all(ends);
+    await expect.poll(held).toBe('0');
+    expect((await post(path, 'x'.repeat(3000))).status).toBe(200);
+  });
+
   test('is counted by route and status', async () => {
     await post(path, 'x');
     await post(path, 'x', { 'x-fail': 'known' });
@@ -199,3 +226,30 @@ test.each(['/everybodys', '/everybodys-directly'])(
     expect(await status('token-for-all-of-them')).toBe(200);
   },
 );
+
+test.each(['direct', 'routed'])('a parameter of a %s path is decoded', async (kind) => {
+  const get = async (name: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}/thing/${name}/${kind}`);
+    return [response.status, await response.text()];
+  };
+  expect(await get('a%2Fb%C3%A9')).toEqual([200, 'a/bé']);
+  expect(await get('direct')).toEqual([200, 'direct']);
+  expect((await get('a/b'))[0]).toBe(404);
+  expect((await get('%ff'))[0]).toBe(400);
+});
+
+test('a route that changes things is not for pages of other sites', async () => {
+  const status = async (headers: Record<string, string>) => (await post('/changes', '', headers)).status;
+  expect(await status({})).toBe(204);
+  expect(await status({ origin: 'http://ours' })).toBe(204);
+  expect(await status({ origin: `http://127.0.0.1:${port}` })).toBe(204);
+  expect(await status({ origin: 'https://verona.example', 'x-forwarded-host': 'verona.example:443' })).toBe(
+    204,
+  );
+  for (const origin of ['http://theirs', `http://127.0.0.1:${port + 1}`, 'null', 'http://127.0.0.1'])
+    expect(await status({ origin })).toBe(403);
+  expect(await (await post('/changes', '', { origin: 'http://theirs' })).text()).toContain(
+    'http.cors_origin',
+  );
+  expect((await post('/direct', 'a', { origin: 'http://theirs' })).status).toBe(200);
+});

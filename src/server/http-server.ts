@@ -11,8 +11,18 @@ import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
 import { releaseBytes } from '../platform/release-bytes.ts';
 import type { Tracer } from '../platform/trace.ts';
 import { Access, type AccessRules, type Principal } from './access.ts';
-import { answerDirectly, DirectRequest, hangUpController, readBody, TEXT } from './direct-route.ts';
+import { BodyBudget } from './body-budget.ts';
+import {
+  answerDirectly,
+  DirectRequest,
+  forgetBody,
+  hangUpController,
+  readBody,
+  TEXT,
+} from './direct-route.ts';
+import { DirectRoutes, type FoundRoute } from './direct-routes.ts';
 import { errorResponse } from './error-response.ts';
+import { refuseForeignOrigin } from './foreign-origin.ts';
 import { guardClients, replaceContext, serverOptions, type TlsSettings } from './tls.ts';
 
 /** How the listener is reached and by whom. */
@@ -38,6 +48,8 @@ export interface HttpServerOptions {
   readonly allowsOrigin: ((origin: string) => boolean) | undefined;
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Of the bodies of all requests under way together. */
+  readonly bodyBytesMax: number;
   /** Names the tenant of a request, `fallback` when its headers name none, or throws `bad_data`. */
   readonly tenantOf: (
     headers: Readonly<Record<string, string | undefined>>,
@@ -71,8 +83,12 @@ export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #log: Logger;
   readonly #seconds: Histogram<'method' | 'route' | 'status_code'>;
-  /** By method and path, `POST /api/v1/push`. */
-  readonly #direct = new Map<string, Route>();
+  readonly #direct = new DirectRoutes();
+  readonly #bodies: BodyBudget;
+  /** Bodies of requests that go through the router. */
+  readonly #held = new WeakMap<IncomingMessage, readonly Uint8Array[]>();
+  /** Requests whose body was refused before its end. */
+  readonly #unread = new WeakSet<IncomingMessage>();
   /** Who asks, when not everybody may. */
   readonly #principals = new WeakMap<IncomingMessage, Principal>();
   readonly #unauthorized: Counter;
@@ -85,6 +101,7 @@ export class HttpServer {
     this.#log = log;
     this.#access = new Access(options.access.rules);
     this.#headers = options.access.headers;
+    this.#bodies = new BodyBudget(options.bodyBytesMax, metrics);
     this.#unauthorized = metrics.counter(
       'verona_http_unauthorized_total',
       'Requests refused for missing or wrong credentials.',
@@ -97,7 +114,9 @@ export class HttpServer {
     });
     this.#app.server.maxConnections = options.connectionsMax;
     this.#app.removeAllContentTypeParsers();
-    this.#app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    this.#app.addContentTypeParser('*', (request: FastifyRequest, incoming: IncomingMessage) =>
+      this.#read(request, incoming),
+    );
     this.#seconds = metrics.histogram(
       'verona_http_request_duration_seconds',
       'Time from the whole request to the answer.',
@@ -106,6 +125,8 @@ export class HttpServer {
     );
     this.#app.addHook('onSend', async (request, reply) => {
       reply.headers(this.#commonHeaders(request.headers.origin));
+      if (this.#unread.has(request.raw)) reply.header('connection', 'close');
+      reply.raw.once('close', () => this.#forget(request.raw));
     });
     this.#app.addHook('onResponse', async (request, reply) => {
       const route = request.routeOptions.url ?? 'unknown';
@@ -146,23 +167,18 @@ export class HttpServer {
 
   /** Direct routes are mounted too: that is how they are found with a slash at the end. */
   #mount(route: Route): void {
-    if (route.isDirect)
-      for (const method of route.methods) this.#direct.set(`${method} ${route.path}`, route);
+    if (route.isDirect) this.#direct.add(route);
     this.#app.route({
       method: [...route.methods],
       url: route.path,
-      bodyLimit: Math.max(route.bodyMax, 1),
+      config: { bodyMax: Math.max(route.bodyMax, 1) },
       handler: async (incoming, reply) =>
-        send(reply, await this.#answer(route, incoming.raw, async () => this.#request(incoming, reply))),
+        send(reply, await this.#answer(route, incoming.raw, () => this.#request(incoming, reply))),
     });
   }
 
   /** Never rejects: what goes wrong is an answer too. */
-  async #answer(
-    route: Route,
-    incoming: IncomingMessage,
-    read: () => Promise<HttpRequest>,
-  ): Promise<HttpResponse> {
+  async #answer(route: Route, incoming: IncomingMessage, read: () => HttpRequest): Promise<HttpResponse> {
     const headers = incoming.headers as HttpRequest['headers'];
     const span = this.#options.tracer.startRequest(`${incoming.method} ${route.path}`, headers);
     let failure: unknown;
@@ -172,7 +188,9 @@ export class HttpServer {
         throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
       if (route.ofAllTenants && this.#principals.get(incoming)?.tenants !== undefined)
         throw new VeronaError('forbidden', `${route.path} needs credentials that are for all tenants`);
-      response = await compressed(await route.handle(await read()), headers['accept-encoding']);
+      if (route.refusesForeignOrigins) refuseForeignOrigin(headers, this.#options.allowsOrigin);
+      response = await route.handle(read());
+      if (mayCompress(response)) response = await compressed(response, headers['accept-encoding']);
     } catch (error) {
       failure = error;
       response = errorResponse(error);
@@ -241,29 +259,33 @@ export class HttpServer {
   #dispatch([incoming, outgoing]: Exchange, routed: (...exchange: Exchange) => void): void {
     const url = incoming.url ?? '';
     const mark = url.indexOf('?');
-    const route = this.#direct.get(`${incoming.method} ${mark < 0 ? url : url.slice(0, mark)}`);
-    if (route === undefined) {
+    const found = this.#direct.find(incoming.method ?? '', mark < 0 ? url : url.slice(0, mark));
+    if (found === undefined) {
       routed(incoming, outgoing);
       return;
     }
-    this.#serveDirectly(route, incoming, outgoing).catch((error) => {
-      this.#log.error('an answer was not written', { path: route.path, error: String(error) });
+    this.#serveDirectly(found, incoming, outgoing).catch((error) => {
+      this.#log.error('an answer was not written', { path: found.route.path, error: String(error) });
       outgoing.destroy();
     });
   }
 
-  async #serveDirectly(route: Route, ...[incoming, outgoing]: Exchange): Promise<void> {
-    const parts = await readBody(incoming, route.bodyMax).catch((error: VeronaError) => error);
+  async #serveDirectly({ route, params }: FoundRoute, ...[incoming, outgoing]: Exchange): Promise<void> {
+    const reading = readBody(incoming, route.bodyMax, this.#bodies);
+    const parts = reading instanceof Promise ? await reading.catch((error: VeronaError) => error) : reading;
     if (parts === undefined) return;
     const begin = this.#options.clock.monotonic();
-    const response = await this.#answer(route, incoming, async () => {
+    const response = await this.#answer(route, incoming, () => {
       if (parts instanceof VeronaError) throw parts;
-      return new DirectRequest(incoming, outgoing, parts, this.#tenantOf(incoming));
+      return new DirectRequest(incoming, outgoing, parts, this.#tenantOf(incoming), params);
     });
     const common = this.#commonHeaders(incoming.headers.origin);
     // The rest of a body that was not read would be taken for the next request.
     if (parts instanceof VeronaError) common['connection'] = 'close';
-    else parts.forEach(releaseBytes);
+    else if (parts.length > 0) {
+      forgetBody(parts, this.#bodies);
+      parts.forEach(releaseBytes);
+    }
     answerDirectly(outgoing, { ...response, headers: { ...response.headers, ...common } });
     this.#observe(
       incoming.method ?? '',
@@ -271,6 +293,25 @@ export class HttpServer {
       response.status,
       this.#options.clock.monotonic() - begin,
     );
+  }
+
+  #forget(incoming: IncomingMessage): void {
+    forgetBody(this.#held.get(incoming) ?? [], this.#bodies);
+    this.#held.delete(incoming);
+  }
+
+  /** The body of a request that goes through the router. */
+  async #read({ routeOptions, raw }: FastifyRequest, incoming: IncomingMessage): Promise<Uint8Array> {
+    const { bodyMax = 1 } = routeOptions.config as { bodyMax?: number };
+    try {
+      const parts = await readBody(incoming, bodyMax, this.#bodies);
+      if (parts === undefined) throw new VeronaError('canceled', 'the client hung up');
+      this.#held.set(raw, parts);
+      return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    } catch (error) {
+      this.#unread.add(raw);
+      throw error;
+    }
   }
 
   #observe(method: string, route: string, status: number, ms: number): void {
@@ -329,11 +370,16 @@ async function send(reply: FastifyReply, response: HttpResponse): Promise<Fastif
   if (typeof body === 'string') {
     if (!response.headers?.['content-type']) reply.header('content-type', TEXT);
     // As bytes: fastify adds a character set to the type of texts, which Prometheus' JSON does not have.
-    return reply.send(Buffer.from(body));
+    return reply.send(Buffer.from(body, response.isLatin1 ? 'latin1' : 'utf8'));
   }
   if (body instanceof Uint8Array)
     return reply.send(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
   return reply.send(Readable.from(body, { objectMode: false }));
+}
+
+/** Answers of query threads are as small as they get. */
+function mayCompress({ body, isLatin1 }: HttpResponse): boolean {
+  return !isLatin1 && (typeof body === 'string' || body instanceof Uint8Array);
 }
 
 async function compressed(response: HttpResponse, accepted: string | undefined): Promise<HttpResponse> {

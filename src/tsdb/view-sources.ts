@@ -6,7 +6,8 @@ import { Block } from './block/block.ts';
 import { ChunkReader } from './chunks/chunk-reader.ts';
 import { PageCache } from './chunks/page-cache.ts';
 import { completeSlice } from './head/complete-slice.ts';
-import { type ReadySlices, RemoteHead } from './remote-head.ts';
+import type { ReadyAnswer } from './head-ask.ts';
+import { RemoteHead } from './remote-head.ts';
 
 /** A tenant's head and local blocks at one moment, as plain data for another thread. */
 export interface ViewDescription {
@@ -16,8 +17,6 @@ export interface ViewDescription {
   /** Files of `chunks_head/` before this sequence are gone. */
   readonly oldestChunkFile: number;
   readonly blocks: readonly LocalBlockDescription[];
-  /** What the query is likely to ask of the head. */
-  readonly ready: ReadySlices;
 }
 
 export interface LocalBlockDescription {
@@ -54,12 +53,16 @@ export class ViewSources {
     return { querier: async (mint, maxt) => mergeQueriers(await this.queriers(view, ask, mint, maxt)) };
   }
 
-  /** The sources of a view that have something in mint … maxt (ms, inclusive); a query closes them. */
+  /**
+   * The sources of a view that have something in mint … maxt (ms, inclusive); a query closes them. `ready` is what the
+   * query is likely to ask of the head.
+   */
   async queriers(
     view: ViewDescription,
     ask: (request: unknown) => Promise<unknown>,
     mint: number,
     maxt: number,
+    ready: readonly ReadyAnswer[] = [],
   ): Promise<Querier[]> {
     const files = this.#files(view);
     const touching = view.blocks.filter((block) => block.minTime <= maxt && mint < block.maxTime);
@@ -69,7 +72,7 @@ export class ViewSources {
     );
     if (view.hasHead)
       queriers.push(
-        namedQuerier('head', new RemoteHead(ask, (slice) => completeSlice(slice, files.chunks), view.ready)),
+        namedQuerier('head', new RemoteHead(ask, (slice) => completeSlice(slice, files.chunks), ready)),
       );
     return queriers;
   }

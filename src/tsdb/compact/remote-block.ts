@@ -1,12 +1,12 @@
 import { type ErrorCode, VeronaError } from '../../model/errors.ts';
 import type { Port, Thread } from '../../platform/threads.ts';
 import type { BlockMeta } from '../block/meta.ts';
-import { buffersOf, type HeadSlice } from '../head/head-slice.ts';
+import { type HeadSlice, movedOf, type PackedSlice, packSlice, unpackSlice } from '../head/head-slice.ts';
 import type { BlockMaker, BlockPlace, BlockUnderWay } from './block-maker.ts';
 
 type BlockRequest =
   | { readonly op: 'begin'; readonly place: BlockPlace; readonly seriesCount: number }
-  | { readonly op: 'add'; readonly slice: HeadSlice }
+  | { readonly op: 'add'; readonly slice: PackedSlice }
   | { readonly op: 'finish' }
   | { readonly op: 'abort' };
 
@@ -23,7 +23,7 @@ export function serveBlocks(port: Port, maker: BlockMaker): void {
   let block: BlockUnderWay | undefined;
   const handle = async (request: BlockRequest): Promise<BlockMeta | undefined> => {
     if (request.op === 'begin') block = await maker.begin(request.place, request.seriesCount);
-    else if (request.op === 'add') await block?.add(request.slice);
+    else if (request.op === 'add') await block?.add(unpackSlice(request.slice));
     else if (request.op === 'finish') return block?.finish();
     else await block?.abort();
     return undefined;
@@ -116,7 +116,8 @@ class RemoteBlock implements BlockUnderWay {
 
   async add(slice: HeadSlice): Promise<void> {
     await this.#added;
-    this.#added = this.#ask({ op: 'add', slice }, buffersOf(slice));
+    const packed = packSlice(slice);
+    this.#added = this.#ask({ op: 'add', slice: packed }, movedOf(packed));
     // Told by the next call.
     this.#added.catch(() => {});
   }

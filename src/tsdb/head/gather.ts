@@ -69,8 +69,10 @@ export class Gatherer {
         const slice = this.#slice(live(slots.subarray(at, at + length), collected), request);
         at += length;
         length = nextLength(length, slice, most);
-        if (slice === undefined || slice.gathered.seriesCount === 0) yield undefined;
-        else yield at < slots.length ? slice : { ...slice, isLast: true };
+        const isLast = at >= slots.length;
+        if (slice !== undefined && slice.gathered.seriesCount > 0)
+          yield isLast ? { ...slice, isLast } : slice;
+        else if (!isLast) yield undefined;
       }
     } finally {
       this.#underWay.delete(collected);

@@ -32,17 +32,8 @@ export class HeadQuerier implements Querier {
   }
 
   /** The slices of a select, to be completed on any thread; the event loop turns between them. */
-  async *slices({ matchers, mint, maxt, sorted, hints }: SelectRequest): AsyncGenerator<HeadSlice> {
-    const request = {
-      matchers,
-      mint,
-      maxt,
-      sorted,
-      inOrderMint: this.#inOrderMint,
-      labelsOnly: hints?.labelsOnly,
-      newestOnly: hints?.newestOnly,
-    };
-    const slices = this.#head.gather(request);
+  async *slices(request: SelectRequest): AsyncGenerator<HeadSlice> {
+    const slices = this.#gather(request);
     try {
       for (let step = slices.next(); !step.done; step = slices.next()) {
         if (step.value !== undefined) yield step.value;
@@ -51,6 +42,32 @@ export class HeadQuerier implements Querier {
     } finally {
       slices.return();
     }
+  }
+
+  /** Everything a select gives, when the first step is enough for it: no slice when that is nothing. Else undefined. */
+  onlySlice(request: SelectRequest): { readonly slice: HeadSlice | undefined } | undefined {
+    const slices = this.#gather(request);
+    const { done, value } = slices.next();
+    slices.return();
+    if (done) return NOTHING;
+    return value?.isLast ? { slice: value } : undefined;
+  }
+
+  #gather({ matchers, mint, maxt, sorted, hints }: SelectRequest) {
+    return this.#head.gather({
+      matchers,
+      mint,
+      maxt,
+      sorted,
+      inOrderMint: this.#inOrderMint,
+      labelsOnly: hints?.labelsOnly,
+      newestOnly: hints?.newestOnly,
+    });
+  }
+
+  /** Names, or the values of a label, when one bounded step is enough for them. */
+  labelsAtOnce(name: string | undefined, request: LabelRequest): readonly string[] | undefined {
+    return this.#head.labelsAtOnce(name, request);
   }
 
   labelNames(_ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
@@ -72,3 +89,5 @@ export class HeadQuerier implements Querier {
 
   async close(): Promise<void> {}
 }
+
+const NOTHING = { slice: undefined } as const;

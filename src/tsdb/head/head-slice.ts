@@ -1,11 +1,11 @@
+import { type PackedGather, packGathered, unpackGathered } from '../../kernel/gathered-columns.ts';
 import type { GatheredSeries } from '../../kernel/head-memory.ts';
 import type { Interval } from '../block/tombstones.ts';
 import type { ChunkPiece } from './rare-series.ts';
 
 /**
  * Some series of one select as the ingest thread hands them out: columns whose closed chunks are still refs into
- * `chunks_head/`, and for the few series with deleted stretches what must be cut out after reading. Plain data, may be
- * posted to another thread.
+ * `chunks_head/`, and for the few series with deleted stretches what must be cut out after reading.
  */
 export interface HeadSlice {
   readonly gathered: GatheredSeries;
@@ -15,13 +15,36 @@ export interface HeadSlice {
   readonly isLast?: boolean;
 }
 
-/** The memory of a slice, to be moved to another thread. */
-export function buffersOf({ gathered }: HeadSlice): ArrayBuffer[] {
-  const buffers = new Set<ArrayBuffer>();
-  for (const column of Object.values(gathered))
-    if (ArrayBuffer.isView(column) && column.buffer instanceof ArrayBuffer) buffers.add(column.buffer);
-  return [...buffers];
+/** A slice on its way to another thread. */
+export interface PackedSlice {
+  readonly packed: PackedGather;
+  /** undefined when there are none. */
+  readonly deletions: HeadSlice['deletions'] | undefined;
+  readonly isLast: boolean;
 }
+
+/** Takes the memory of the slice. */
+export function packSlice({ gathered, deletions, isLast }: HeadSlice): PackedSlice {
+  return {
+    packed: packGathered(gathered),
+    deletions: deletions.size > 0 ? deletions : undefined,
+    isLast: isLast === true,
+  };
+}
+
+export function unpackSlice({ packed, deletions = NO_DELETIONS, isLast }: PackedSlice): HeadSlice {
+  return { gathered: unpackGathered(packed), deletions, isLast };
+}
+
+/** Memory up to this is copied when it goes to another thread: moving it takes longer. */
+const COPIED_BYTES_MAX = 16 * 1024;
+
+/** The memory of a slice that had better be moved. */
+export function movedOf({ packed: { memory } }: PackedSlice): ArrayBuffer[] {
+  return memory.byteLength > COPIED_BYTES_MAX ? [memory] : [];
+}
+
+const NO_DELETIONS: HeadSlice['deletions'] = new Map();
 
 /** Chunks of one series that are not in the head's memory: open chunks of rare series, late samples, unwritten chunks. */
 export type ExtraChunks = readonly ChunkPiece[];

@@ -23,7 +23,7 @@ import { type CutOptions, collectSeries, cutHead } from './cut-head.ts';
 import { Deletions } from './deletions.ts';
 import { FoundChunks } from './found-chunks.ts';
 import { Gatherer, type GatherRequest } from './gather.ts';
-import { selectExemplars, selectLabelNames, selectLabelValues } from './head-labels.ts';
+import { selectExemplars, selectLabelNames, selectLabelsAtOnce, selectLabelValues } from './head-labels.ts';
 import { type HeadMetrics, headMetrics } from './head-metrics.ts';
 import type { HeadSlice } from './head-slice.ts';
 import { type HeadLimits, HeadStore } from './head-store.ts';
@@ -214,6 +214,11 @@ export class Head {
 
   labelValues(name: string, request: LabelRequest): Promise<readonly string[]> {
     return runYielding(selectLabelValues(this.store, name, request), nextTurn);
+  }
+
+  /** Names, or the values of a label, when one short step is enough for them. */
+  labelsAtOnce(name: string | undefined, request: LabelRequest): readonly string[] | undefined {
+    return selectLabelsAtOnce(this.store, name, request);
   }
 
   exemplars(

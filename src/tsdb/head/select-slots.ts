@@ -29,7 +29,8 @@ export function* selectSlots(
   for (const matcher of matchers) {
     if (slots.length === 0) return slots;
     if (matcher === base?.matcher) continue;
-    if (slots.length <= READ_LABELS_MAX && !isInShortList(index, matcher, slots.length)) byLabels.push(matcher);
+    if (slots.length <= READ_LABELS_MAX && !isInShortList(index, matcher, slots.length))
+      byLabels.push(matcher);
     else slots = filterByLists(index, { matcher, hits: yield* hitsOf(index, matched, matcher) }, slots);
   }
   return byLabels.length === 0 ? slots : yield* filterByLabels(index, byLabels, slots);
