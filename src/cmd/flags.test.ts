@@ -39,3 +39,11 @@ test('the flag of Prometheus for TLS and credentials is one of ours under anothe
     flags: { '--web.config-file': 'a.yml' },
   });
 });
+
+test('help fits a terminal: a flag on its own line, its text wrapped below', () => {
+  const command = new Command('all').configureOutput({ getOutHelpWidth: () => 80 });
+  addSettingFlags(command);
+  const lines = command.helpInformation().split('\n');
+  expect(lines).toContain('  --data.dir <text>');
+  expect(lines.filter((line) => line.startsWith('      ') && line.length > 80)).toEqual([]);
+});

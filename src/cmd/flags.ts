@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, type Help, Option } from 'commander';
 import type { FlagValues } from '../config/load.ts';
 import { settingGroups } from '../config/settings.ts';
 
@@ -9,6 +9,7 @@ const PROMETHEUS_NAMES: FlagAliases = { '--web.config.file': '--web.config-file'
 
 /** Adds a flag for every setting, in groups, `--config.file`, and hidden ones for other names of some. */
 export function addSettingFlags(command: Command, aliases: FlagAliases = {}): void {
+  command.configureHelp({ formatItem: flagAboveText });
   command.addOption(new Option('--config.file <path>', 'YAML file with settings; flags win over it'));
   for (const group of settingGroups())
     for (const setting of group.settings) {
@@ -21,6 +22,14 @@ export function addSettingFlags(command: Command, aliases: FlagAliases = {}): vo
         if (flag === setting.flag)
           command.addOption(new Option(`${alias} ${value}`, `the same as ${flag}`).hideHelp());
     }
+}
+
+/** A flag on a line of its own and its text below: flags are too long for a column. */
+function flagAboveText(flag: string, _width: number, text: string, help: Help): string {
+  const lines = help
+    .boxWrap(text, Math.min(help.helpWidth ?? 80, HELP_WIDTH) - TEXT_INDENT.length)
+    .split('\n');
+  return [`  ${flag}`, ...lines.map((line) => TEXT_INDENT + line)].join('\n');
 }
 
 /** The flags that were given, by their long name. */
@@ -43,6 +52,9 @@ export function givenFlags(
   }
   return { configFile, flags };
 }
+
+const HELP_WIDTH = 110;
+const TEXT_INDENT = '      ';
 
 /** A list may be given in one flag or in several. */
 function collect(text: string, before: readonly string[] = []): readonly string[] {
