@@ -62,6 +62,7 @@ async function measure(name: string): Promise<string[]> {
   const cpu = peer.process.cpuSeconds() - cpuBefore;
   const memory = peer.process.memory();
   await peer.process.stop('SIGKILL');
+  if (load.lastFailure) console.error(`${name}: the last write that failed: ${load.lastFailure}`);
   const millions = load.samples / 1e6;
   return [
     name,

@@ -7,6 +7,8 @@ export interface SendStats {
   /** The slowest request, ms. */
   slowestMs: number;
   wallSeconds: number;
+  /** Why the last one failed, as the store or the connection said it. */
+  lastFailure?: string;
 }
 
 /** Posts remote write bodies over a few keep-alive connections and counts what was acknowledged. */
@@ -37,19 +39,21 @@ export class Sender {
   async #deliver(body: Uint8Array, samples: number): Promise<void> {
     for (let attempt = 0; attempt < 5; attempt++) {
       const begin = performance.now();
-      const status = await this.#post(body).catch(() => 0);
+      const failure = await this.#post(body).catch((error: Error) => error.message);
       this.stats.requests++;
       this.stats.slowestMs = Math.max(this.stats.slowestMs, performance.now() - begin);
-      if (status >= 200 && status < 300) {
+      if (!failure) {
         this.stats.samples += samples;
         return;
       }
       this.stats.failures++;
+      this.stats.lastFailure = failure;
       await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt));
     }
   }
 
-  #post(body: Uint8Array): Promise<number> {
+  /** What went wrong; nothing when the body was taken. */
+  #post(body: Uint8Array): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
         this.#url,
@@ -64,8 +68,14 @@ export class Sender {
           },
         },
         (response) => {
-          response.resume();
-          response.once('end', () => resolve(response.statusCode ?? 0));
+          const { statusCode = 0 } = response;
+          let text = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => {
+            if (text.length < 200) text += chunk;
+          });
+          response.once('end', () =>
+            resolve(statusCode >= 200 && statusCode < 300 ? undefined : `${statusCode} ${text}`),
+          );
           response.once('error', reject);
         },
       );
