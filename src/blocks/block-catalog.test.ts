@@ -226,6 +226,12 @@ test('a mark beside a known block is seen by a full look, and by any after a qua
   expect((await blocks.refresh(CALM, 'acme')).whole[0].marks).toEqual({});
 });
 
+test('without a consistency delay a clock behind that of the store hides no block', async () => {
+  await putBlock(1);
+  nowMs -= HOUR_MS;
+  expect((await open().refresh(CALM, 'acme')).readable).toHaveLength(1);
+});
+
 test('a block is read when its meta.json is as old as the consistency delay', async () => {
   await putBlock(1);
   const blocks = open(undefined, { consistencyDelayMs: 60_000 });

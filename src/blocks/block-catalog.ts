@@ -342,7 +342,8 @@ export class BlockCatalog {
     if (marks.deletion && nowMs - marks.deletion.timeMs >= ignoreDeletionMarksDelayMs)
       return 'marked-for-deletion';
     if (marks.quarantine?.hidden) return 'hidden';
-    return nowMs - uploadedMs < consistencyDelayMs ? 'too-fresh' : 'loaded';
+    // Without a delay a block counts at once, also for a clock that is behind that of the store.
+    return consistencyDelayMs > 0 && nowMs - uploadedMs < consistencyDelayMs ? 'too-fresh' : 'loaded';
   }
 }
 
