@@ -101,6 +101,34 @@ test('with penalty dedup one replica is followed until it has a gap', async () =
   expect(Math.min(...times.slice(1).map((t, i) => t - times[i]))).toBeGreaterThanOrEqual(100);
 });
 
+test('with penalty dedup late samples stay, whichever replica is followed', async () => {
+  const followed = ramp(0, 50, 0, 100);
+  const late = ramp(50, 10, 5000, 200);
+  const blocks = [
+    block(1, 0, 20_000, { '{"a":"1"}': followed }),
+    block(2, 0, 20_000, { '{"a":"1"}': ramp(30, 50, 1000, 100) }),
+    { ...block(3, 0, 20_000, { '{"a":"1"}': late }), isLate: true },
+  ];
+  const { disk } = await merge(blocks, { dedup: 'penalty' }, [0, 1, 2]);
+  const { series } = await readTestBlock(disk, `out/${OUT}`);
+  const expected = [...followed, ...late].sort((a, b) => a.t - b.t).map(({ t, value }) => [t, value]);
+  expect(series['{"a":"1"}']).toEqual(expected);
+});
+
+test('with penalty dedup a chunk of which a sample gives way to the other replica is written anew', async () => {
+  const a = [0, 10, 60, 80].map((t) => ({ t, value: t }));
+  const b = [{ t: 31, value: 31 }];
+  // Wide distances: the least penalty is five seconds.
+  const wide = (samples: AnySample[]) => samples.map(({ t, value }) => ({ t: t * 1000, value }));
+  const blocks = [
+    block(1, 0, 90_000, { '{"a":"1"}': wide(a) }),
+    block(2, 0, 90_000, { '{"a":"1"}': wide(b) }),
+  ];
+  const { disk } = await merge(blocks, { dedup: 'penalty' }, [0, 1]);
+  const { series } = await readTestBlock(disk, `out/${OUT}`);
+  expect(series['{"a":"1"}']).toEqual([0, 10, 31, 60, 80].filter((t) => t !== 60).map((t) => [t * 1000, t]));
+});
+
 test('tombstones and deletions are applied, and a label value that is gone leaves no symbol', async () => {
   const first = { ...block(1, 0, 10_000, { '{"a":"1"}': ramp(0, 300), '{"a":"secret"}': ramp(0, 9) }) };
   const { disk } = await merge([first], {

@@ -5,6 +5,7 @@ import type { Interval } from '../block/tombstones.ts';
 import { MergedSymbols } from '../index/merged-symbols.ts';
 import { SeriesCursor } from '../index/series-cursor.ts';
 import { nextTurn } from '../next-turn.ts';
+import { FROM_OUT_OF_ORDER } from './late-blocks.ts';
 import { faultOf, MergeSource, type SourcePlace } from './merge-source.ts';
 import { SeriesMerger } from './series-merger.ts';
 import { SeriesShard } from './series-shard.ts';
@@ -16,7 +17,10 @@ export interface MergeInput {
   readonly replica: number;
 }
 
-/** How samples of several replicas become one series: all of them by time, or those of one replica at a time. */
+/**
+ * How samples of several replicas become one series: all of them by time, or those of one replica at a time. Late samples, in
+ * blocks that say so, are all kept.
+ */
 export type ReplicaDedup = 'one-to-one' | 'penalty';
 
 export interface MergeRequest {
@@ -209,15 +213,17 @@ function mergeSymbols(sources: readonly MergeSource[]): MergedSymbols {
   }
 }
 
-/** As Prometheus notes what a block was made of. */
+/** As Prometheus notes what a block was made of. What was made of late samples only is noted as such. */
 export function joinCompactions(metas: readonly BlockMeta[]): BlockCompaction {
   const sources = new Set(metas.flatMap(({ ulid, compaction }) => sourcesOf(ulid, compaction)));
+  const isLate = metas.every(({ compaction }) => compaction.hints?.includes(FROM_OUT_OF_ORDER));
   return {
     level: Math.max(...metas.map(({ compaction }) => compaction.level)) + 1,
     sources: [...sources].sort(),
     parents: metas
       .map(({ ulid, minTime, maxTime }) => ({ ulid, minTime, maxTime }))
       .sort((a, b) => a.minTime - b.minTime || (a.ulid < b.ulid ? -1 : 1)),
+    ...(isLate && { hints: [FROM_OUT_OF_ORDER] }),
   };
 }
 

@@ -3,7 +3,9 @@ import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import { XorAppender } from '../../chunkenc/xor.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
 import { mergeChunks } from '../head/clip-chunk.ts';
+import { addLate } from './add-late.ts';
 import type { ReplicaDedup } from './merge-blocks.ts';
+import { LATE_REPLICA } from './merge-source.ts';
 import { penaltyMerge } from './penalty.ts';
 import { decodeLane, type Lane } from './replica-lane.ts';
 
@@ -37,21 +39,23 @@ export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDed
  * followed nothing is written anew.
  */
 function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly BlockChunk[] {
-  const groups = [...Map.groupBy(chunks, ({ replica }) => (dedup === 'penalty' ? replica : 0))]
-    .sort(([a], [b]) => a - b)
-    .map(([, group]) => group);
+  const groups = [...Map.groupBy(chunks, ({ replica }) => (dedup === 'penalty' ? replica : 0))].sort(
+    ([a], [b]) => a - b,
+  );
   const lanes: Lane[] = [];
+  const late: Lane[] = [];
   const wholes = new Map<number, Whole>();
   let first = 0;
-  for (const group of groups) {
-    lanes.push(decodeLane(group, first));
+  for (const [replica, group] of groups) {
+    (replica === LATE_REPLICA ? late : lanes).push(decodeLane(group, first));
     for (const chunk of group) {
       const count = chunkSampleCount(chunk);
       if (count > 0) wholes.set(first, { chunk, count });
       first += count;
     }
   }
-  return encodeLane(lanes.reduce(penaltyMerge), wholes);
+  const followed = lanes.length > 0 ? [lanes.reduce(penaltyMerge)] : [];
+  return encodeLane([...followed, ...late].reduce(addLate), wholes);
 }
 
 /** A chunk and the number of its samples. */
@@ -71,8 +75,7 @@ function encodeLane(lane: Lane, wholes: ReadonlyMap<number, Whole>): BlockChunk[
   let from = 0;
   for (let i = 0; i < origins.length; ) {
     const whole = wholes.get(origins[i]);
-    // Origins of one replica ascend one by one, so the ends tell that all between is there.
-    const stays = whole && origins[i + whole.count - 1] === origins[i] + whole.count - 1;
+    const stays = whole && ascendByOne(origins, i, whole.count);
     if (!stays) {
       i++;
       continue;
@@ -83,6 +86,14 @@ function encodeLane(lane: Lane, wholes: ReadonlyMap<number, Whole>): BlockChunk[
   }
   out.push(...encodeFloats(lane, from, origins.length));
   return out;
+}
+
+/** Whether all samples of a chunk are there with none in between. Mostly the ends tell that they are not. */
+function ascendByOne(origins: Int32Array, start: number, count: number): boolean {
+  const first = origins[start];
+  if (origins[start + count - 1] !== first + count - 1) return false;
+  for (let i = 1; i < count; i++) if (origins[start + i] !== first + i) return false;
+  return true;
 }
 
 function withoutTwins(chunks: readonly ReplicaChunk[]): ReplicaChunk[] {

@@ -12,6 +12,7 @@ import {
   TOC_BYTES,
 } from '../index/index-format.ts';
 import type { SeriesCursor } from '../index/series-cursor.ts';
+import { FROM_OUT_OF_ORDER } from './late-blocks.ts';
 
 /** What is wrong with one of the blocks that were to be merged; the others may be fine. */
 export class BlockFault extends VeronaError {
@@ -44,9 +45,15 @@ export interface SourcePlace {
   /** From 0. */
   readonly order: number;
   readonly count: number;
-  /** Samples of sources with different numbers are of different replicas. */
+  /** Samples of sources with different numbers are of different replicas; those of `LATE_REPLICA` stay whichever is followed. */
   readonly replica: number;
 }
+
+/**
+ * Late samples are no replica's account of their time but an addition to it: by now their head's other samples of that time
+ * may be in a block of all replicas.
+ */
+export const LATE_REPLICA = -1;
 
 /** A block being read from front to back. */
 export class MergeSource {
@@ -89,7 +96,9 @@ export class MergeSource {
       if (Math.max(...Object.values(toc)) > index.sizeBytes - TOC_BYTES)
         throw new VeronaError('corrupt', `${path}: table of contents points behind itself`);
       const chunks = new ChunkWindow(disk, `${dir}/chunks`, windowBytes);
-      return new MergeSource(meta, index, toc, chunks, tombstones, place);
+      const isLate = meta.compaction.hints?.includes(FROM_OUT_OF_ORDER) ?? false;
+      const known = isLate ? { ...place, replica: LATE_REPLICA } : place;
+      return new MergeSource(meta, index, toc, chunks, tombstones, known);
     } catch (error) {
       await index.close();
       throw error;

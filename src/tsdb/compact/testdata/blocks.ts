@@ -10,6 +10,7 @@ import type { Tombstones } from '../../block/tombstones.ts';
 import { PageCache } from '../../chunks/page-cache.ts';
 import { type AnySample, decodeSamples, encodeSamples } from '../../head/clip-chunk.ts';
 import { chunksOf } from '../../head/complete-slice.ts';
+import { FROM_OUT_OF_ORDER } from '../late-blocks.ts';
 
 /** Samples by series: `{"job":"a"}` → time → value. */
 export type TestSeries = Readonly<Record<string, readonly AnySample[]>>;
@@ -22,6 +23,8 @@ export interface TestBlock {
   readonly series: TestSeries;
   readonly tombstones?: Tombstones;
   readonly thanos?: unknown;
+  /** Of late samples, as Prometheus marks it. */
+  readonly isLate?: boolean;
 }
 
 /** A ULID for tests; ascending with `i`. */
@@ -41,7 +44,9 @@ export async function writeTestBlock(disk: Disk, dir: string, block: TestBlock):
       encodeLabels(labels),
       encodeSamples(samples).map(({ mint, maxt, encoding, bytes }) => ({ mint, maxt, encoding, data: bytes })),
     );
-  return writer.finish({ minTime, maxTime, compaction: { level: 1, sources: [ulid] }, thanos }, block.tombstones);
+  const hints = block.isLate ? [FROM_OUT_OF_ORDER] : undefined;
+  const compaction = { level: 1, sources: [ulid], ...(hints && { hints }) };
+  return writer.finish({ minTime, maxTime, compaction, thanos }, block.tombstones);
 }
 
 /** Everything in a block: labels as JSON → [time, value] …, and how many chunks. */
