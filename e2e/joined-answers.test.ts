@@ -85,7 +85,12 @@ beforeAll(async () => {
   );
   stacked = await startVerona(
     join(folder, 'stacked'),
-    [...flags, `--endpoint.address=${querierGrpc}`, `--grpc.listen-address=127.0.0.1:${await freePort()}`],
+    [
+      ...flags,
+      '--query.mode=distributed',
+      `--endpoint.address=${querierGrpc}`,
+      `--grpc.listen-address=127.0.0.1:${await freePort()}`,
+    ],
     undefined,
     'querier',
   );
@@ -232,6 +237,16 @@ test('one query sees the pair as one and what was pushed beside it', async () =>
     expect(warnings).toBeUndefined();
     expect(data.result.map(({ metric }) => metric)).toEqual([{ cluster: 'eu' }, { cluster: 'pushed' }]);
     for (const { values } of data.result) expect(Number(values.at(-1)?.[1])).toBeCloseTo(1000, 3);
+  }
+});
+
+test('the querier above lets the one below aggregate, and answers the same', async () => {
+  const query = 'avg by (cluster) (rate(requests_total[2m]))';
+  const { data } = await get<{ name: string }>(stacked, 'query_range_explain', { query, ...range });
+  expect(JSON.stringify(data)).toContain('remote count by (cluster) (rate(');
+  for (const asked of [query, 'topk(1, sum by (cluster) (requests_total))', 'count(requests_total)']) {
+    const plain = (await ask(querier, asked)).data.result;
+    expect((await ask(stacked, asked)).data.result, asked).toEqual(plain);
   }
 });
 

@@ -129,7 +129,7 @@ function remoteView(
   read: ReadOptions,
 ): RemoteView | undefined {
   if (!mayAsk(config, tenant)) return undefined;
-  const { endpoint, grpc } = config;
+  const { endpoint, grpc, query } = config;
   const sets = matcherSets(read);
   return {
     stores: remoteStoresOf(endpoints).filter((store) => storeMatches(store, sets)),
@@ -138,6 +138,8 @@ function remoteView(
       maxResolutionMs: 0,
       tenantLabel: endpoint.enforce_tenancy ? grpc.tenant_label : '',
     },
+    // Of what a store has aggregated nobody can tell whose it was.
+    evaluates: query.mode === 'distributed' && !endpoint.enforce_tenancy,
   };
 }
 

@@ -136,16 +136,40 @@ export function allowedOf(
   return allowed === undefined ? known : known.filter((tenant) => allowed.includes(tenant));
 }
 
-/** What a querier can reach: the stores it asks. */
-export function reachedInfo(endpoints: readonly Endpoint[]): StoreInfo {
-  const stores = endpoints.filter(({ services }) => services.has('store'));
+const LABEL_SETS_MAX = 1000;
+
+/**
+ * What a querier can reach: the stores it asks, and the blocks of a bucket (`blockLabels`, one for each; undefined without a
+ * bucket). Where some have no labels, or nobody knows them yet, there is no set but `external`, which every series has.
+ */
+export function reachedInfo(
+  endpoints: readonly Endpoint[],
+  external: Labels,
+  blockLabels: readonly Labels[] | undefined,
+): StoreInfo {
+  const stores = endpoints.filter(
+    ({ services, strict, component }) => services.has('store') || (strict && component === ''),
+  );
+  const sets = new Map<string, Labels>();
+  let isKnown = true;
+  const add = (labels: Labels) => {
+    if (labels.size === 0) isKnown = false;
+    sets.set(labels.key(), labels.with(external.toJSON()));
+  };
+  for (const { labelSets } of stores)
+    for (const labels of labelSets.length > 0 ? labelSets : NOTHING_KNOWN) add(labels);
+  for (const labels of blockLabels ?? []) add(labels);
+  const all = isKnown && sets.size <= LABEL_SETS_MAX ? [...sets.values()] : [external];
+  const hasBucket = blockLabels !== undefined;
   return {
     component: 'query',
-    labelSets: stores.flatMap(({ labelSets }) => labelSets),
-    mint: Math.min(Number.MAX_SAFE_INTEGER, ...stores.map(({ mint }) => mint)),
-    maxt: Math.max(0, ...stores.map(({ maxt }) => maxt)),
+    labelSets: all.filter((labels) => labels.size > 0),
+    mint: hasBucket ? 0 : Math.min(Number.MAX_SAFE_INTEGER, ...stores.map(({ mint }) => mint)),
+    maxt: hasBucket ? Number.MAX_SAFE_INTEGER : Math.max(0, ...stores.map(({ maxt }) => maxt)),
   };
 }
+
+const NOTHING_KNOWN: readonly Labels[] = [Labels.empty];
 
 /** The gRPC listener as a service of the process. Throws `bad_data` for TLS and credentials that make no sense. */
 export async function grpcService(

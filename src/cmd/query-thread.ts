@@ -11,6 +11,7 @@ import type { Features } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import { type BudgetCounter, SharedBudget } from '../promql/exec/shared-budget.ts';
 import { Answerer } from '../query/answer.ts';
+import { DistributedQueries } from '../query/distributed-queries.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import { ThreadHost } from '../query/thread-host.ts';
 import { type DedupFunction, dedupQueryable } from '../storage/dedup/dedup-querier.ts';
@@ -67,6 +68,8 @@ export interface TenantView {
 export interface RemoteView {
   readonly stores: readonly RemoteStore[];
   readonly read: RemoteRead;
+  /** Whether they may evaluate parts of a query. */
+  readonly evaluates: boolean;
 }
 
 const RAW_FIRST: ResolutionWish = { maxMs: Number.POSITIVE_INFINITY, preferRaw: true };
@@ -93,7 +96,7 @@ new ThreadHost(port, {
   clock,
   kernels,
   answer: (...request) => answerer.answer(...request),
-  open: (tenant, view, ready, ask, job) => {
+  open: ({ tenant, view, ready, job, limits, timeoutMs: queryTimeoutMs }, ask) => {
     const wish = resolutionWish(job);
     const { local, bucketBlocks, deletions, warnings, remote, replicaLabels, dedup } = view as TenantView;
     const source: Queryable = {
@@ -112,7 +115,12 @@ new ThreadHost(port, {
         return wish.maxMs > 0 ? withoutAggregates(all) : all;
       },
     };
-    return replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
+    const joined = replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
+    // Own data have no label that would keep them apart from those of stores.
+    if (!remotes || !remote?.evaluates || local || bucketBlocks) return joined;
+    const { stores, read } = remote;
+    const options = { tenant, stores, ...read, replicaLabels, mint: limits.mint, timeoutMs: queryTimeoutMs };
+    return { ...joined, remote: new DistributedQueries(remotes, options, clock) };
   },
 });
 
@@ -140,6 +148,8 @@ function resolutionWish(job: QueryJob): ResolutionWish {
     case 'range':
       if (job.resolutionMaxMs !== undefined) return { maxMs: job.resolutionMaxMs };
       return RAW_FIRST;
+    case 'storeQuery':
+      return { maxMs: job.resolutionMaxMs };
     case 'series':
     case 'labelNames':
     case 'labelValues':

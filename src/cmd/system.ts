@@ -5,6 +5,7 @@ import { DeletedTenants } from '../blocks/deleted-tenants.ts';
 import { DeletionRequests } from '../blocks/deletion-requests.ts';
 import type { Config } from '../config/schema.ts';
 import { WasmHeadMemory } from '../kernel/wasm-head-memory.ts';
+import { Labels } from '../model/labels.ts';
 import { compileLabelRegex } from '../model/regex.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -54,6 +55,7 @@ import { DataLock } from './data-lock.ts';
 import { buildEndpoints, hasEndpoints, joinedView, remoteOptions, storesRoutes } from './endpoints.ts';
 import { allowedOf, externalLabels, grpcService, keptInfo, reachedInfo, TenantStore } from './grpc.ts';
 import { joinedStreams, joinServices } from './joined-services.ts';
+import { ownQueries } from './own-queries.ts';
 import { ownExemplars, ownMetadata } from './own-services.ts';
 import type { QueryThreadData } from './query-thread.ts';
 import { splitAddress } from './split-address.ts';
@@ -387,7 +389,7 @@ export async function buildSystem(
       info: (allowed) =>
         keeps
           ? keptInfo(external, tenantLabel, allowedOf(knownTenants(), allowed))
-          : reachedInfo(endpoints?.endpoints ?? []),
+          : reachedInfo(endpoints?.endpoints ?? [], external, bucketSync && blockLabels(bucketSync)),
       run,
     });
     const exemplars = ownExemplars({
@@ -395,7 +397,14 @@ export async function buildSystem(
       joinsEndpoints: !keeps,
       run,
     });
-    const further = [...(keeps ? own : joinedStreams(services)), exemplars];
+    const queries = ownQueries({
+      external: (tenant) => store.labelsOf(tenant),
+      joinsEndpoints: !keeps,
+      replicaLabels: config.query.replica_label,
+      clock,
+      run,
+    });
+    const further = [...(keeps ? own : joinedStreams(services)), exemplars, queries];
     return grpcService(config, store, further, () => lifecycle.ready, { disk, clock, log, metrics });
   }
 
@@ -410,6 +419,17 @@ export async function buildSystem(
       log,
     );
   }
+}
+
+/** Of each block that is known, without doubles. */
+function blockLabels(sync: BucketSync): Labels[] {
+  const sets = new Map<string, Labels>();
+  for (const tenant of sync.knownTenants)
+    for (const { seriesLabels } of sync.blocksOf(tenant)) {
+      const labels = Labels.from(seriesLabels ?? {});
+      sets.set(labels.key(), labels);
+    }
+  return [...sets.values()];
 }
 
 function pushRoutes(remoteWrite: RemoteWriteHandler, otlp: OtlpHandler): Route[] {

@@ -105,6 +105,11 @@ const query = section('Queries: how they are evaluated and how much they may use
     'A file that gets a line of JSON for every query, as Prometheus’ `query_log_file`; opened again at a reload. Empty for none.',
   ),
   log_queries_longer_than: duration('10s', 'A query that runs longer is a warning in the log; 0 for none.'),
+  mode: choice(
+    ['local', 'distributed'],
+    'local',
+    'Where aggregations are evaluated: here, or at the endpoints that evaluate PromQL and whose series no other source has.',
+  ),
   replica_label: list(
     'Labels that tell replicas of the same series apart; series that differ in these only are answered as one.',
   ),

@@ -14,6 +14,7 @@ import { dropMarkedNames, mergeRows } from './exec/merge-rows.ts';
 import { collect, collectScalar } from './exec/operator.ts';
 import { QueryContext } from './exec/query-context.ts';
 import { type RawSeries, readRawSeries } from './exec/raw-series.ts';
+import type { RemoteEngines } from './exec/remote-engines.ts';
 import type { SeriesTeam } from './exec/series-team.ts';
 import type { SharedBudget } from './exec/shared-budget.ts';
 import { StepCounts } from './exec/step-counts.ts';
@@ -21,6 +22,7 @@ import type { Expr } from './parser/ast.ts';
 import type { Features as SyntaxFeatures } from './parser/options.ts';
 import { parseExpr } from './parser/parse.ts';
 import { buildPlan, type PlanContext } from './plan/build-plan.ts';
+import { distribute } from './plan/distribute.ts';
 import { type PlanNode, planChildren, planType } from './plan/node.ts';
 import { makePlan, type OptionalRewrite } from './plan/plan.ts';
 import { describeNode, printPlan } from './plan/print-plan.ts';
@@ -62,6 +64,8 @@ export interface EngineOptions {
 export interface QueryOptions {
   /** Other threads that take some of the series. */
   readonly team?: SeriesTeam;
+  /** Other processes that aggregate the series they hold themselves. */
+  readonly remote?: RemoteEngines;
   /** How far an instant selector looks back; undefined or 0: the engine's. */
   readonly lookbackDeltaMs?: number;
   /** Watch every operator: `analysis` of the result. */
@@ -181,7 +185,8 @@ export class Engine {
     const begun = clock?.monotonic() ?? 0;
     const plan = this.#plan(query, times, grid, options);
     const run: Run = { query, plan, times, grid, options, planMs: (clock?.monotonic() ?? 0) - begun };
-    return this.#run(ctx, source, run, (context) => evaluateInstant(context, plan, grid));
+    const result = await this.#run(ctx, source, run, (context) => evaluateInstant(context, plan, grid));
+    return result ?? this.instant(ctx, source, query, { ...options, remote: undefined });
   }
 
   /** Evaluates at start, start + step, … up to and including end. Throws as `instant`; `bad_data` for impossible times. */
@@ -202,10 +207,11 @@ export class Engine {
         `invalid expression type "${type === 'matrix' ? 'range vector' : type}" for range query, must be Scalar or instant Vector`,
       );
     const run: Run = { query, plan, times, grid, options, planMs: (clock?.monotonic() ?? 0) - begun };
-    return this.#run(ctx, source, run, async (context) => ({
+    const result = await this.#run(ctx, source, run, async (context) => ({
       type: 'matrix',
       columns: columnsOf(sorted(await evaluate(context, plan, grid)), grid),
     }));
+    return result ?? this.range(ctx, source, query, { ...options, remote: undefined });
   }
 
   /** The plan of a query as indented text. */
@@ -238,14 +244,23 @@ export class Engine {
   }
 
   #plan(query: string, times: Times, grid: Grid, options: QueryOptions): PlanNode {
-    const plan = makePlan(
+    const own = makePlan(
       this.parse(query),
       this.#planContext(times),
       grid,
       this.#lookback(options),
       this.#options.withoutRewrites,
     );
+    const plan = this.#mayDistribute(times, options) ? distribute(own, options.remote!) : own;
     return options.team === undefined ? plan : splitBySeries(plan);
+  }
+
+  /** Requests to other processes know whole seconds and no switches. */
+  #mayDistribute({ start, end, step }: Times, options: QueryOptions): boolean {
+    if (options.remote === undefined) return false;
+    const { features } = this.#options;
+    if (features?.['promql-delayed-name-removal'] || features?.['type-and-unit-labels']) return false;
+    return [start, end, step, this.#lookback(options)].every((ms) => ms % 1000 === 0);
   }
 
   #lookback(options: QueryOptions): number {
@@ -268,12 +283,13 @@ export class Engine {
       );
   }
 
+  /** undefined when parts were to be evaluated elsewhere and that turned out not to give the answer. */
   async #run(
     ctx: ReadContext,
     source: Queryable,
     run: Run,
     evaluate: (context: QueryContext) => Promise<QueryValue>,
-  ): Promise<QueryResult> {
+  ): Promise<QueryResult | undefined> {
     const { clock } = this.#options;
     const begun = clock?.monotonic() ?? 0;
     const bounds = timeRangeOf(run.plan) ?? { mint: run.grid.start, maxt: run.grid.start };
@@ -282,6 +298,7 @@ export class Engine {
     try {
       const value = await evaluate(context);
       context.finish();
+      if (run.options.remote !== undefined && isOfNoUse(context)) return undefined;
       return resultOf(value, context, run, (clock?.monotonic() ?? 0) - begun);
     } finally {
       context.close();
@@ -310,6 +327,7 @@ export class Engine {
       stepCounts: options.countSteps ? new StepCounts() : undefined,
       kernels,
       team: options.team,
+      remote: options.remote,
       budget,
     });
   }
@@ -353,6 +371,17 @@ async function evaluateInstant(context: QueryContext, plan: PlanNode, grid: Grid
     }
   }
 }
+
+/**
+ * Whether other processes refused their part, or a group held floats and histograms, or histograms that do not go together:
+ * then nothing of it counts, which is not seen when each is elsewhere.
+ */
+function isOfNoUse({ isRefused, annotations }: QueryContext): boolean {
+  return isRefused || annotations.some(({ message }) => message.includes(MIX));
+}
+
+/** In the words of both remarks on it. */
+const MIX = 'a mix of histograms';
 
 /** All rows, distinct and without names that were to go. */
 async function evaluate(context: QueryContext, plan: PlanNode, grid: Grid): Promise<Batch> {

@@ -3,6 +3,7 @@ import { QueryKernel } from '../kernel/query-kernel.ts';
 import { assertNever } from '../platform/assert.ts';
 import { Engine, type EngineOptions } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
+import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import { completeQueryable } from '../storage/complete-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
@@ -14,6 +15,7 @@ import type { JobLimits, QueryJob } from './jobs.ts';
 import { answerLabels } from './label-answers.ts';
 import { answerRemoteRead } from './remote-read-answer.ts';
 import { answerStore } from './store-answer.ts';
+import { answerStoreQuery } from './store-query-answer.ts';
 import type { ThreadAnswer } from './thread-protocol.ts';
 
 const LIMITED_MAX = 64;
@@ -45,6 +47,7 @@ export class Answerer {
     signal: AbortSignal,
     waitedMs = 0,
     team?: SeriesTeam,
+    remote?: RemoteEngines,
   ): Promise<ThreadAnswer> {
     switch (job.kind) {
       case 'instant':
@@ -52,16 +55,19 @@ export class Answerer {
         return answerEvaluation(job, queryable, this.#engineFor(limits), this.#kernel, signal, {
           waitedMs,
           team,
+          remote,
           perStep: this.#options.features?.['promql-per-step-stats'] === true,
         });
       case 'explain':
-        return answerExplain(job, this.#engine);
+        return answerExplain(job, this.#engine, remote);
       case 'labelNames':
       case 'labelValues':
       case 'series':
         return answerLabels(job, queryable, signal);
       case 'exemplars':
         return answerExemplars(job, queryable, this.#engine, signal);
+      case 'storeQuery':
+        return answerStoreQuery(job, queryable, this.#engineFor(limits), remote, signal);
       case 'storeExemplars':
         return answerStoreExemplars(job, queryable, this.#engine, signal);
       case 'federate':

@@ -6,6 +6,7 @@ import { apiBuckets } from '../model/histogram-text.ts';
 import type { Labels } from '../model/labels.ts';
 import { STALE_NAN_HIGH, STALE_NAN_LOW } from '../model/sample.ts';
 import type { Columns, Engine, QueryResult, QueryValue } from '../promql/engine.ts';
+import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { analysisJson } from './analysis-json.ts';
@@ -30,9 +31,9 @@ export async function answerEvaluation(
   engine: Engine,
   kernel: QueryKernel,
   signal: AbortSignal,
-  { waitedMs, perStep, team }: { waitedMs: number; perStep: boolean; team: SeriesTeam | undefined },
+  { waitedMs, perStep, ...helpers }: { waitedMs: number; perStep: boolean } & Helpers,
 ): Promise<Answer> {
-  const result = await evaluate(job, queryable, engine, signal, team);
+  const result = await evaluate(job, queryable, engine, signal, helpers);
   const sink = new ByteSink();
   const truncated = new ResultWriter(kernel, sink, job.limit).write(result.value);
   if (job.stats !== 'none') {
@@ -48,19 +49,25 @@ export async function answerEvaluation(
   return { ...answer, figures: { samplesRead, peakSamples, planMs, evaluationMs } };
 }
 
+/** Other threads, and other processes. */
+interface Helpers {
+  readonly team: SeriesTeam | undefined;
+  readonly remote: RemoteEngines | undefined;
+}
+
 /** What is wrong with the query itself is said of the parameter, as in Prometheus. */
 async function evaluate(
   job: EvaluationJob,
   queryable: Queryable,
   engine: Engine,
   signal: AbortSignal,
-  team: SeriesTeam | undefined,
+  helpers: Helpers,
 ): Promise<QueryResult> {
   try {
     const countSteps = job.stats !== 'none';
     return job.kind === 'instant'
-      ? await engine.instant({ signal }, queryable, job.query, { ...job, countSteps, team })
-      : await engine.range({ signal }, queryable, job.query, { ...job, countSteps, team });
+      ? await engine.instant({ signal }, queryable, job.query, { ...job, countSteps, ...helpers })
+      : await engine.range({ signal }, queryable, job.query, { ...job, countSteps, ...helpers });
   } catch (error) {
     if (error instanceof VeronaError && error.code === 'bad_data') throw invalid('query', error.message);
     throw error;

@@ -4,7 +4,7 @@ import type { Matcher } from '../model/matcher.ts';
 import type { Engine } from '../promql/engine.ts';
 import { walk } from '../promql/parser/ast.ts';
 import type { ExemplarSeries, Queryable } from '../storage/querier.ts';
-import { withoutExternal } from '../storeapi/external-labels.ts';
+import { externalQueryable } from '../storeapi/external-queryable.ts';
 import type { QueryJob } from './jobs.ts';
 import { jsonAnswer } from './json-answer.ts';
 import type { Answer } from './thread-protocol.ts';
@@ -42,16 +42,13 @@ export async function answerStoreExemplars(
   engine: Engine,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const external = Labels.fromSorted(job.external);
-  const sets = selectorsOf(job.query, engine).flatMap((set) => {
-    const inner = withoutExternal(set, external);
-    return inner ? [inner] : [];
-  });
-  if (sets.length === 0) return exemplarsBody([], [], external);
-  const querier = await queryable.querier(job.startMs, job.endMs);
+  const sets = selectorsOf(job.query, engine);
+  if (sets.length === 0) return exemplarsBody([], []);
+  const source = externalQueryable(queryable, Labels.fromSorted(job.external));
+  const querier = await source.querier(job.startMs, job.endMs);
   try {
     const found = await querier.exemplars({ signal }, sets, job.startMs, job.endMs);
-    return exemplarsBody(found, querier.warnings, external);
+    return exemplarsBody(found, querier.warnings);
   } finally {
     await querier.close();
   }
@@ -70,14 +67,10 @@ export interface ExemplarsBody {
   readonly warnings: readonly string[];
 }
 
-function exemplarsBody(
-  found: readonly ExemplarSeries[],
-  warnings: readonly string[],
-  external: Labels,
-): Answer {
+function exemplarsBody(found: readonly ExemplarSeries[], warnings: readonly string[]): Answer {
   const body: ExemplarsBody = {
     series: found.map(({ labels, exemplars }) => ({
-      labels: labels.with(external.toJSON()).toJSON(),
+      labels: labels.toJSON(),
       exemplars: exemplars.map(({ labels: own, value, t }) => ({
         labels: own.toJSON(),
         value: String(value),

@@ -1,5 +1,6 @@
 import { VeronaError } from '../model/errors.ts';
 import type { Engine, PlanTree } from '../promql/engine.ts';
+import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
 import type { QueryJob } from './jobs.ts';
 import { jsonAnswer } from './json-answer.ts';
 import { invalid } from './params.ts';
@@ -8,9 +9,13 @@ import type { Answer } from './thread-protocol.ts';
 type ExplainJob = Extract<QueryJob, { kind: 'explain' }>;
 
 /** `query_explain` and `query_range_explain`: the plan that would run, in Thanos' shape, and beside it the one as written. */
-export function answerExplain({ query, times, lookbackDeltaMs }: ExplainJob, engine: Engine): Answer {
+export function answerExplain(
+  { query, times, lookbackDeltaMs }: ExplainJob,
+  engine: Engine,
+  remote: RemoteEngines | undefined,
+): Answer {
   try {
-    const { before, after } = engine.plans(query, { ...times, lookbackDeltaMs });
+    const { before, after } = engine.plans(query, { ...times, lookbackDeltaMs, remote });
     return jsonAnswer({ ...treeJson(after), before: treeJson(before) });
   } catch (error) {
     if (error instanceof VeronaError && error.code === 'bad_data') throw invalid('query', error.message);

@@ -91,6 +91,18 @@ type RequestJob =
       readonly request: WireLabelNamesRequest;
     } & StoreOptions)
   | ({
+      readonly kind: 'storeQuery';
+      readonly query: string;
+      readonly times:
+        | { readonly timeMs: number }
+        | { readonly startMs: number; readonly endMs: number; readonly stepMs: number };
+      /** 0: the engine's default. */
+      readonly lookbackDeltaMs: number;
+      readonly resolutionMaxMs: number;
+      /** Series per message, at least 1. */
+      readonly batchSize: number;
+    } & StoreOptions)
+  | ({
       readonly kind: 'storeExemplars';
       readonly query: string;
       readonly startMs: number;

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import { compressBody, latin1Text } from '../platform/compress-body.ts';
 import type { Port } from '../platform/threads.ts';
 import type { KernelPool } from '../promql/exec/kernel-pool.ts';
+import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import { limitQueryable } from '../storage/limited-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
@@ -17,9 +18,20 @@ import { type ThreadLoad, ThreadTeam } from './thread-team.ts';
 /** Asks the main thread something about the view of a running query. */
 export type Ask = (request: unknown) => Promise<unknown>;
 
+/** The sources of a query, and the processes that evaluate parts of it. */
+export interface QuerySource extends Queryable {
+  readonly remote?: RemoteEngines;
+}
+
+/** What a query is run for; `ready` has answers to what is likely to be asked. */
+export type OpenedRun = Pick<
+  Extract<ToThread, { type: 'run' }>,
+  'tenant' | 'view' | 'ready' | 'job' | 'limits' | 'timeoutMs'
+>;
+
 export interface ThreadHostOptions {
-  /** Opens the sources that a view describes; `ready` has answers to what is likely to be asked. */
-  readonly open: (tenant: string, view: unknown, ready: unknown, ask: Ask, job: QueryJob) => Queryable;
+  /** Opens the sources that a view describes. */
+  readonly open: (run: OpenedRun, ask: Ask) => QuerySource;
   readonly answer: (
     job: QueryJob,
     limits: JobLimits,
@@ -27,6 +39,7 @@ export interface ThreadHostOptions {
     signal: AbortSignal,
     waitedMs: number,
     team: SeriesTeam,
+    remote: RemoteEngines | undefined,
   ) => Promise<ThreadAnswer>;
   readonly clock: Clock;
   /** For parts of queries of other threads. */
@@ -96,11 +109,11 @@ export class ThreadHost {
     this.#signals.set(run.id, signal);
     if (this.#load) Atomics.add(this.#load, 0, 1);
     try {
-      const ask: Ask = (request) => this.#ask(run.id, request);
-      const queryable = open(run.tenant, view, run.ready, ask, run.job);
+      const queryable = open({ ...run, view }, (request) => this.#ask(run.id, request));
       const limited = limitQueryable(queryable, run.limits);
       const team = this.#team.forQuery(cancel, deadline);
-      const result = await answer(run.job, run.limits, limited, signal, run.waitedMs, team);
+      const { remote } = queryable;
+      const result = await answer(run.job, run.limits, limited, signal, run.waitedMs, team, remote);
       const { stream, ...whole } = result;
       if (stream) await this.#stream(run.id, whole, stream, signal);
       else {

@@ -53,6 +53,8 @@ export interface SelectRequest {
   /** Whether series must come ordered by `compareLabels` over the whole answer. Merging needs it; aggregations do not. */
   readonly sorted: boolean;
   readonly hints?: SelectHints;
+  /** Stores elsewhere that must not be asked, by address: the caller has their part from them in another way. */
+  readonly without?: readonly string[];
 }
 
 export interface ExemplarSeries {

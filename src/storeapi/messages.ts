@@ -93,3 +93,27 @@ export interface WireStoreInfo {
     readonly max_time: number;
   }[];
 }
+
+/** `thanos.Query`: times are whole seconds. */
+interface WireQueryOptions {
+  readonly query: string;
+  readonly timeout_seconds: number;
+  readonly max_resolution_seconds: number;
+  readonly replica_labels: readonly string[];
+  readonly storeMatchers: readonly { readonly labelMatchers: readonly WireMatcher[] }[];
+  readonly enableDedup: boolean;
+  readonly enablePartialResponse: boolean;
+  readonly lookback_delta_seconds: number;
+  readonly response_batch_size: number;
+}
+
+export interface WireQueryRequest extends WireQueryOptions {
+  /** 0: now. */
+  readonly time_seconds: number;
+}
+
+export interface WireQueryRangeRequest extends WireQueryOptions {
+  readonly start_time_seconds: number;
+  readonly end_time_seconds: number;
+  readonly interval_seconds: number;
+}

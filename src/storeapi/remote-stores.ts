@@ -8,6 +8,7 @@ import type { LabelRequest, Querier, ReadContext, SelectRequest } from '../stora
 import { TolerantQuerier } from '../storage/tolerant-querier.ts';
 import type { Endpoint } from './endpoint-set.ts';
 import { anyCanMatch, withoutExternal } from './external-labels.ts';
+import type { WireQueryRangeRequest, WireQueryRequest } from './messages.ts';
 import { loadServices, type Services } from './service-definitions.ts';
 import { StoreClient, type StoreClientOptions } from './store-client.ts';
 import { type ExemplarsResponse, StoreQuerier } from './store-querier.ts';
@@ -23,6 +24,8 @@ export interface RemoteStore {
   readonly mint: number;
   readonly maxt: number;
   readonly hasExemplars: boolean;
+  /** Whether it evaluates PromQL. */
+  readonly hasQueries: boolean;
 }
 
 /** How one query reads remote stores. */
@@ -60,6 +63,7 @@ export function remoteStoresOf(endpoints: readonly Endpoint[]): RemoteStore[] {
       mint: component === '' ? Number.NEGATIVE_INFINITY : mint,
       maxt: component === '' ? Number.POSITIVE_INFINITY : maxt,
       hasExemplars: services.has('exemplars'),
+      hasQueries: services.has('query'),
     }));
 }
 
@@ -90,7 +94,7 @@ export class RemoteStores {
       .filter((store) => store.mint <= maxt && store.maxt >= mint)
       .map((store) => {
         const labelSets = store.labelSets.map((bytes) => decodeLabels(bytes));
-        const pruned = new PrunedQuerier(this.#querier(tenant, store, read), labelSets);
+        const pruned = new PrunedQuerier(store.address, this.#querier(tenant, store, read), labelSets);
         if (read.tenantLabel === '') return pruned;
         return narrowQuerier(pruned, new Matcher('=', read.tenantLabel, tenant));
       });
@@ -115,6 +119,21 @@ export class RemoteStores {
         : undefined,
     });
     return new TolerantQuerier(querier, tolerance, this.#clock);
+  }
+
+  /** Responses of `thanos.Query` as bytes. */
+  queries(
+    address: string,
+    method: 'Query' | 'QueryRange',
+    tenant: string,
+    request: WireQueryRequest | WireQueryRangeRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    return this.#client(address).messages<Uint8Array>('query', method, tenant, request, signal);
+  }
+
+  get options(): RemoteStoresOptions {
+    return this.#options;
   }
 
   #client(address: string): StoreClient {
@@ -143,10 +162,12 @@ export class RemoteStores {
 
 /** Asks its source only when data under one of the label sets can satisfy the matchers. */
 class PrunedQuerier implements Querier {
+  readonly #address: string;
   readonly #source: Querier;
   readonly #labelSets: readonly Labels[];
 
-  constructor(source: Querier, labelSets: readonly Labels[]) {
+  constructor(address: string, source: Querier, labelSets: readonly Labels[]) {
+    this.#address = address;
     this.#source = source;
     this.#labelSets = labelSets;
   }
@@ -156,6 +177,7 @@ class PrunedQuerier implements Querier {
   }
 
   select(ctx: ReadContext, request: SelectRequest) {
+    if (request.without?.includes(this.#address)) return NOTHING.select(ctx, request);
     return this.#for(request.matchers).select(ctx, request);
   }
 

@@ -8,7 +8,7 @@ const FILES = ['store', 'info', 'rules', 'targets', 'metadata', 'exemplars', 'st
 /**
  * Every service of `proto/thanos`. Cold messages are plain objects with the names of the .proto files (int64 as numbers,
  * enums as numbers, absent messages null); what `Series` answers travels as the bytes of a SeriesResponse and is written
- * and read by `proto/store-series.ts`.
+ * and read by `proto/store-series.ts`, what `Query` and `QueryRange` answer by `proto/query-response.ts`.
  */
 export function loadServices(): Services {
   const definitions = loadSync(
@@ -25,6 +25,7 @@ export function loadServices(): Services {
     },
   );
   const store = service(definitions, 'thanos.Store');
+  const query = service(definitions, 'thanos.Query');
   return {
     definitions,
     store: { ...store, Series: asBytes(store.Series) },
@@ -34,7 +35,7 @@ export function loadServices(): Services {
     metadata: service(definitions, 'thanos.Metadata'),
     exemplars: service(definitions, 'thanos.Exemplars'),
     status: service(definitions, 'thanos.Status'),
-    query: service(definitions, 'thanos.Query'),
+    query: { Query: asBytes(query.Query), QueryRange: asBytes(query.QueryRange) },
   };
 }
 

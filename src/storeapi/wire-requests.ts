@@ -49,13 +49,14 @@ export function readLabelsRequest(wire: WireLabelNamesRequest): LabelsRequest {
   };
 }
 
-function readMatcher({ type, name, value }: WireMatcher): Matcher {
+/** Throws `bad_data` for a type that is none. */
+export function readMatcher({ type, name, value }: WireMatcher): Matcher {
   const matchType = MATCH_TYPES[type];
   if (matchType === undefined) throw new VeronaError('bad_data', `matcher type ${type} is not known`);
   return new Matcher(matchType, name, value);
 }
 
-function writeMatchers(matchers: readonly Matcher[]): WireMatcher[] {
+export function writeMatchers(matchers: readonly Matcher[]): WireMatcher[] {
   return matchers.map(({ type, name, value }) => ({ type: MATCH_TYPES.indexOf(type), name, value }));
 }
 

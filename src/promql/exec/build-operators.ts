@@ -24,6 +24,7 @@ import { collectScalar, type Operator } from './operator.ts';
 import { absentLabels, namesStayDistinct, oneNameOf, stringOf } from './plan-facts.ts';
 import type { QueryContext } from './query-context.ts';
 import { ranking } from './ranking.ts';
+import { RemoteRows, UnionRows } from './remote-rows.ts';
 import { floatOperation, keepsName } from './scalar-binary.ts';
 import { absentRow, Repeat, SharedResult, scalarOf, scalarRow } from './scalars.ts';
 import { SetOperation } from './set-operation.ts';
@@ -65,6 +66,13 @@ export class OperatorBuilder {
         return this.#buildShared(node.id, node.child, grid);
       case 'split':
         return this.#buildSplit(node, grid).rows;
+      case 'remote':
+        return new RemoteRows(this.context, node, grid);
+      case 'union':
+        return new UnionRows(
+          grid,
+          node.parts.map((part) => this.build(part, grid)),
+        );
       case 'aggregate':
         return this.#buildAggregate(node, grid);
       case 'binary':

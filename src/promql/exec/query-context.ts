@@ -7,6 +7,7 @@ import { type Annotation, joinAnnotations } from '../annotations.ts';
 import type { Span } from '../parser/ast.ts';
 import type { Analysis } from './analysis.ts';
 import type { KernelPool } from './kernel-pool.ts';
+import type { RemoteEngines } from './remote-engines.ts';
 import type { PartResult, SeriesTeam } from './series-team.ts';
 import type { BudgetAccount, SharedBudget } from './shared-budget.ts';
 import type { StepCounts } from './step-counts.ts';
@@ -49,6 +50,10 @@ export class QueryContext {
   readonly stepCounts: StepCounts | undefined;
   /** Other threads that help; undefined where there are none. */
   readonly team: SeriesTeam | undefined;
+  /** Other processes that evaluate parts of the plan; undefined where there are none. */
+  readonly remote: RemoteEngines | undefined;
+  /** Set when they cannot, after all: the answer is of no use then. */
+  isRefused = false;
   readonly limits: QueryLimits;
   readonly #onDone: (() => void)[] = [];
   readonly #kernels: KernelPool;
@@ -84,6 +89,7 @@ export class QueryContext {
     stepCounts: StepCounts | undefined;
     kernels: KernelPool;
     team: SeriesTeam | undefined;
+    remote?: RemoteEngines;
     budget?: SharedBudget;
   }) {
     this.read = options.read;
@@ -98,6 +104,7 @@ export class QueryContext {
     this.analysis = options.analysis;
     this.stepCounts = options.stepCounts;
     this.team = options.team;
+    this.remote = options.remote;
     this.limits = options.limits;
     this.#account = options.budget?.forQuery();
     this.#clock = options.clock;

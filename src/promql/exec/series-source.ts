@@ -45,7 +45,7 @@ export class SeriesSource {
   }
 
   #open(): AsyncIterator<SeriesBatch> {
-    const { matchers, mint, maxt, func, startTimes, newestOnly } = this.#source;
+    const { matchers, mint, maxt, func, startTimes, newestOnly, without } = this.#source;
     return this.#context.querier
       .select(this.#reads ? { ...this.#context.read, tally: this.#reads } : this.#context.read, {
         matchers,
@@ -53,6 +53,7 @@ export class SeriesSource {
         maxt,
         sorted: false,
         hints: { func, startTimes, newestOnly },
+        ...(without && { without }),
       })
       [Symbol.asyncIterator]();
   }

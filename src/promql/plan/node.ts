@@ -14,7 +14,9 @@ export type PlanNode =
   | NegatePlan
   | StepInvariantPlan
   | SharedPlan
-  | SplitPlan;
+  | SplitPlan
+  | RemotePlan
+  | UnionPlan;
 
 interface Node {
   /** The part of the query text this came from, for remarks and errors. */
@@ -51,6 +53,8 @@ export interface SelectorSource {
   readonly newestOnly: boolean;
   /** Start timestamps of samples are looked at. */
   readonly startTimes: boolean;
+  /** Sources that are not asked, by name: their part is evaluated where it lies. Set by the rewrite `distribute`. */
+  readonly without?: readonly string[];
 }
 
 /** The newest sample of each series at each step. */
@@ -126,6 +130,19 @@ export interface SplitPlan extends Node {
   readonly child: PlanNode;
 }
 
+/** An aggregation that other processes evaluate, each over the series it holds; `query` is the text of it. Set by `distribute`. */
+export interface RemotePlan extends Node {
+  readonly kind: 'remote';
+  readonly query: string;
+  readonly targets: readonly string[];
+}
+
+/** The rows of all parts. Set by the rewrite `distribute`. */
+export interface UnionPlan extends Node {
+  readonly kind: 'union';
+  readonly parts: readonly PlanNode[];
+}
+
 export function planType(node: PlanNode): ValueType {
   switch (node.kind) {
     case 'number':
@@ -134,6 +151,8 @@ export function planType(node: PlanNode): ValueType {
       return 'string';
     case 'select':
     case 'aggregate':
+    case 'remote':
+    case 'union':
       return 'vector';
     case 'windows':
     case 'subquery':
@@ -156,7 +175,10 @@ export function planChildren(node: PlanNode): readonly PlanNode[] {
     case 'string':
     case 'select':
     case 'windows':
+    case 'remote':
       return [];
+    case 'union':
+      return node.parts;
     case 'call':
       return node.args;
     case 'aggregate':
@@ -175,7 +197,12 @@ export function mapChildren(node: PlanNode, change: (child: PlanNode) => PlanNod
     case 'string':
     case 'select':
     case 'windows':
+    case 'remote':
       return node;
+    case 'union': {
+      const parts = node.parts.map(change);
+      return parts.every((part, i) => part === node.parts[i]) ? node : { ...node, parts };
+    }
     case 'call': {
       const args = node.args.map(change);
       return args.every((arg, i) => arg === node.args[i]) ? node : { ...node, args };

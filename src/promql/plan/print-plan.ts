@@ -38,13 +38,18 @@ export function describeNode(node: PlanNode): string {
       return `shared #${node.id}`;
     case 'split':
       return 'split by series';
+    case 'remote':
+      return `remote ${node.query} at ${node.targets.join(', ')}`;
+    case 'union':
+      return 'union';
   }
 }
 
 function describeSource(source: SelectorSource): string {
-  const { matchers, mint, maxt, mode, statisticsOnly, newestOnly } = source;
+  const { matchers, mint, maxt, mode, statisticsOnly, newestOnly, without } = source;
   const text = `{${matchers.join(', ')}}${describeShift(source)}${mode === 'plain' ? '' : ` ${mode}`}`;
-  return `${text} [${mint}, ${maxt}]${statisticsOnly ? ' statistics only' : ''}${newestOnly ? ' newest only' : ''}`;
+  const wanted = `${statisticsOnly ? ' statistics only' : ''}${newestOnly ? ' newest only' : ''}`;
+  return `${text} [${mint}, ${maxt}]${wanted}${without ? ` without ${without.join(', ')}` : ''}`;
 }
 
 function describeShift({ offset, at }: { offset: number; at: number | undefined }): string {

@@ -60,5 +60,8 @@ function isInvariant(node: PlanNode): boolean {
     case 'shared':
     case 'split':
       return true;
+    case 'remote':
+    case 'union':
+      return false;
   }
 }
