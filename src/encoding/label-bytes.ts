@@ -109,6 +109,31 @@ export function visitLabels(
   }
 }
 
+let keyScratch = new Uint8Array(1024);
+
+/**
+ * A text that orders as `compareLabels` orders the label sets, without making them: names and values, each with an end
+ * below all of its characters. Undefined when not all are ASCII, or one holds that end itself.
+ */
+export function sortKey(bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (end - start > keyScratch.length) keyScratch = new Uint8Array(2 * (end - start));
+  let to = 0;
+  let isPlain = true;
+  const put = (from: number, until: number) => {
+    for (let i = from; i < until; i++) {
+      const byte = bytes[i];
+      if (byte === 0 || byte >= 128) isPlain = false;
+      keyScratch[to++] = byte;
+    }
+    keyScratch[to++] = 0;
+  };
+  visitLabels(bytes, start, end, (nameStart, nameEnd, valueStart, valueEnd) => {
+    put(nameStart, nameEnd);
+    put(valueStart, valueEnd);
+  });
+  return isPlain ? decoder.decode(keyScratch.subarray(0, to)) : undefined;
+}
+
 /** Whether all names and values are ASCII. */
 export function isAsciiLabels(bytes: Uint8Array): boolean {
   let union = 0;

@@ -1,6 +1,6 @@
 import { VeronaError } from '../model/errors.ts';
 import type { FloatHistogram } from '../model/histogram.ts';
-import { compareLabels, type Labels } from '../model/labels.ts';
+import type { Labels } from '../model/labels.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
 import { renderAnnotations } from './annotations.ts';
@@ -10,8 +10,10 @@ import { type Batch, dropEmptyRows, Presence, pickRows } from './exec/batch.ts';
 import { OperatorBuilder } from './exec/build-operators.ts';
 import { type Grid, instantGrid, rangeGrid } from './exec/grid.ts';
 import { KernelPool } from './exec/kernel-pool.ts';
+import type { LabelColumn } from './exec/label-column.ts';
 import { dropMarkedNames, mergeRows } from './exec/merge-rows.ts';
 import { collect, collectScalar } from './exec/operator.ts';
+import { rowsAreDistinct } from './exec/plan-facts.ts';
 import { QueryContext } from './exec/query-context.ts';
 import { type RawSeries, readRawSeries } from './exec/raw-series.ts';
 import type { RemoteEngines } from './exec/remote-engines.ts';
@@ -90,7 +92,9 @@ export interface RangeOptions extends QueryOptions {
  */
 export interface Columns {
   readonly grid: Grid;
+  /** Made when first read; whoever writes an answer may do with `rowLabels`. */
   readonly labels: readonly Labels[];
+  readonly rowLabels: LabelColumn;
   readonly values: Float64Array;
   readonly presence: Uint8Array;
   readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
@@ -386,7 +390,8 @@ const MIX = 'a mix of histograms';
 /** All rows, distinct and without names that were to go. */
 async function evaluate(context: QueryContext, plan: PlanNode, grid: Grid): Promise<Batch> {
   const rows = await collect(new OperatorBuilder(context).build(plan, grid), context);
-  return dropEmptyRows(mergeRows(dropMarkedNames(rows)));
+  const isDistinct = !context.delayedNameRemoval && rowsAreDistinct(plan);
+  return dropEmptyRows(isDistinct ? rows : mergeRows(dropMarkedNames(rows)));
 }
 
 /** Whether the order of the rows is part of the answer. */
@@ -397,17 +402,20 @@ function isOrdered(plan: PlanNode): boolean {
 }
 
 function sorted(batch: Batch): Batch {
-  const labels = batch.labels.toArray();
-  const rows = labels.map((_, row) => row).sort((a, b) => compareLabels(labels[a], labels[b]));
+  const rows = batch.labels.order();
   return rows.every((row, i) => row === i) ? batch : pickRows(batch, rows);
 }
 
 function columnsOf(batch: Batch, grid: Grid): Columns {
   const { values, presence, histograms } = batch;
   const hasHistograms = histograms !== undefined && presence.includes(Presence.histogram);
+  let labels: Labels[] | undefined;
   return {
     grid,
-    labels: batch.labels.toArray(),
+    get labels() {
+      return (labels ??= batch.labels.toArray());
+    },
+    rowLabels: batch.labels,
     values,
     presence,
     histograms: hasHistograms ? histograms : undefined,

@@ -3,7 +3,6 @@ import type { QueryKernel } from '../kernel/query-kernel.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { FloatHistogram } from '../model/histogram.ts';
 import { apiBuckets } from '../model/histogram-text.ts';
-import type { Labels } from '../model/labels.ts';
 import { STALE_NAN_HIGH, STALE_NAN_LOW } from '../model/sample.ts';
 import type { Columns, Engine, QueryResult, QueryValue } from '../promql/engine.ts';
 import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
@@ -129,13 +128,14 @@ class ResultWriter {
       case 'string':
         return this.#single('string', `[${formatSeconds(value.t)},${JSON.stringify(value.v)}]`);
       case 'vector':
-        return this.#rows('vector', value.columns.labels, (row) => this.#vectorRow(value.columns, row));
+        return this.#columns('vector', value.columns, (row) => this.#vectorRow(value.columns, row));
       case 'matrix':
-        return this.#rows('matrix', value.columns.labels, (row) => this.#matrixRow(value.columns, row));
+        return this.#columns('matrix', value.columns, (row) => this.#matrixRow(value.columns, row));
       case 'series':
         return this.#rows(
           'matrix',
-          value.series.map((series) => series.labels),
+          value.series.length,
+          (row) => this.#sink.text(JSON.stringify(value.series[row].labels)),
           (row) => this.#rawRow(value.series[row]),
         );
     }
@@ -146,11 +146,22 @@ class ResultWriter {
     return false;
   }
 
-  #rows(type: string, labels: readonly Labels[], writeRow: (row: number) => void): boolean {
-    const count = this.#limit > 0 ? Math.min(this.#limit, labels.length) : labels.length;
+  /** Label sets go from their bytes to the answer without being made. */
+  #columns(type: string, { rowLabels }: Columns, writeRow: (row: number) => void): boolean {
+    return this.#rows(type, rowLabels.count, (row) => this.#sink.bytes(rowLabels.jsonOf(row)), writeRow);
+  }
+
+  #rows(
+    type: string,
+    rows: number,
+    writeLabels: (row: number) => void,
+    writeRow: (row: number) => void,
+  ): boolean {
+    const count = this.#limit > 0 ? Math.min(this.#limit, rows) : rows;
     this.#sink.text(`{"resultType":"${type}","result":[`);
     for (let row = 0; row < count; row++) {
-      this.#sink.text(`${row > 0 ? ',' : ''}{"metric":${JSON.stringify(labels[row])}`);
+      this.#sink.text(row > 0 ? ',{"metric":' : '{"metric":');
+      writeLabels(row);
       writeRow(row);
       this.#sink.text('}');
       if (this.#sink.size > ANSWER_BYTES_MAX)
@@ -160,7 +171,7 @@ class ResultWriter {
         );
     }
     this.#sink.text(']');
-    return count < labels.length;
+    return count < rows;
   }
 
   #vectorRow({ grid, values, presence, histograms }: Columns, row: number): void {

@@ -1,9 +1,8 @@
-import { decodeLabels, encodeLabels } from '../../encoding/label-bytes.ts';
-import { type Labels, METRIC_NAME } from '../../model/labels.ts';
-import type { LabelGrouping } from './label-grouping.ts';
-
-/** Labels that describe a metric rather than its source; operations that change what a value means drop them. */
-export const METADATA_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, '__type__', '__unit__']);
+import { decodeLabels, encodeLabels, sortKey } from '../../encoding/label-bytes.ts';
+import { LabelJson } from '../../encoding/label-json.ts';
+import { compareLabels, type Labels } from '../../model/labels.ts';
+import { LabelGrouping } from './label-grouping.ts';
+import { METADATA_LABELS } from './metadata-labels.ts';
 
 /**
  * The label sets of the rows of a batch, decoded only when somebody asks: most rows end in an aggregation that
@@ -14,7 +13,9 @@ export class LabelColumn {
   readonly #bytes: Uint8Array | undefined;
   readonly #starts: Uint32Array | undefined;
   readonly #ends: Uint32Array | undefined;
-  readonly #decoded: (Labels | undefined)[];
+  /** Made when first needed, unless there are no bytes. */
+  #decoded: (Labels | undefined)[] | undefined;
+  #plain: LabelColumn | undefined;
   /** Hides the metadata labels of every row. */
   readonly metadataHidden: boolean;
 
@@ -23,7 +24,7 @@ export class LabelColumn {
     bytes: Uint8Array | undefined,
     starts: Uint32Array | undefined,
     ends: Uint32Array | undefined,
-    decoded: (Labels | undefined)[],
+    decoded: (Labels | undefined)[] | undefined,
     metadataHidden: boolean,
   ) {
     this.count = count;
@@ -36,7 +37,7 @@ export class LabelColumn {
 
   /** Row `i` is the canonical label bytes [offsets[i], offsets[i + 1]). The arrays are kept, not copied. */
   static fromBytes(bytes: Uint8Array, offsets: Uint32Array, count: number): LabelColumn {
-    return new LabelColumn(count, bytes, offsets, offsets.subarray(1), new Array(count), false);
+    return new LabelColumn(count, bytes, offsets, offsets.subarray(1), undefined, false);
   }
 
   /** As `toRanges` gives them. */
@@ -46,7 +47,7 @@ export class LabelColumn {
     ends: Uint32Array,
     metadataHidden: boolean,
   ): LabelColumn {
-    return new LabelColumn(starts.length, bytes, starts, ends, new Array(starts.length), metadataHidden);
+    return new LabelColumn(starts.length, bytes, starts, ends, undefined, metadataHidden);
   }
 
   /** The canonical label bytes of all rows in memory of their own. */
@@ -83,19 +84,19 @@ export class LabelColumn {
     const { bytes, baseOf } = joinBytes(columns.map((column) => column.#bytes!));
     const starts = new Uint32Array(count);
     const ends = new Uint32Array(count);
-    const decoded: (Labels | undefined)[] = [];
+    let to = 0;
     for (const column of columns) {
       const base = baseOf.get(column.#bytes!)!;
-      for (let i = 0; i < column.count; i++) {
-        starts[decoded.length] = base + column.#starts![i];
-        ends[decoded.length] = base + column.#ends![i];
-        decoded.push(column.#decoded[i]);
+      for (let i = 0; i < column.count; i++, to++) {
+        starts[to] = base + column.#starts![i];
+        ends[to] = base + column.#ends![i];
       }
     }
-    return new LabelColumn(count, bytes, starts, ends, decoded, hidden);
+    return new LabelColumn(count, bytes, starts, ends, undefined, hidden);
   }
 
   at(i: number): Labels {
+    this.#decoded ??= new Array(this.count);
     let labels = this.#decoded[i];
     if (labels === undefined) {
       labels = decodeLabels(this.#bytes!, this.#starts![i], this.#ends![i]);
@@ -109,9 +110,46 @@ export class LabelColumn {
     return Array.from({ length: this.count }, (_, i) => this.at(i));
   }
 
+  /** A row as a JSON object, in bytes: a view, valid until the next call of any column. */
+  jsonOf(i: number): Uint8Array {
+    const plain = this.#withoutHidden();
+    if (plain.#bytes !== undefined)
+      return JSON_WRITER.write(plain.#bytes, plain.#starts![i], plain.#ends![i]);
+    const bytes = encodeLabels(this.at(i));
+    return JSON_WRITER.write(bytes, 0, bytes.length);
+  }
+
+  /** The numbers of the rows in the order of their label sets; equal ones stay as they are. */
+  order(): number[] {
+    const rows = Array.from({ length: this.count }, (_, i) => i);
+    const keys = this.#sortKeys();
+    if (keys !== undefined) return rows.sort((a, b) => (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : 0));
+    const labels = this.toArray();
+    return rows.sort((a, b) => compareLabels(labels[a], labels[b]));
+  }
+
+  /** The same with hidden labels really gone. */
+  #withoutHidden(): LabelColumn {
+    if (!this.metadataHidden || this.#bytes === undefined) return this;
+    return (this.#plain ??= this.project(LabelGrouping.everything()));
+  }
+
+  /** Texts that order as the label sets do; undefined where not all have one. */
+  #sortKeys(): string[] | undefined {
+    if (this.#bytes === undefined) return undefined;
+    const plain = this.#withoutHidden();
+    const keys: string[] = [];
+    for (let i = 0; i < plain.count; i++) {
+      const key = sortKey(plain.#bytes!, plain.#starts![i], plain.#ends![i]);
+      if (key === undefined) return undefined;
+      keys.push(key);
+    }
+    return keys;
+  }
+
   /** The given rows in the given order. */
   pick(rows: readonly number[]): LabelColumn {
-    const decoded = rows.map((row) => this.#decoded[row]);
+    const decoded = this.#bytes === undefined ? rows.map((row) => this.#decoded![row]) : undefined;
     const starts = this.#starts && Uint32Array.from(rows, (row) => this.#starts![row]);
     const ends = this.#ends && Uint32Array.from(rows, (row) => this.#ends![row]);
     return new LabelColumn(rows.length, this.#bytes, starts, ends, decoded, this.metadataHidden);
@@ -121,8 +159,8 @@ export class LabelColumn {
   withoutMetadata(): LabelColumn {
     if (this.metadataHidden) return this;
     if (this.#bytes !== undefined)
-      return new LabelColumn(this.count, this.#bytes, this.#starts, this.#ends, new Array(this.count), true);
-    const decoded = this.#decoded.map((labels) => labels!.drop(METADATA_LABELS));
+      return new LabelColumn(this.count, this.#bytes, this.#starts, this.#ends, undefined, true);
+    const decoded = this.#decoded!.map((labels) => labels!.drop(METADATA_LABELS));
     return new LabelColumn(this.count, undefined, undefined, undefined, decoded, true);
   }
 
@@ -140,7 +178,7 @@ export class LabelColumn {
         bytes.append(row.bytes, grouping.ranges[2 * r], grouping.ranges[2 * r + 1]);
       ends[i] = bytes.length;
     }
-    return new LabelColumn(this.count, bytes.bytes, starts, ends, new Array(this.count), false);
+    return new LabelColumn(this.count, bytes.bytes, starts, ends, undefined, false);
   }
 
   /** Where the canonical bytes of a row are; for a column made of label sets they are encoded into a fresh array. Hidden labels are still in there. */
@@ -150,12 +188,14 @@ export class LabelColumn {
       into.start = this.#starts![i];
       into.end = this.#ends![i];
     } else {
-      into.bytes = encodeLabels(this.#decoded[i]!);
+      into.bytes = encodeLabels(this.#decoded![i]!);
       into.start = 0;
       into.end = into.bytes.length;
     }
   }
 }
+
+const JSON_WRITER = new LabelJson();
 
 class GrowingBytes {
   bytes = new Uint8Array(1024);

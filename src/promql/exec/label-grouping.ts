@@ -1,5 +1,6 @@
 import { type Labels, METRIC_NAME } from '../../model/labels.ts';
-import { type ByteRange, type LabelColumn, METADATA_LABELS } from './label-column.ts';
+import type { ByteRange, LabelColumn } from './label-column.ts';
+import { METADATA_LABELS } from './metadata-labels.ts';
 
 const encoder = new TextEncoder();
 
@@ -47,6 +48,10 @@ export class LabelGrouping {
   /** Finds the labels that count in the canonical bytes of a row. */
   findRanges({ bytes, start, end }: ByteRange, metadataHidden: boolean): void {
     this.rangeCount = 0;
+    if (this.#encoded.length === 0 && !metadataHidden) {
+      if (this.without && start < end) this.#addRange(start, end);
+      return;
+    }
     if (!this.without && this.#encoded.length === 0) return;
     let found = 0;
     let at = start;

@@ -1,5 +1,6 @@
 import { Labels, METRIC_NAME } from '../../model/labels.ts';
 import { assert } from '../../platform/assert.ts';
+import { isSetOperator } from '../parser/ast.ts';
 import { type PlanNode, planType, type SelectorSource } from '../plan/node.ts';
 import { isRowByRow, isVectorWithScalar, vectorSide } from '../plan/row-by-row.ts';
 
@@ -33,6 +34,34 @@ export function namesStayDistinct(node: PlanNode): boolean {
       return false;
   }
 }
+
+/** Whether the operator of a node never gives two rows with the same labels, names having gone at once. */
+export function rowsAreDistinct(node: PlanNode): boolean {
+  switch (node.kind) {
+    case 'select':
+    case 'windows':
+      return true;
+    case 'subquery':
+    case 'negate':
+    case 'step-invariant':
+    case 'shared':
+    case 'split':
+      return rowsAreDistinct(node.child);
+    case 'call':
+      // Without their names rows that become equal are made one, see `DropNames`.
+      return (
+        isRowByRow(node.name) && node.args.every((arg) => planType(arg) === 'scalar' || rowsAreDistinct(arg))
+      );
+    case 'aggregate':
+      return RANKINGS.has(node.op) ? rowsAreDistinct(node.child) : node.op !== 'count_values';
+    case 'binary':
+      return isVectorWithScalar(node) ? rowsAreDistinct(vectorSide(node)) : !isSetOperator(node.op);
+    default:
+      return false;
+  }
+}
+
+const RANKINGS: ReadonlySet<string> = new Set(['topk', 'bottomk', 'limitk', 'limit_ratio']);
 
 function hasOneName({ matchers }: SelectorSource): boolean {
   return matchers.some(({ name, type }) => name === METRIC_NAME && type === '=');
