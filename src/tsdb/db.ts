@@ -9,13 +9,14 @@ import type { BlockMeta } from './block/meta.ts';
 import { newUlid } from './block/ulid.ts';
 import { type BlockMaker, LocalBlockMaker, verifyNewBlock } from './compact/block-maker.ts';
 import { type BlockTarget, writeHeadBlock } from './compact/head-block.ts';
-import { type LateChunks, rangesOf, writeLateBlock } from './compact/late-blocks.ts';
+import { rangesOf, writeLateBlock } from './compact/late-blocks.ts';
 import { blocksToDrop } from './compact/retention.ts';
 import { DbBlocks, folderBytes, type LocalBlock } from './db-blocks.ts';
 import { type DbMetrics, dbMetrics } from './db-metrics.ts';
 import { DB_LIMITS_DEFAULT, type DbLimits, type DbOptions, MAINTENANCE_INTERVAL_MS } from './db-options.ts';
 import { type DbView, DbViews, viewQuerier } from './db-view.ts';
 import { Head } from './head/head.ts';
+import type { LateChunks } from './head/late-samples.ts';
 import type { SeriesPolicy } from './head/series-table.ts';
 import type { WriteVersion } from './head/write-request.ts';
 import type { WriteResult } from './head/write-result.ts';
@@ -226,6 +227,7 @@ export class Db implements Queryable {
     if (block !== undefined) this.#show(block);
     this.#inOrderMint = Math.max(this.#inOrderMint, maxt);
     this.head.store.setMinValidTime(maxt);
+    this.head.handOver();
     await this.#waitForReaders();
     await this.head.truncate(maxt);
     this.#metrics.compactions.inc();
@@ -246,10 +248,10 @@ export class Db implements Queryable {
       if (block !== undefined) made.push(block);
     }
     for (const block of made) this.#show(block);
+    this.head.handOver();
     this.#lateSince = undefined;
     await this.#waitForReaders();
-    late.drop(chunks);
-    if (segment !== undefined) await this.head.truncateLate(segment);
+    await this.head.dropLate(chunks, segment);
     for (const { block } of made) await this.#announce(block.meta);
   }
 
@@ -294,7 +296,7 @@ export class Db implements Queryable {
 
   async #waitForReaders(): Promise<void> {
     if (await this.#views.drained(this.#options.clock, READERS_WAIT_MS)) return;
-    this.#options.log.warn('queries hold the head for too long and lose sight of its older samples', {
+    this.#options.log.warn('queries hold the head for too long; those that still read it fail', {
       waitedMs: READERS_WAIT_MS,
     });
   }

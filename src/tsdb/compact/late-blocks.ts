@@ -3,15 +3,12 @@ import { BlockWriter } from '../block/block-writer.ts';
 import type { BlockMeta } from '../block/meta.ts';
 import { clipChunk, mergeChunks } from '../head/clip-chunk.ts';
 import type { Head } from '../head/head.ts';
-import type { ChunkPiece } from '../head/rare-series.ts';
+import type { LateChunks } from '../head/late-samples.ts';
 import { nextTurn } from '../next-turn.ts';
 import { addSeries, type BlockTarget, finishBlock } from './head-block.ts';
 
 /** Prometheus' mark of blocks made from late samples: they say nothing of what the head still has in order. */
 export const FROM_OUT_OF_ORDER = 'from-out-of-order';
-
-/** The late samples of a head at one moment, by slot. */
-export type LateChunks = ReadonlyMap<number, readonly ChunkPiece[]>;
 
 /** The starts of the ranges of `rangeMs` that late samples fall into, ascending. */
 export function rangesOf(late: LateChunks, rangeMs: number): number[] {

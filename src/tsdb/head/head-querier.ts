@@ -1,3 +1,4 @@
+import { VeronaError } from '../../model/errors.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import type {
   ExemplarSeries,
@@ -12,15 +13,20 @@ import { completeSlice } from './complete-slice.ts';
 import type { Head } from './head.ts';
 import type { HeadSlice } from './head-slice.ts';
 
-/** The head as one source of a query. Samples in order before `inOrderMint` are left to the blocks that have them. */
+/**
+ * The head as one source of a query. Samples in order before `inOrderMint` are left to the blocks that have them. Reads fail
+ * with `unavailable` when the head has since forgotten what was only in it at the beginning.
+ */
 export class HeadQuerier implements Querier {
   readonly warnings: readonly string[] = [];
   readonly #head: Head;
   readonly #inOrderMint: number;
+  readonly #handovers: number;
 
   constructor(head: Head, inOrderMint: number) {
     this.#head = head;
     this.#inOrderMint = inOrderMint;
+    this.#handovers = head.handovers;
   }
 
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
@@ -35,7 +41,10 @@ export class HeadQuerier implements Querier {
   async *slices(request: SelectRequest): AsyncGenerator<HeadSlice> {
     const slices = this.#gather(request);
     try {
-      for (let step = slices.next(); !step.done; step = slices.next()) {
+      for (;;) {
+        this.#checkWhole();
+        const step = slices.next();
+        if (step.done) return;
         if (step.value !== undefined) yield step.value;
         await nextTurn();
       }
@@ -46,6 +55,7 @@ export class HeadQuerier implements Querier {
 
   /** Everything a select gives, when the first step is enough for it: no slice when that is nothing. Else undefined. */
   onlySlice(request: SelectRequest): { readonly slice: HeadSlice | undefined } | undefined {
+    this.#checkWhole();
     const slices = this.#gather(request);
     const { done, value } = slices.next();
     slices.return();
@@ -67,14 +77,17 @@ export class HeadQuerier implements Querier {
 
   /** Names, or the values of a label, when one bounded step is enough for them. */
   labelsAtOnce(name: string | undefined, request: LabelRequest): readonly string[] | undefined {
+    this.#checkWhole();
     return this.#head.labelsAtOnce(name, request);
   }
 
-  labelNames(_ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
+  async labelNames(_ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
+    this.#checkWhole();
     return this.#head.labelNames(request);
   }
 
-  labelValues(_ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
+  async labelValues(_ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
+    this.#checkWhole();
     return this.#head.labelValues(name, request);
   }
 
@@ -88,6 +101,11 @@ export class HeadQuerier implements Querier {
   }
 
   async close(): Promise<void> {}
+
+  #checkWhole(): void {
+    if (!this.#head.hasSince(this.#handovers))
+      throw new VeronaError('unavailable', 'the query took so long that what it reads has left the head');
+  }
 }
 
 const NOTHING = { slice: undefined } as const;

@@ -27,6 +27,7 @@ import { selectExemplars, selectLabelNames, selectLabelsAtOnce, selectLabelValue
 import { type HeadMetrics, headMetrics } from './head-metrics.ts';
 import type { HeadSlice } from './head-slice.ts';
 import { type HeadLimits, HeadStore } from './head-store.ts';
+import type { LateChunks } from './late-samples.ts';
 import { MetadataFile } from './metadata-file.ts';
 import { encodeRecords, encodeSamples } from './records.ts';
 import { Replay, type ReplayCounts } from './replay.ts';
@@ -75,6 +76,9 @@ export class Head {
   readonly #metrics: HeadMetrics;
   readonly #metadataFile: MetadataFile;
   #oldestChunkFile = 0;
+  /** How often blocks took over what the head had, and the last time of those that it has forgotten. */
+  #handovers = 0;
+  #forgotten = 0;
   /** For reading here; other threads have their own. */
   readonly chunkReader: ChunkReader;
   /** Collected series that samples in the log may still name, and the segment after which none does. */
@@ -142,6 +146,21 @@ export class Head {
 
   get seriesCount(): number {
     return this.store.memory.seriesCount;
+  }
+
+  /** To be noted by who begins to read; see `hasSince`. */
+  get handovers(): number {
+    return this.#handovers;
+  }
+
+  /** Whether all is still here that no block had after so many handovers. */
+  hasSince(handovers: number): boolean {
+    return handovers >= this.#forgotten;
+  }
+
+  /** To be called in the turn in which blocks become visible: what is forgotten next is in them. */
+  handOver(): void {
+    this.#handovers++;
   }
 
   /**
@@ -256,6 +275,7 @@ export class Head {
    */
   async truncate(mint: number): Promise<void> {
     this.store.setMinValidTime(mint);
+    this.#forgotten = this.#handovers;
     const { oldestChunkFile } = await cutHead(this.#cutOptions(mint));
     this.#oldestChunkFile = oldestChunkFile;
     await this.chunkReader.forgetBefore(oldestChunkFile);
@@ -303,9 +323,11 @@ export class Head {
     return collectSeries(this.#cutOptions(this.#options.minValidTime));
   }
 
-  /** Removes what the log of late samples had before now: a block has it. */
-  async truncateLate(segment: number): Promise<void> {
-    await this.#logs.late?.truncate(segment);
+  /** Forgets late samples that blocks have, and what their log had before `segment`. */
+  async dropLate(chunks: LateChunks, segment: number | undefined): Promise<void> {
+    this.#forgotten = this.#handovers;
+    this.store.late.drop(chunks);
+    if (segment !== undefined) await this.#logs.late?.truncate(segment);
   }
 
   /** Ends the current segment of the log of late samples; undefined when there is none. */

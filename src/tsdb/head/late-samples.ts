@@ -1,6 +1,9 @@
 import { LateSeries } from './late-series.ts';
 import type { ChunkPiece, RareValue } from './rare-series.ts';
 
+/** Late samples at one moment, by slot. */
+export type LateChunks = ReadonlyMap<number, readonly ChunkPiece[]>;
+
 /** The late samples of all series, by slot. */
 export class LateSamples {
   readonly #bySlot = new Map<number, LateSeries>();
@@ -37,7 +40,7 @@ export class LateSamples {
   }
 
   /** Turns all buffers into chunks and returns what there is now; samples that come later are not part of it. */
-  closeAll(): ReadonlyMap<number, readonly ChunkPiece[]> {
+  closeAll(): LateChunks {
     const closed = new Map<number, readonly ChunkPiece[]>();
     for (const [slot, series] of this.#bySlot) {
       series.close();
@@ -47,7 +50,7 @@ export class LateSamples {
   }
 
   /** Forgets what `closeAll` returned. */
-  drop(closed: ReadonlyMap<number, readonly ChunkPiece[]>): void {
+  drop(closed: LateChunks): void {
     for (const [slot, chunks] of closed) {
       const series = this.#bySlot.get(slot);
       series?.drop(new Set(chunks));
