@@ -106,15 +106,12 @@ export interface ThanosSection {
 export function withThanosSection(local: Uint8Array, where: string, section: ThanosSection): Uint8Array {
   const reader = new JsonReader(where);
   const root = reader.object(reader.parse(local), 'document');
-  const files = [
-    ...section.files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes })),
-  ];
   const thanos = {
     version: META_VERSION,
     labels: section.labels,
     downsample: { resolution: section.resolutionMs ?? 0 },
     source: section.source ?? 'receive',
-    files: [...files, { rel_path: 'meta.json' }],
+    files: fileList(section.files),
     index_stats: {},
     ...(section.rewrites && { rewrites: section.rewrites }),
   };
@@ -129,6 +126,38 @@ export function withRewrites(data: Uint8Array, where: string, rewrites: readonly
   const all = [...reader.list(thanos.rewrites, 'thanos.rewrites'), ...rewrites];
   const text = JSON.stringify({ ...root, thanos: { ...thanos, rewrites: all } }, null, '\t');
   return new TextEncoder().encode(`${text}\n`);
+}
+
+/** A `meta.json` with other counts and another list of files; everything else in it stays. Throws `corrupt`. */
+export function withCounts(
+  original: Uint8Array,
+  where: string,
+  stats: object,
+  files: readonly BlockFile[],
+): Uint8Array {
+  const reader = new JsonReader(where);
+  const root = reader.object(reader.parse(original), 'document');
+  const { numTombstones } = reader.object(root.stats ?? {}, 'stats');
+  const thanos = reader.object(root.thanos ?? {}, 'thanos');
+  const document = {
+    ...root,
+    stats: { ...stats, ...(numTombstones !== undefined && { numTombstones }) },
+    thanos: {
+      version: META_VERSION,
+      labels: {},
+      downsample: { resolution: 0 },
+      source: '',
+      ...thanos,
+      files: fileList(files),
+    },
+  };
+  return new TextEncoder().encode(`${JSON.stringify(document, null, '\t')}\n`);
+}
+
+/** As Thanos has it: ordered by path, `meta.json` without a size. */
+function fileList(files: readonly BlockFile[]): object[] {
+  const list = files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes }));
+  return [...list, { rel_path: 'meta.json' }].sort((a, b) => (a.rel_path < b.rel_path ? -1 : 1));
 }
 
 /**
@@ -150,10 +179,7 @@ export function withLabels(
     index_stats: {},
     ...reader.object(root.thanos ?? {}, 'thanos'),
     labels,
-    files: [
-      ...files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes })),
-      { rel_path: 'meta.json' },
-    ],
+    files: fileList(files),
   };
   return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
 }

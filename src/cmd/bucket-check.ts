@@ -1,8 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { checkBlocks, type Finding } from '../blocks/check-bucket.ts';
 import {
   DELETION_SIZE_BYTES_MAX,
@@ -10,9 +6,8 @@ import {
   deletionId,
   parseDeletionRequest,
 } from '../blocks/deletion-request.ts';
-import { downloadBlock } from '../compactor/download.ts';
-import { verifyBlocks } from '../tsdb/tools/verify.ts';
-import { addBucketOptions, type BucketTool, chosenBlocks, print, say, withBucket } from './bucket-tool.ts';
+import { addBucketOptions, type BucketTool, print, say, withBucket } from './bucket-tool.ts';
+import { addVerifyCommand } from './bucket-verify.ts';
 import { EXIT } from './exit.ts';
 
 const PARTIAL_DELAY_MS = 48 * 3_600_000;
@@ -42,28 +37,7 @@ export function addCheckCommands(bucket: Command): void {
         else say(`${findings.length} warnings, no errors`);
       }),
     );
-  addBucketOptions(
-    bucket
-      .command('verify')
-      .description(
-        'read whole blocks: order, checksums, symbols, chunks and counts; exit code 1 when one is bad',
-      ),
-  )
-    .argument('[ulid...]', 'blocks; without any all of them')
-    .action((ulids: string[], given) =>
-      withBucket(given, async (tool, { json }) => {
-        const blocks = chosenBlocks(await tool.tenants(), ulids);
-        const verdicts: { folder: string; good: boolean; text: string }[] = [];
-        for (const [i, block] of blocks.entries()) {
-          const verdict = await verify(tool, block);
-          verdicts.push(verdict);
-          if (!json) print(verdict.text);
-          say(`${i + 1}/${blocks.length} ${verdict.folder}: ${verdict.good ? 'good' : 'BAD'}`);
-        }
-        if (json) print(`${JSON.stringify(verdicts)}\n`);
-        if (verdicts.some(({ good }) => !good)) process.exitCode = EXIT.failed;
-      }),
-    );
+  addVerifyCommand(bucket);
 }
 
 async function checkDeletions({ ctx, bucket }: BucketTool, tenant: string): Promise<Finding[]> {
@@ -78,20 +52,4 @@ async function checkDeletions({ ctx, bucket }: BucketTool, tenant: string): Prom
     }
   }
   return findings;
-}
-
-/** Fetches a block into a folder that is removed afterwards. */
-async function verify({ ctx, bucket, disk }: BucketTool, block: BucketBlock) {
-  const { folder, ulid } = block.ref;
-  const dir = mkdtempSync(join(tmpdir(), 'verona-verify-'));
-  try {
-    await downloadBlock(ctx, bucket, disk, block, join(dir, ulid));
-    const { text, good } = await verifyBlocks(disk, dir, ctx.signal);
-    return { folder, good, text };
-  } catch (error) {
-    if (ctx.signal.aborted) throw error;
-    return { folder, good: false, text: `${ulid} BAD\n  ${(error as Error).message}\n` };
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
 }

@@ -133,6 +133,11 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** A line that the next one replaces, for a person who watches; nothing when standard error is a file. */
+export function tellProgress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+}
+
 export function print(text: string): void {
   process.stdout.write(text);
 }

@@ -1,11 +1,8 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { VeronaError } from '../model/errors.ts';
-import { addBucketCommand } from './bucket.ts';
-import { EXIT } from './exit.ts';
+import { bucketCommand } from './testdata/bucket-command.ts';
 
 const TESTDATA = join(import.meta.dirname, '../store-gateway/testdata');
 const BLOCKS = readdirSync(TESTDATA).filter((name) => !name.endsWith('.md'));
@@ -18,30 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Exit code and output of `verona bucket …`, in this process. */
-async function tool(...args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  const program = new Command('verona').exitOverride();
-  addBucketCommand(program);
-  const written = { out: '', err: '' };
-  const [stdout, stderr] = [process.stdout.write, process.stderr.write];
-  const keep = (key: 'out' | 'err') => (text: string) => {
-    written[key] += text;
-    return true;
-  };
-  process.stdout.write = keep('out') as typeof stdout;
-  process.stderr.write = keep('err') as typeof stderr;
-  try {
-    await program.parseAsync(['bucket', ...args], { from: 'user' });
-    return { code: Number(process.exitCode ?? 0), ...written };
-  } catch (error) {
-    const { code, message } = error as VeronaError;
-    return { code: code === 'bad_data' ? EXIT.usage : EXIT.failed, out: written.out, err: message };
-  } finally {
-    process.exitCode = undefined;
-    process.stdout.write = stdout;
-    process.stderr.write = stderr;
-  }
-}
+const tool = bucketCommand;
 const at = (name: string) => ['--dir', join(dir, name)];
 const json = async (...args: readonly string[]) => JSON.parse((await tool(...args, '--json')).out);
 

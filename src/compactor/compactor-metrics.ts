@@ -10,6 +10,7 @@ export interface CompactorMetrics {
   readonly samplesRead: Counter;
   readonly samplesWritten: Counter;
   readonly quarantined: Counter;
+  readonly repaired: Counter;
   readonly marked: Counter<'reason'>;
   readonly deleted: Counter<'kind'>;
   readonly todoJobs: Gauge<'kind'>;
@@ -38,6 +39,7 @@ export function compactorMetrics(metrics: Metrics): CompactorMetrics {
       `${p}blocks_quarantined_total`,
       'Blocks set aside because they are damaged.',
     ),
+    repaired: metrics.counter(`${p}blocks_repaired_total`, 'Damaged blocks that were written anew.'),
     marked: metrics.counter(`${p}blocks_marked_for_deletion_total`, 'Blocks marked for deletion.', [
       'reason',
     ]),

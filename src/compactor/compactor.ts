@@ -13,7 +13,9 @@ import { Backoff } from './backoff.ts';
 import { planCleanup, type TenantCleanupRules } from './cleanup.ts';
 import { type CompactorMetrics, compactorMetrics } from './compactor-metrics.ts';
 import { deleteTenantData } from './delete-tenant.ts';
+import { isUnreadable } from './diagnose-block.ts';
 import { type CompactorJob, JOB_KINDS } from './job.ts';
+import { makeJob } from './make-job.ts';
 import type { Ownership } from './ownership.ts';
 import { type CompactionPlan, planCompaction } from './plan.ts';
 import { type DownsamplingRules, planDownsampling } from './plan-downsampling.ts';
@@ -280,6 +282,8 @@ export class Compactor {
       this.#suspects.add(fault.ulid);
       return true;
     }
+    const repaired = await this.#tryRepair(ctx, job.tenant, fault.ulid);
+    if (repaired !== 'cannot') return repaired === 'done';
     try {
       await this.#deps.marker.quarantine(ctx, block.ref, {
         reason: 'damaged',
@@ -292,6 +296,38 @@ export class Compactor {
       if (ctx.signal.aborted) throw error;
       this.#deps.log.warn('a damaged block could not be set aside', { ulid: fault.ulid, error: text(error) });
       return false;
+    }
+  }
+
+  /** Writes a damaged block anew, so that the next look finds the new one in its place. `later`: something else failed. */
+  async #tryRepair(ctx: BucketContext, tenant: string, ulid: string): Promise<'done' | 'cannot' | 'later'> {
+    const { catalog, log, runner } = this.#deps;
+    const block = catalog.view(tenant).whole.find(({ meta }) => meta.ulid === ulid);
+    if (!block) return 'later';
+    const { resolutionMs } = block.meta;
+    const shape = { kind: 'repair', resolutionMs, shards: 1, replicaLabels: [] } as const;
+    try {
+      const job = makeJob(tenant, [block], [], shape);
+      const { outputs, keepsSources, repair } = await runner.run(ctx, job, () => {});
+      if (keepsSources) return 'cannot';
+      this.#metrics.repaired.inc();
+      this.#metrics.jobs.inc({ kind: 'repair', outcome: 'done' });
+      const found = repair?.diagnosis.findings.slice(0, 3);
+      log.warn('a damaged block was written anew', {
+        tenant,
+        ulid,
+        into: outputs,
+        found,
+        did: repair?.changes,
+      });
+      return 'done';
+    } catch (error) {
+      if (ctx.signal.aborted) throw error;
+      this.#metrics.jobs.inc({ kind: 'repair', outcome: 'failed' });
+      log.warn('a damaged block was not repaired', { tenant, ulid, error: text(error) });
+      if (error instanceof BlockFault) return 'cannot';
+      this.#suspects.add(ulid);
+      return 'later';
     }
   }
 
@@ -365,11 +401,6 @@ function quarantinedOf(blocks: readonly BucketBlock[]) {
   return blocks.flatMap(({ meta, marks }) =>
     marks.quarantine ? [{ ulid: meta.ulid, reason: marks.quarantine.details }] : [],
   );
-}
-
-/** A bad chunk spoils queries that meet it; without index or chunk file every query of the block's time would fail. */
-function isUnreadable({ message }: BlockFault): boolean {
-  return /\/index: |\/chunks\/\d{6}: missing|\/meta\.json: /.test(message);
 }
 
 function text(error: unknown): string {

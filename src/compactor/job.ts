@@ -17,10 +17,11 @@ export interface JobBlock {
 
 /**
  * `compact`: several blocks become one, or one per shard. `rewrite`: a block is written anew without what deletion requests
- * name. `downsample`: a block is made of a coarser one beside it, which stays.
+ * name. `downsample`: a block is made of a coarser one beside it, which stays. `repair`: a block that is not as it should be is
+ * written anew, or its `meta.json` is.
  */
 export type JobKind = (typeof JOB_KINDS)[number];
-export const JOB_KINDS = ['compact', 'rewrite', 'downsample'] as const;
+export const JOB_KINDS = ['compact', 'rewrite', 'downsample', 'repair'] as const;
 
 /** What is to be made of some blocks of one tenant. Plain data: it can be sent to another thread. */
 export interface CompactorJob {

@@ -1,5 +1,5 @@
 import { blockRef, META_FILE } from '../blocks/layout.ts';
-import { parseMeta, withRewrites } from '../blocks/meta.ts';
+import { parseMeta, withCounts, withRewrites } from '../blocks/meta.ts';
 import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
@@ -10,9 +10,12 @@ import type { BlockMeta } from '../tsdb/block/meta.ts';
 import { newUlid } from '../tsdb/block/ulid.ts';
 import { hasDeletedChunks } from '../tsdb/compact/find-deleted.ts';
 import { type MergeReport, mergeBlocks, type ReplicaDedup } from '../tsdb/compact/merge-blocks.ts';
+import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import { downsampleBlock } from '../tsdb/downsample/downsample-block.ts';
+import { type Diagnosis, diagnoseBlock } from './diagnose-block.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
 import { type CompactorJob, jobBytes } from './job.ts';
+import { repairBlock } from './repair-block.ts';
 import { rewritesOf, seriesDeletions } from './series-deletions.ts';
 import { uploadBlock } from './upload.ts';
 import { verifyOutput } from './verify-output.ts';
@@ -29,11 +32,15 @@ export interface JobOptions {
   /** Folder of this machine for downloads and results; a job makes and removes its own below it. */
   readonly workDir: string;
   readonly dedup: ReplicaDedup;
+  /** Who is said to have made the result (`thanos.source`): the compactor when not given. */
+  readonly source?: string;
+  /** How far a repair goes: `look` only reads, `try` writes the new block here and not into the bucket. `do` when not given. */
+  readonly repair?: 'look' | 'try' | 'do';
 }
 
 /** How far a job is, for whoever looks. */
 export interface JobProgress {
-  readonly step: 'download' | 'merge' | 'downsample' | 'verify' | 'upload';
+  readonly step: 'download' | 'merge' | 'downsample' | 'repair' | 'verify' | 'upload';
   /** 0 … 1, of the step. */
   readonly done: number;
 }
@@ -46,6 +53,15 @@ export interface JobReport {
   readonly bytesRead: number;
   readonly samplesRead: number;
   readonly samplesWritten: number;
+  /** Of a repair. */
+  readonly repair?: RepairReport;
+}
+
+/** What a repair found, and did or would have done. */
+export interface RepairReport {
+  readonly diagnosis: Diagnosis;
+  /** In plain fragments. */
+  readonly changes: readonly string[];
 }
 
 /** Free space wanted on the disk, as a multiple of what the job reads. */
@@ -69,9 +85,16 @@ export async function runJob(
     await disk.makeDir(dir);
     await checkSpace(disk, dir, job);
     return await new JobRun(ctx, job, options, deps, dir, onProgress).run();
+  } catch (error) {
+    throw error instanceof BlockFault ? BlockFault.of(error.ulid, withoutPlace(error.message, dir)) : error;
   } finally {
     await disk.remove(dir);
   }
+}
+
+/** Where a block lay on this disk for a while tells nobody anything. */
+function withoutPlace(text: string, dir: string): string {
+  return text.replaceAll(`${dir}/in/`, '');
 }
 
 async function checkSpace(disk: Disk, dir: string, job: CompactorJob): Promise<void> {
@@ -109,6 +132,7 @@ class JobRun {
     if (this.#job.kind === 'rewrite' && !(await this.#hasDeletedChunks())) return this.#noteApplied();
     await this.#download();
     if (this.#job.kind === 'downsample') return this.#downsample();
+    if (this.#job.kind === 'repair') return this.#repair();
     const report = await this.#merge();
     const outputs = report.outputs.filter((meta) => meta !== undefined);
     for (const meta of outputs) await this.#verify(meta);
@@ -183,6 +207,55 @@ class JobRun {
     };
   }
 
+  async #repair(): Promise<JobReport> {
+    const { disk, clock, random } = this.#deps;
+    const [{ ref }] = this.#job.blocks;
+    const { repair = 'do' } = this.#options;
+    const source = this.#sourceDir(ref.ulid);
+    this.#onProgress({ step: 'verify', done: 0 });
+    const found = await diagnoseBlock(disk, source, this.#ctx.signal);
+    const findings = found.findings.map((finding) => withoutPlace(finding, this.#dir));
+    const diagnosis = { ...found, findings };
+    if (repair === 'look' || diagnosis.remedy === 'none') return this.#kept(diagnosis, []);
+    if (diagnosis.remedy === 'meta') return this.#repairMeta(diagnosis, repair);
+    const { meta, samplesRead, changes } = await repairBlock({
+      disk,
+      source,
+      ulid: ref.ulid,
+      dir: `${this.#dir}/out`,
+      output: newUlid(clock, random),
+      signal: this.#ctx.signal,
+      onProgress: (done) => this.#onProgress({ step: 'repair', done }),
+    });
+    if (repair === 'try') return this.#kept(diagnosis, changes);
+    await this.#upload(meta, 0);
+    return {
+      outputs: [meta.ulid],
+      keepsSources: false,
+      bytesRead: jobBytes(this.#job),
+      samplesRead,
+      samplesWritten: sampleCount([meta]),
+      repair: { diagnosis, changes },
+    };
+  }
+
+  /** The block itself is good: what says so otherwise is replaced at once. */
+  async #repairMeta(diagnosis: Diagnosis, repair: 'try' | 'do'): Promise<JobReport> {
+    const [{ ref }] = this.#job.blocks;
+    const path = `${this.#sourceDir(ref.ulid)}/${META_FILE}`;
+    const { stats = {}, files } = diagnosis;
+    const meta = withCounts(await this.#deps.disk.readFile(path), path, stats, files);
+    if (repair === 'do') await this.#deps.bucket.upload(this.#ctx, `${ref.folder}/${META_FILE}`, meta);
+    return this.#kept(diagnosis, ['counts and files in meta.json were put right']);
+  }
+
+  #kept(diagnosis: Diagnosis, changes: readonly string[]): JobReport {
+    const outputs = this.#job.blocks.map(({ ref }) => ref.ulid);
+    const bytesRead = jobBytes(this.#job);
+    const repair = { diagnosis, changes };
+    return { outputs, keepsSources: true, bytesRead, samplesRead: 0, samplesWritten: 0, repair };
+  }
+
   #merge(): Promise<MergeReport> {
     const { blocks, shards } = this.#job;
     const { disk, clock, random } = this.#deps;
@@ -214,7 +287,7 @@ class JobRun {
     const ref = blockRef(tenant, meta.ulid, blocks[0].ref.layout);
     await uploadBlock(this.#ctx, this.#deps.bucket, this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, ref, {
       labels: shards > 1 ? { ...labels, [SHARD_LABEL]: shardText({ index: shard, count: shards }) } : labels,
-      source: 'compactor',
+      source: this.#options.source ?? (this.#job.kind === 'repair' ? 'compactor.repair' : 'compactor'),
       resolutionMs,
       rewrites: rewritesOf(
         appliedDeletions,

@@ -1,4 +1,5 @@
 import { storedSampleCount } from '../../chunkenc/chunk.ts';
+import { isHistogramEncoding } from '../../chunkenc/encoding.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { SeriesEntry } from '../index/index-format.ts';
 import { compareLabelBytes } from '../index/index-writer.ts';
@@ -15,9 +16,13 @@ export interface BlockVerdict {
   /** What is wrong, in plain fragments; empty for a good block. */
   readonly findings: readonly string[];
   readonly findingCount: number;
+  /** How many of them say only that `meta.json` counts otherwise. */
+  readonly countFindings: number;
   readonly series: number;
   readonly chunks: number;
   readonly samples: number;
+  /** Those of the samples that are histograms. */
+  readonly histogramSamples: number;
 }
 
 /**
@@ -35,6 +40,7 @@ class Verification {
   #series = 0;
   #chunks = 0;
   #samples = 0;
+  #histogramSamples = 0;
   #lastLabels: Uint8Array = new Uint8Array(0);
   /** Labels of all series: each must be in exactly one postings list. */
   #labelEntries = 0;
@@ -53,14 +59,17 @@ class Verification {
       await nextTurn();
     }
     await this.#verifyPostings(refs, signal);
-    this.#verifyCounts();
     this.#verifySymbols();
+    const otherFindings = this.#findingCount;
+    this.#verifyCounts();
     return {
       findings: this.#findings,
       findingCount: this.#findingCount,
+      countFindings: this.#findingCount - otherFindings,
       series: this.#series,
       chunks: this.#chunks,
       samples: this.#samples,
+      histogramSamples: this.#histogramSamples,
     };
   }
 
@@ -89,7 +98,9 @@ class Verification {
     this.#chunks += chunkRefs.length;
     try {
       await chunks.readAll(chunkRefs, (_, { encoding, data }) => {
-        this.#samples += storedSampleCount(encoding, data, 0);
+        const samples = storedSampleCount(encoding, data, 0);
+        this.#samples += samples;
+        if (isHistogramEncoding(encoding)) this.#histogramSamples += samples;
       });
     } catch (error) {
       this.#wrong((error as Error).message);

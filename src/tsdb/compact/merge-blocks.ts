@@ -1,7 +1,9 @@
+import { assert } from '../../platform/assert.ts';
 import type { Disk } from '../../platform/disk.ts';
 import { type BlockDescription, BlockWriter } from '../block/block-writer.ts';
 import type { BlockCompaction, BlockMeta } from '../block/meta.ts';
 import type { Interval } from '../block/tombstones.ts';
+import type { RankedSymbols } from '../index/index-writer.ts';
 import { MergedSymbols } from '../index/merged-symbols.ts';
 import { SeriesCursor } from '../index/series-cursor.ts';
 import { nextTurn } from '../next-turn.ts';
@@ -9,6 +11,7 @@ import { FROM_OUT_OF_ORDER } from './late-blocks.ts';
 import { faultOf, MergeSource, type SourcePlace } from './merge-source.ts';
 import { SeriesMerger } from './series-merger.ts';
 import { SeriesShard } from './series-shard.ts';
+import { type LabelChange, SortedSeries, type SortReport } from './sorted-series.ts';
 import { SourceHeap } from './source-heap.ts';
 
 /** A block to be merged: its folder, and which replica it is of. */
@@ -36,6 +39,12 @@ export interface MergeRequest {
   readonly compaction?: BlockCompaction;
   /** Times to leave out of a series, by its labels as text: name, value, name, value … */
   readonly deletions?: SeriesDeletions;
+  /**
+   * Of one block only: its series may come in any order, with label names in any order and more than once, and get these
+   * other labels if any. All labels are in memory meanwhile. Chunks wholly outside of the block's time are left out; the
+   * time of the result is longer when others reach beyond it.
+   */
+  readonly reorder?: { readonly change?: LabelChange };
   readonly signal?: AbortSignal;
   /** Told now and then which part of the inputs' series is done, 0 … 1. */
   readonly onProgress?: (done: number) => void;
@@ -54,6 +63,8 @@ export interface MergeReport {
   readonly samplesCopied: number;
   readonly chunksCopied: number;
   readonly chunksMerged: number;
+  /** With `reorder`: what was put in order. */
+  readonly sorted: SortReport | undefined;
 }
 
 const decoder = new TextDecoder();
@@ -68,7 +79,10 @@ const CHUNKS_PER_TURN = 8192;
 export async function mergeBlocks(request: MergeRequest): Promise<MergeReport> {
   const sources = await openSources(request);
   try {
-    return await new BlockMerge(request, sources).run();
+    const { symbols, sorted } = request.reorder
+      ? await putInOrder(sources, request, request.reorder)
+      : { symbols: walkInOrder(sources), sorted: undefined };
+    return await new BlockMerge(request, sources, symbols, sorted).run();
   } finally {
     await Promise.all(sources.map((source) => source.close()));
   }
@@ -97,16 +111,21 @@ async function openSource(disk: Disk, dir: string, place: SourcePlace): Promise<
 class BlockMerge {
   readonly #request: MergeRequest;
   readonly #sources: readonly MergeSource[];
-  readonly #symbols: MergedSymbols;
+  readonly #symbols: RankedSymbols;
+  readonly #sorted: SortReport | undefined;
   readonly #merger: SeriesMerger;
   #series = 0;
 
-  constructor(request: MergeRequest, sources: readonly MergeSource[]) {
+  constructor(
+    request: MergeRequest,
+    sources: readonly MergeSource[],
+    symbols: RankedSymbols,
+    sorted: SortReport | undefined,
+  ) {
     this.#request = request;
     this.#sources = sources;
-    this.#symbols = mergeSymbols(sources);
-    for (const [i, source] of sources.entries())
-      source.cursor = new SeriesCursor(source.index, source.toc, this.#symbols.ranks[i]);
+    this.#symbols = symbols;
+    this.#sorted = sorted;
     this.#merger = new SeriesMerger(request.dedup);
   }
 
@@ -121,7 +140,8 @@ class BlockMerge {
       for (const [shard, writer] of writers.entries()) outputs.push(await this.#finish(writer, shard));
       const { samplesRead, samplesCopied, chunksCopied, chunksMerged } = this.#merger;
       const series = this.#series;
-      return { outputs, series, samplesRead, samplesCopied, chunksCopied, chunksMerged };
+      const sorted = this.#sorted;
+      return { outputs, series, samplesRead, samplesCopied, chunksCopied, chunksMerged, sorted };
     } catch (error) {
       for (const [i, writer] of writers.entries()) {
         await writer.abort();
@@ -197,6 +217,34 @@ class BlockMerge {
       compaction: this.#request.compaction ?? joinCompactions(metas),
       thanos: this.#request.thanosOf(shard),
     };
+  }
+}
+
+/** Gives each source a cursor over its index as it stands; returns the symbols of all. */
+function walkInOrder(sources: readonly MergeSource[]): RankedSymbols {
+  const symbols = mergeSymbols(sources);
+  for (const [i, source] of sources.entries())
+    source.cursor = new SeriesCursor(source.index, source.toc, symbols.ranks[i]);
+  return symbols;
+}
+
+async function putInOrder(
+  sources: readonly MergeSource[],
+  { signal }: MergeRequest,
+  { change }: { readonly change?: LabelChange },
+): Promise<{ symbols: RankedSymbols; sorted: SortReport }> {
+  assert(sources.length === 1, 'only one block is put in order at a time');
+  const [source] = sources;
+  const { index, toc, meta, tombstones } = source;
+  const { minTime, maxTime } = meta;
+  try {
+    const options = { minTime, maxTime, tombstones, change, signal };
+    const series = await SortedSeries.open(index, toc, options);
+    source.cursor = series;
+    source.meta = { ...meta, minTime: series.minTime, maxTime: series.maxTime };
+    return { symbols: series.symbols, sorted: series.report };
+  } catch (error) {
+    throw faultOf(meta.ulid, error);
   }
 }
 

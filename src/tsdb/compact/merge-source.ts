@@ -11,7 +11,7 @@ import {
   type IndexToc,
   TOC_BYTES,
 } from '../index/index-format.ts';
-import type { SeriesCursor } from '../index/series-cursor.ts';
+import type { SeriesWalk } from '../index/series-cursor.ts';
 import { FROM_OUT_OF_ORDER } from './late-blocks.ts';
 
 /** What is wrong with one of the blocks that were to be merged; the others may be fine. */
@@ -57,14 +57,15 @@ export const LATE_REPLICA = -1;
 
 /** A block being read from front to back. */
 export class MergeSource {
-  readonly meta: BlockMeta;
+  /** Of a block that is put in order the times are those of all its chunks. */
+  meta: BlockMeta;
   readonly index: FileWindow;
   readonly toc: IndexToc;
   readonly chunks: ChunkWindow;
   readonly tombstones: Tombstones;
   readonly place: SourcePlace;
   /** Made once the symbols of all sources are merged. */
-  cursor!: SeriesCursor;
+  cursor!: SeriesWalk;
 
   private constructor(
     meta: BlockMeta,

@@ -111,8 +111,9 @@ export function decodeSeriesContent(content: Uint8Array, into: SeriesEntry): voi
   let lastMaxt = 0;
   let lastRef = 0;
   for (let i = 0; i < into.chunkCount; i++) {
-    const mint = i === 0 ? reader.varint() : lastMaxt + reader.uvarint();
-    lastMaxt = mint + reader.uvarint();
+    // Negative where chunks overlap or are out of order, as some old writers left them.
+    const mint = i === 0 ? reader.varint() : lastMaxt + reader.wrappedUvarint();
+    lastMaxt = mint + reader.wrappedUvarint();
     lastRef += i === 0 ? reader.uvarint() : reader.varint();
     if (lastRef < 0) throw new VeronaError('corrupt', `negative chunk ref at ${reader.at}`);
     into.mint[i] = mint;

@@ -7,19 +7,35 @@ import type { IndexBytes } from './sampled-section.ts';
 /** A series entry is normally shorter. */
 const LENGTH_BYTES_MAX = 10;
 
+/** Stands on one series after the other. Columns are valid until the next call of `next`. */
+export interface SeriesWalk {
+  /** The series' number in postings and tombstones: offset / 16. */
+  readonly ref: number;
+  readonly labelCount: number;
+  /** Name, value, name, value … */
+  readonly labels: Uint32Array;
+  readonly chunkCount: number;
+  /** ms, inclusive. */
+  readonly mint: Float64Array;
+  readonly maxt: Float64Array;
+  readonly chunkRef: Float64Array;
+  /** Bytes of the section passed so far, and in all. */
+  readonly progress: readonly [done: number, all: number];
+  /** To the next series; false at the end. */
+  next(): boolean;
+}
+
 /**
  * Walks over the series section of an index from front to back, without postings. Labels are given as ranks of merged
  * symbols, so that comparing label sets of several indexes compares numbers. Chunks are given as they are written: they
- * may overlap or be out of order. Throws `corrupt` for checksums, unknown symbols, and series or labels out of order.
+ * may overlap or be out of order. Throws `corrupt` for checksums, unknown symbols, and series or labels out of order, twice
+ * the same included; with `anyOrder` the order is not looked at.
  */
-export class SeriesCursor {
-  /** The series' number in postings and tombstones: offset / 16. */
+export class SeriesCursor implements SeriesWalk {
   ref = 0;
   labelCount = 0;
-  /** Name, value, name, value … */
   labels = new Uint32Array(64);
   chunkCount = 0;
-  /** ms, inclusive. */
   mint = new Float64Array(64);
   maxt = new Float64Array(64);
   chunkRef = new Float64Array(64);
@@ -30,20 +46,27 @@ export class SeriesCursor {
   #before = new Uint32Array(64);
   #beforeLength = 0;
 
+  readonly #anyOrder: boolean;
+
   /** `ranks`: rank by symbol ref of this index. */
-  constructor(file: IndexBytes, toc: IndexToc, ranks: Uint32Array) {
+  constructor(file: IndexBytes, toc: IndexToc, ranks: Uint32Array, { anyOrder = false } = {}) {
     this.#file = file;
     this.#ranks = ranks;
+    this.#anyOrder = anyOrder;
     this.#at = toc.series;
     this.#end = endOfSeries(toc);
   }
 
-  /** Bytes of the section passed so far, and in all. */
   get progress(): readonly [done: number, all: number] {
     return [this.#at, this.#end];
   }
 
-  /** To the next series; false at the end. */
+  /** Stands on the series `ref`, which `next` has passed before. Only with `anyOrder`. */
+  seek(ref: number): void {
+    this.#at = ref * SERIES_ALIGN;
+    this.next();
+  }
+
   next(): boolean {
     const at = Math.ceil(this.#at / SERIES_ALIGN) * SERIES_ALIGN;
     if (at >= this.#end) return false;
@@ -76,8 +99,15 @@ export class SeriesCursor {
     this.#keepLabels();
     this.#decodeLabels(reader);
     this.#decodeChunks(reader);
+    if (this.#anyOrder || this.#beforeLength === 0) return;
     const order = compareRanks(this.#before, this.#beforeLength, this.labels, 2 * this.labelCount);
-    if (order > 0) throw new VeronaError('corrupt', 'labels sort before those of the series before');
+    if (order >= 0)
+      throw new VeronaError(
+        'corrupt',
+        order === 0
+          ? 'the same labels as the series before'
+          : 'labels sort before those of the series before',
+      );
   }
 
   #keepLabels(): void {
@@ -93,7 +123,7 @@ export class SeriesCursor {
       const symbol = reader.uvarint();
       if (symbol >= this.#ranks.length) throw new VeronaError('corrupt', `unknown symbol ${symbol}`);
       this.labels[i] = this.#ranks[symbol];
-      if (i >= 2 && i % 2 === 0 && this.labels[i] <= this.labels[i - 2])
+      if (!this.#anyOrder && i >= 2 && i % 2 === 0 && this.labels[i] <= this.labels[i - 2])
         throw new VeronaError('corrupt', 'label names are out of order');
     }
   }
