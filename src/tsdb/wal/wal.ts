@@ -7,6 +7,7 @@ import { releaseBytes } from '../../platform/release-bytes.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { compressRecord, type WalCompression } from './compression.ts';
 import { type FramedRecord, fitsSegment, frameRecord, PAGE_BYTES } from './framing.ts';
+import { type OpenSegment, SegmentSyncs } from './segment-syncs.ts';
 import { findLastCheckpoint, listSegments, SEGMENT_BYTES_DEFAULT, segmentPath } from './segments.ts';
 import type { WalMetrics } from './wal-metrics.ts';
 
@@ -39,6 +40,8 @@ interface Batch {
   readonly records: readonly FramedRecord[];
   /** How many of `records` are written. */
   written: number;
+  /** Where the segment is to end; such a batch has no records. */
+  readonly isCut: boolean;
   readonly settle: { resolve: () => void; reject: (error: Error) => void };
 }
 
@@ -58,15 +61,14 @@ export class Wal {
   #state: 'open' | 'failed' | 'closed' = 'open';
   #reason: VeronaError | undefined;
   #index: number;
-  #file: DiskFile | undefined;
+  #segment: OpenSegment | undefined;
   /** End of the last record known to be written. */
   #offset = 0;
-  #unsynced = false;
-  /** Whether the name of `#file` is durable. */
+  /** Whether the name of `#segment` is durable. */
   #isNamed = false;
-  #cutWanted = false;
+  readonly #syncs = new SegmentSyncs((file) => this.#timedSync(file));
   #running: Promise<void> | undefined;
-  #syncing: Promise<void> = Promise.resolve();
+  #failures = 0;
   #retriedAt = Number.NEGATIVE_INFINITY;
   #cancelSync: (() => void) | undefined;
 
@@ -141,7 +143,7 @@ export class Wal {
     const framed = records.map((record) => compressRecord(record, this.#options.compression));
     for (const { data } of framed) this.#addPending(data.length);
     return new Promise((resolve, reject) => {
-      this.#queue.push({ records: framed, written: 0, settle: { resolve, reject } });
+      this.#queue.push({ records: framed, written: 0, isCut: false, settle: { resolve, reject } });
       if (this.#state === 'open') this.#run();
       else {
         reject(this.#unavailable());
@@ -160,13 +162,17 @@ export class Wal {
     if (this.#state !== 'open') throw this.#unavailable();
   }
 
-  /** Ends the segment being written after what is pending; resolves with the index of the new, empty one. */
+  /**
+   * Ends the segment being written after what is pending now; resolves with the index of the next one, which has what is
+   * logged from now on. Rejects with `unavailable` when writing fails.
+   */
   async nextSegment(): Promise<number> {
     this.checkWritable();
-    this.#cutWanted = true;
-    await this.#run();
-    this.checkWritable();
-    return this.#index;
+    return new Promise((resolve, reject) => {
+      const settle = { resolve: () => resolve(this.#index), reject };
+      this.#queue.push({ records: [], written: 0, isCut: true, settle });
+      this.#run();
+    });
   }
 
   /** Removes segments before `index`. */
@@ -179,10 +185,9 @@ export class Wal {
 
   /** Resolves when everything logged before is on stable storage. */
   async sync(): Promise<void> {
-    await this.#running;
-    if (this.#state === 'failed') throw this.#unavailable();
-    await this.#syncing;
-    await this.#syncFile();
+    if (this.#state === 'closed') return;
+    await this.log([]);
+    await this.#syncs.sync(this.#segment);
   }
 
   /** Writes what is pending, makes it durable and closes. Rejects with `unavailable` when that fails; it is closed then, too. */
@@ -194,9 +199,9 @@ export class Wal {
       await this.sync();
     } finally {
       this.#state = 'closed';
-      await this.#syncing.catch(() => undefined);
-      await this.#file?.close();
-      this.#file = undefined;
+      await this.#syncs.close();
+      await this.#segment?.file.close();
+      this.#segment = undefined;
     }
   }
 
@@ -204,7 +209,7 @@ export class Wal {
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined;
       // What was logged between the last look at the queue and now.
-      if (this.#state === 'open' && (this.#queue.length > 0 || this.#cutWanted)) this.#run();
+      if (this.#state === 'open' && this.#queue.length > 0) this.#run();
     });
     return this.#running;
   }
@@ -213,40 +218,59 @@ export class Wal {
   async #drain(): Promise<void> {
     // Calls of one turn of the event loop go into one write.
     await undefined;
+    const failures = this.#state === 'failed' ? this.#failures : undefined;
     try {
-      if (this.#state === 'failed') await this.#file?.truncate(this.#offset);
-      if (this.#state === 'failed' && this.#unsynced) await this.#syncFile();
-      while (this.#queue.length > 0 || this.#cutWanted) await this.#step();
-      if (this.#state === 'failed') this.#recovered();
+      if (failures !== undefined) await this.#mend();
+      while (this.#queue.length > 0) await this.#step();
+      if (failures === this.#failures) this.#recovered();
     } catch (error) {
       this.#fail(error);
     }
   }
 
+  /** Cuts off what a failed write left, and syncs what a failed sync did not. */
+  async #mend(): Promise<void> {
+    await this.#segment?.file.truncate(this.#offset);
+    await this.#syncs.sync(this.#segment);
+  }
+
   async #step(): Promise<void> {
-    if (!this.#file || !this.#isNamed) await this.#openSegment();
+    this.#consume(0);
+    const next = this.#queue.at(0);
+    if (next === undefined) return;
+    if (!this.#segment || !this.#isNamed) await this.#openSegment();
+    const segment = this.#segment as OpenSegment;
+    if (next.isCut) return this.#cutFor(next, segment);
     const count = this.#frameNext();
-    if (count > 0) await this.#writeFramed(this.#file as DiskFile, count);
-    else if (this.#cutWanted || this.#queue.some((batch) => batch.records.length > batch.written))
-      await this.#cutSegment(this.#file as DiskFile);
+    if (count > 0) await this.#writeFramed(segment, count);
+    else await this.#cutSegment(segment);
     this.#consume(count);
   }
 
-  async #writeFramed(file: DiskFile, count: number): Promise<void> {
+  async #cutFor(batch: Batch, segment: OpenSegment): Promise<void> {
+    await this.#cutSegment(segment);
+    // A failure meanwhile has refused it and taken it away.
+    if (this.#queue[0] !== batch) return;
+    this.#queue.shift();
+    batch.settle.resolve();
+  }
+
+  async #writeFramed(segment: OpenSegment, count: number): Promise<void> {
     const bytes = this.#out.view();
-    await file.writeAt([bytes], this.#offset);
-    if (this.#options.fsync === 'always') await this.#timedSync(file);
-    else this.#unsynced = true;
+    await segment.file.writeAt([bytes], this.#offset);
+    if (this.#options.fsync === 'always') await this.#timedSync(segment.file);
+    else segment.unsynced = true;
     this.#offset += bytes.length;
     this.#metrics?.bytes.inc(bytes.length);
     this.#metrics?.records.inc(count);
   }
 
-  /** Frames pending records that fit into the segment; 0 when it has to be cut first, or none has records. */
+  /** Frames pending records that fit into the segment, up to where it is to end; 0 when it is full. */
   #frameNext(): number {
     this.#out.clear();
     let count = 0;
-    for (const batch of this.#queue)
+    for (const batch of this.#queue) {
+      if (batch.isCut) return count;
       for (let i = batch.written; i < batch.records.length; i++) {
         if (this.#out.length >= WRITE_BYTES_MAX) return count;
         const at = this.#offset + this.#out.length;
@@ -255,6 +279,7 @@ export class Wal {
         frameRecord(this.#out, this.#offset, batch.records[i]);
         count++;
       }
+    }
     return count;
   }
 
@@ -262,6 +287,7 @@ export class Wal {
   #consume(count: number): void {
     while (this.#queue.length > 0) {
       const batch = this.#queue[0];
+      if (batch.isCut) return;
       while (count > 0 && batch.written < batch.records.length) {
         const { data } = batch.records[batch.written++];
         this.#addPending(-data.length);
@@ -277,8 +303,9 @@ export class Wal {
   /** Makes the next segment, as far as an attempt before has not. */
   async #openSegment(): Promise<void> {
     const { disk, dir } = this.#options;
-    if (!this.#file) {
-      this.#file = await disk.open(segmentPath(dir, this.#index), 'create');
+    if (!this.#segment) {
+      const file = await disk.open(segmentPath(dir, this.#index), 'create');
+      this.#segment = { file, unsynced: false };
       this.#offset = 0;
       this.#isNamed = false;
     }
@@ -287,41 +314,17 @@ export class Wal {
   }
 
   /** Fills the last page with zeros, as Prometheus does, and leaves syncing the old segment to the background. */
-  async #cutSegment(file: DiskFile): Promise<void> {
+  async #cutSegment(segment: OpenSegment): Promise<void> {
     const missing = (PAGE_BYTES - (this.#offset % PAGE_BYTES)) % PAGE_BYTES;
-    if (missing > 0) await file.writeAt([new Uint8Array(missing)], this.#offset);
+    if (missing > 0) await segment.file.writeAt([new Uint8Array(missing)], this.#offset);
     this.#offset += missing;
-    this.#cutWanted = false;
     if (this.#offset === 0) return;
-    this.#syncing = this.#finishSegment(this.#syncing, file, this.#unsynced);
-    this.#file = undefined;
+    this.#segment = undefined;
     this.#index++;
-    this.#unsynced = false;
     this.#metrics?.segments.inc();
+    // Whatever the policy, as in Prometheus: a whole segment is on stable storage.
+    this.#syncs.end(segment).catch((error) => this.#fail(error));
     await this.#openSegment();
-  }
-
-  async #finishSegment(before: Promise<void>, file: DiskFile, unsynced: boolean): Promise<void> {
-    await before;
-    try {
-      // Whatever the policy, as in Prometheus: a whole segment is on stable storage.
-      if (unsynced) await this.#timedSync(file);
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      await file.close();
-    }
-  }
-
-  async #syncFile(): Promise<void> {
-    if (!this.#file || !this.#unsynced) return;
-    this.#unsynced = false;
-    try {
-      await this.#timedSync(this.#file);
-    } catch (error) {
-      this.#unsynced = true;
-      throw error;
-    }
   }
 
   async #timedSync(file: DiskFile): Promise<void> {
@@ -333,7 +336,7 @@ export class Wal {
   #scheduleSync(): void {
     if (this.#options.fsync !== 'interval') return;
     this.#cancelSync = this.#options.clock.after(this.#options.fsyncIntervalMs, () => {
-      const running = this.#state === 'open' ? this.#syncFile() : Promise.resolve();
+      const running = this.#state === 'open' ? this.#syncs.sync(this.#segment) : Promise.resolve();
       running
         .catch((error) => this.#fail(error))
         .finally(() => {
@@ -353,9 +356,11 @@ export class Wal {
         error: what,
       });
     }
+    this.#failures++;
     this.#metrics?.failures.inc();
-    this.#cutWanted = false;
     for (const batch of this.#queue) batch.settle.reject(this.#reason);
+    const kept = this.#queue.filter((batch) => !batch.isCut);
+    this.#queue.splice(0, this.#queue.length, ...kept);
   }
 
   #recovered(): void {
