@@ -10,8 +10,9 @@ import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { QueryJob, ReadOptions } from '../query/jobs.ts';
 import { type ConfiguredEndpoint, type Endpoint, EndpointSet } from '../storeapi/endpoint-set.ts';
-import { remoteStoresOf, storeMatches } from '../storeapi/remote-stores.ts';
+import { type RemoteRead, remoteStoresOf, storeMatches } from '../storeapi/remote-stores.ts';
 import { loadServices } from '../storeapi/service-definitions.ts';
+import { mayPushShard } from '../storeapi/shard-queryable.ts';
 import { StoreClient, type StoreClientOptions } from '../storeapi/store-client.ts';
 import { type CredentialFiles, credentialFilesOf, watchCredentials } from './endpoint-credentials.ts';
 import type { RemoteView } from './query-thread.ts';
@@ -96,17 +97,22 @@ export function joinedView(
   config: Config,
   endpoints: EndpointSet | undefined,
   tenant: string,
-  { kind, read = EVERYTHING }: Pick<QueryJob, 'kind' | 'read'>,
+  job: QueryJob,
 ): JoinedView {
   const { query } = config;
+  const { kind, read = EVERYTHING } = job;
   const partialResponse = read.partialResponse ?? (query.partial_response && !TELL_NO_WARNINGS.has(kind));
-  const replicaLabels = read.replicaLabels ?? query.replica_label;
+  const joined = read.dedup ? (read.replicaLabels ?? query.replica_label) : [];
   return {
     remote:
       endpoints && !read.ownOnly
-        ? remoteView(config, endpoints.endpoints, tenant, { ...read, partialResponse })
+        ? remoteView(config, endpoints.endpoints, tenant, {
+            read: { ...read, partialResponse },
+            maxResolutionMs: resolutionOf(job),
+            shard: read.shard && mayPushShard(read.shard, joined) ? read.shard : undefined,
+          })
         : undefined,
-    replicaLabels: read.dedup ? replicaLabels : [],
+    replicaLabels: joined,
     dedup: query.deduplication,
     warnings: endpoints?.problem === undefined ? [] : [endpoints.problem],
   };
@@ -122,11 +128,26 @@ export function matcherSets({ storeMatches: sets }: ReadOptions): Matcher[][] {
   return sets.map((matchers) => matchers.map(({ type, name, value }) => new Matcher(type, name, value)));
 }
 
+/** What stores may send downsampled: where nothing is said, raw data only. */
+function resolutionOf(job: QueryJob): number {
+  switch (job.kind) {
+    case 'instant':
+    case 'range':
+      return job.resolutionMaxMs ?? 0;
+    case 'storeQuery':
+      return job.resolutionMaxMs;
+    case 'storeSeries':
+      return job.request.max_resolution_window;
+    default:
+      return 0;
+  }
+}
+
 function remoteView(
   config: Config,
   endpoints: readonly Endpoint[],
   tenant: string,
-  read: ReadOptions,
+  { read, ...how }: { readonly read: ReadOptions } & Pick<RemoteRead, 'maxResolutionMs' | 'shard'>,
 ): RemoteView | undefined {
   if (!mayAsk(config, tenant)) return undefined;
   const { endpoint, grpc, query } = config;
@@ -135,11 +156,11 @@ function remoteView(
     stores: remoteStoresOf(endpoints).filter((store) => storeMatches(store, sets)),
     read: {
       partialResponse: read.partialResponse ? 'warn' : 'abort',
-      maxResolutionMs: 0,
+      ...how,
       tenantLabel: endpoint.enforce_tenancy ? grpc.tenant_label : '',
     },
     // Of what a store has aggregated nobody can tell whose it was.
-    evaluates: query.mode === 'distributed' && !endpoint.enforce_tenancy,
+    evaluates: query.mode === 'distributed' && !endpoint.enforce_tenancy && !read.shard,
   };
 }
 

@@ -21,6 +21,7 @@ import type { Queryable } from '../storage/querier.ts';
 import type { LocalTime, ResolutionWish } from '../store-gateway/choose-blocks.ts';
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
 import { type RemoteRead, type RemoteStore, RemoteStores } from '../storeapi/remote-stores.ts';
+import { shardQueryable } from '../storeapi/shard-queryable.ts';
 import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
 import type { ReadyAnswer } from '../tsdb/head-ask.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
@@ -112,10 +113,11 @@ new ThreadHost(port, {
           queriers.push(...remotes.queriers(tenant, remote.stores, remote.read, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         const all = mergeQueriers(queriers);
-        return wish.maxMs > 0 ? withoutAggregates(all) : all;
+        return wish.maxMs > 0 && job.kind !== 'storeSeries' ? withoutAggregates(all) : all;
       },
     };
-    const joined = replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
+    const whole = replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
+    const joined = job.read?.shard ? shardQueryable(whole, job.read.shard) : whole;
     // Own data have no label that would keep them apart from those of stores.
     if (!remotes || !remote?.evaluates || local || bucketBlocks) return joined;
     const { stores, read } = remote;
@@ -150,6 +152,8 @@ function resolutionWish(job: QueryJob): ResolutionWish {
       return RAW_FIRST;
     case 'storeQuery':
       return { maxMs: job.resolutionMaxMs };
+    case 'storeSeries':
+      return { maxMs: job.request.max_resolution_window };
     case 'series':
     case 'labelNames':
     case 'labelValues':

@@ -183,6 +183,21 @@ test.each([
     'bad_data',
     /^error parsing lookback delta duration: cannot parse "x" to a valid duration$/,
   ],
+  ['/api/v1/query?query=up&engine=other', 'bad_data', /^invalid parameter "engine": bad engine "other"$/],
+  [
+    '/api/v1/query?query=up&shard_info={"shard_index":2,"total_shards":2}',
+    'bad_data',
+    /^shard 2 of 2 \(at most 4096\) does not exist$/,
+  ],
+  ['/api/v1/query?query=up&shard_info=2,3', 'bad_data', /^invalid parameter "shard_info": it is no JSON$/],
+  ['/api/v1/query?query=up&shard_info={"by":1}', 'bad_data', /^invalid parameter "shard_info": expected/],
+  [
+    '/api/v1/query?query=up&max_source_resolution=-5m',
+    'bad_data',
+    /^invalid parameter "max_source_resolution"/,
+  ],
+  ['/api/v1/query?query=up&partial_response=maybe', 'bad_data', /^invalid parameter "partial_response"/],
+  ['/api/v1/query?query=up&storeMatch[]={a', 'bad_data', /^invalid parameter "storeMatch\[\]"/],
   [
     '/api/v1/query_exemplars?query=up&start=2&end=1',
     'bad_data',

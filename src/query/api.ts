@@ -165,7 +165,13 @@ function rangeTimes(params: Params) {
   return { startMs, endMs, stepMs };
 }
 
+/** Thanos' two engines are both this one. */
+const ENGINES: ReadonlySet<string> = new Set(['prometheus', 'thanos']);
+
 function evaluation(params: Params, stepMs = 0) {
+  const engine = params.text('engine');
+  if (engine !== undefined && !ENGINES.has(engine))
+    throw invalid('engine', `bad engine ${JSON.stringify(engine)}`);
   const resolutionMaxMs = sourceResolution(params, stepMs);
   const lookbackDeltaMs = lookbackDelta(params) || lookbackOf(resolutionMaxMs ?? 0);
   const stats = params.text('stats');

@@ -1,5 +1,6 @@
 import type { MatchType } from '../model/matcher.ts';
 import type { WireLabelNamesRequest, WireSeriesRequest } from '../storeapi/messages.ts';
+import type { Shard } from '../storeapi/store-server.ts';
 
 /** A matcher as plain data, to travel between threads. */
 export interface PlainMatcher {
@@ -52,6 +53,8 @@ export interface ReadOptions {
   readonly partialResponse: boolean | undefined;
   /** Only stores that one of the sets matches; none for all. */
   readonly storeMatches: readonly (readonly PlainMatcher[])[];
+  /** Only series of this shard, as they are when replicas are joined. */
+  readonly shard?: Shard;
 }
 
 /** What a read request asks for, as plain data: made from HTTP on one thread, answered on another. Times in ms. */

@@ -12,7 +12,7 @@ import type { WireQueryRangeRequest, WireQueryRequest } from './messages.ts';
 import { loadServices, type Services } from './service-definitions.ts';
 import { StoreClient, type StoreClientOptions } from './store-client.ts';
 import { type ExemplarsResponse, StoreQuerier } from './store-querier.ts';
-import type { PartialResponse } from './store-server.ts';
+import type { PartialResponse, Shard } from './store-server.ts';
 
 /** An endpoint as it travels to the thread that asks it: plain data. */
 export interface RemoteStore {
@@ -32,6 +32,8 @@ export interface RemoteStore {
 export interface RemoteRead {
   readonly partialResponse: PartialResponse;
   readonly maxResolutionMs: number;
+  /** Only series of this shard are wanted. */
+  readonly shard?: Shard;
   /** A label that the series of this tenant must have, when stores hold several tenants; empty for none. */
   readonly tenantLabel: string;
 }
@@ -112,6 +114,7 @@ export class RemoteStores {
       maxResolutionMs: read.maxResolutionMs,
       seriesMax,
       bytesMax,
+      shard: read.shard,
       required: tenantLabel === '' ? undefined : { name: tenantLabel, value: tenant },
       exemplars: store.hasExemplars
         ? (request, signal) =>

@@ -10,7 +10,7 @@ const FRAME_BYTES = 1024 * 1024;
 /** Sorted batches as the frames of a Series answer: the shard and limit of the request kept, chunk data as they are. */
 export async function* seriesFrames(
   batches: AsyncIterable<SeriesBatch>,
-  request: Pick<SeriesRequest, 'batchSize' | 'limit' | 'shard' | 'skipChunks'>,
+  request: Pick<SeriesRequest, 'aggregates' | 'batchSize' | 'limit' | 'shard' | 'skipChunks'>,
 ): AsyncGenerator<Uint8Array> {
   const writer = new SeriesFrameWriter();
   const shard = request.shard && new ShardTest(request.shard);
@@ -19,7 +19,7 @@ export async function* seriesFrames(
     for (let i = 0; i < batch.seriesCount; i++) {
       const labels = batch.labelBytes.subarray(batch.labelOffsets[i], batch.labelOffsets[i + 1]);
       if (shard && !shard.has(labels)) continue;
-      for (const chunks of request.skipChunks ? [[]] : chunkRuns(batch, i)) {
+      for (const chunks of request.skipChunks ? [[]] : chunkRuns(batch, i, request.aggregates)) {
         writer.add(labels, chunks);
         if (writer.seriesCount >= request.batchSize || writer.byteLength >= FRAME_BYTES) yield writer.take();
       }
@@ -32,7 +32,11 @@ export async function* seriesFrames(
 }
 
 /** The chunks of a series, in runs of about a frame; one run at least. */
-function* chunkRuns(batch: SeriesBatch, i: number): Generator<StoreAggrChunk[]> {
+function* chunkRuns(
+  batch: SeriesBatch,
+  i: number,
+  aggregates: readonly number[],
+): Generator<StoreAggrChunk[]> {
   let run: StoreAggrChunk[] = [];
   let bytes = 0;
   for (let c = batch.chunkStarts[i]; c < batch.chunkStarts[i + 1]; c++) {
@@ -41,7 +45,7 @@ function* chunkRuns(batch: SeriesBatch, i: number): Generator<StoreAggrChunk[]> 
       run = [];
       bytes = 0;
     }
-    run.push(storeChunk(batch, c));
+    run.push(storeChunk(batch, c, aggregates));
     bytes += batch.chunkDataLength[c];
   }
   yield run;

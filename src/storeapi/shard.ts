@@ -1,8 +1,26 @@
 import { visitLabels } from '../encoding/label-bytes.ts';
 import { xxhash64 } from '../encoding/xxhash64.ts';
+import { VeronaError } from '../model/errors.ts';
 import type { Shard } from './store-server.ts';
 
 const SEPARATOR = 0xff;
+
+const SHARDS_MAX = 4096;
+
+/** The shard; undefined when there are not at least one. Throws `bad_data` when it is none of them. */
+export function checkedShard(shard: Shard): Shard | undefined {
+  const { index, total } = shard;
+  if (total < 1) return undefined;
+  if (
+    !Number.isInteger(index) ||
+    !Number.isInteger(total) ||
+    index < 0 ||
+    index >= total ||
+    total > SHARDS_MAX
+  )
+    throw new VeronaError('bad_data', `shard ${index} of ${total} (at most ${SHARDS_MAX}) does not exist`);
+  return shard;
+}
 
 /** Whether series belong to a shard: xxhash64(name 0xff value 0xff …) over the chosen labels, modulo the shards. */
 export class ShardTest {

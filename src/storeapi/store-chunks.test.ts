@@ -42,6 +42,16 @@ test('a downsampled chunk is sent as its parts, and comes back as it was', () =>
   );
 });
 
+test('of a downsampled chunk only the aggregates that were asked for are sent', () => {
+  const part = (byte: number) => ({ type: 0, data: Uint8Array.of(byte) });
+  const parts = [part(1), part(2), part(3), undefined, part(5)];
+  const batch = batchOf(ChunkEncoding.aggregate, aggregatePayload(parts));
+  const none = undefined;
+  expect(storeChunk(batch, 0, [1, 2]).aggregates).toEqual([part(1), part(2), none, none, none]);
+  expect(storeChunk(batch, 0, [5]).aggregates).toEqual([none, none, none, none, part(5)]);
+  expect(storeChunk(batch, 0, [0]).aggregates).toEqual(parts);
+});
+
 test('a mutated downsampled chunk is sent or refused', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), (payload) => {

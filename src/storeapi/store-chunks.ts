@@ -9,19 +9,28 @@ const NO_AGGREGATES: readonly undefined[] = [];
 
 /**
  * Chunk `c` of a batch as the StoreAPI sends it: data as they are, or in an encoding that every peer knows, without start
- * timestamps. Throws `corrupt`.
+ * timestamps; of a downsampled one the aggregates with these numbers of `thanos.Aggr` (none: all). Throws `corrupt`.
  */
-export function storeChunk(batch: SeriesBatch, c: number): StoreAggrChunk {
+export function storeChunk(batch: SeriesBatch, c: number, wanted: readonly number[] = []): StoreAggrChunk {
   const encoding = batch.chunkEncoding[c];
   const offset = batch.chunkDataOffset[c];
   const data = batch.chunkData.subarray(offset, offset + batch.chunkDataLength[c]);
   const times = { mint: batch.chunkMint[c], maxt: batch.chunkMaxt[c] };
   if (encoding === ChunkEncoding.aggregate)
-    return { ...times, raw: undefined, aggregates: readAggregates(data) };
+    return { ...times, raw: undefined, aggregates: chosen(readAggregates(data), wanted) };
   const sent = classicChunk({ encoding, data });
   if (sent.encoding < ChunkEncoding.xor || sent.encoding > ChunkEncoding.floatHistogram)
     throw new VeronaError('corrupt', `chunk encoding ${encoding} is not known`);
   return { ...times, raw: { type: sent.encoding - 1, data: sent.data }, aggregates: NO_AGGREGATES };
+}
+
+/** `AGGREGATES` come in the order of their numbers, which begin with 1. */
+function chosen(
+  parts: readonly (StoreChunk | undefined)[],
+  wanted: readonly number[],
+): readonly (StoreChunk | undefined)[] {
+  const numbers = wanted.filter((number) => number > 0);
+  return numbers.length === 0 ? parts : parts.map((part, i) => (numbers.includes(i + 1) ? part : undefined));
 }
 
 /**

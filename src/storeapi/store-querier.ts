@@ -8,6 +8,7 @@ import type {
   SelectRequest,
 } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
+import { aggregatesOf } from './aggregates-of.ts';
 import { foreignSeries, frameBatches } from './frame-batches.ts';
 import type { WireLabelSet } from './messages.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
   LabelsRequest,
   PartialResponse,
   SeriesRequest,
+  Shard,
   StoreServer,
 } from './store-server.ts';
 import { readLabelSet } from './wire-requests.ts';
@@ -28,6 +30,8 @@ export interface StoreQuerierOptions {
   readonly maxResolutionMs: number;
   readonly seriesMax: number;
   readonly bytesMax: number;
+  /** Only series of this shard are wanted; a store may send others all the same. */
+  readonly shard?: Shard;
   /** Every series must have this label; a store that sends others has failed. */
   readonly required?: RequiredLabel;
   /** Asks for exemplars; undefined when the store has none to offer. */
@@ -146,13 +150,13 @@ export class StoreQuerier implements Querier {
       maxt,
       matchers,
       maxResolutionMs: this.#options.maxResolutionMs,
-      aggregates: [],
+      aggregates: this.#options.maxResolutionMs > 0 ? aggregatesOf(hints?.func ?? '') : [],
       partialResponse: this.#options.partialResponse,
       skipChunks: hints?.labelsOnly ?? false,
       stepMs: hints?.stepMs ?? 0,
       rangeMs: hints?.rangeMs ?? 0,
       func: hints?.func ?? '',
-      shard: undefined,
+      shard: this.#options.shard,
       withoutReplicaLabels: [],
       limit: hints?.limit ?? 0,
       batchSize: SERIES_PER_FRAME,

@@ -1,11 +1,16 @@
 import { afterEach, expect, test } from 'vitest';
-import { decodeLabels } from '../encoding/label-bytes.ts';
+import { XorAppender } from '../chunkenc/xor.ts';
+import { decodeLabels, encodeLabels } from '../encoding/label-bytes.ts';
 import { Labels } from '../model/labels.ts';
 import { Matcher } from '../model/matcher.ts';
 import { type AcceptanceData, querierAcceptance, selectSamples } from '../storage/acceptance.ts';
+import { BatchBuilder } from '../storage/batch-builder.ts';
 import { MemoryStorage } from '../storage/memory-storage.ts';
-import type { Queryable } from '../storage/querier.ts';
+import type { Queryable, SelectRequest } from '../storage/querier.ts';
+import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
 import { QueryableStore } from './queryable-store.ts';
+import { shardQueryable } from './shard-queryable.ts';
+import { aggregatePayload } from './store-chunks.ts';
 import { StoreQuerier } from './store-querier.ts';
 import type { SeriesRequest, StoreServer } from './store-server.ts';
 import { loopback } from './testdata/loopback.ts';
@@ -281,4 +286,78 @@ test('exemplars are asked for by selectors that Prometheus can read, and other t
   expect(querier.warnings).toEqual(['x:1: half of it']);
   const guarded = new StoreQuerier(client, { ...options, required: { name: 'tenant_id', value: 'a' } });
   await expect(guarded.exemplars(ctx, sets, 0, 10)).rejects.toThrow('tenant_id');
+});
+
+test('downsampled data come when they may, with the aggregates that the function wants', async () => {
+  const xor = (value: number) => {
+    const appender = new XorAppender();
+    appender.append(299_999, value);
+    return { type: 0, data: appender.bytes().slice() };
+  };
+  const asked: SelectRequest[] = [];
+  const source: Queryable = {
+    querier: async () => ({
+      warnings: [],
+      async *select(_ctx, request) {
+        asked.push(request);
+        const builder = new BatchBuilder();
+        builder.addSeries(encodeLabels(Labels.from({ __name__: 'up' })));
+        builder.addChunk(299_999, 299_999, 255, aggregatePayload([4, 10, 1, 5, 9].map(xor)));
+        yield builder.take();
+      },
+      labelNames: async () => [],
+      labelValues: async () => [],
+      exemplars: async () => [],
+      close: async () => {},
+    }),
+  };
+  const { client } = await serve(new QueryableStore(source, infoOf()));
+  const options = {
+    tenant: 'a',
+    endpoint: 'x:1',
+    partialResponse: 'warn' as const,
+    seriesMax: 10,
+    bytesMax: 1e6,
+  };
+  const sampleOf = async (func: string) => {
+    const querier = withoutAggregates(new StoreQuerier(client, { ...options, maxResolutionMs: 300_000 }));
+    const request = { ...everything, maxt: 400_000, hints: { func } };
+    return Object.values(await selectSamples(querier, request))[0];
+  };
+  for (const [func, v] of [
+    ['max_over_time', 5],
+    ['min', 1],
+    ['count_over_time', 4],
+    ['sum_over_time', 10],
+    ['sum', 2.5],
+  ] as const)
+    expect(await sampleOf(func), func).toEqual([`299999 ${v}`]);
+  expect(asked.at(-1)?.hints?.func).toBe('sum');
+});
+
+test('shards of a source are all of it, each series in one of them', async () => {
+  const storage = await storageWith({
+    floats: Array.from({ length: 40 }, (_, i) => sample({ __name__: 'up', i: String(i % 20), r: String(i) })),
+    histograms: [],
+  });
+  const seen: string[] = [];
+  for (const index of [0, 1, 2]) {
+    const shard = { index, total: 3, by: true, labels: ['i'] };
+    const querier = await shardQueryable(storage, shard).querier(0, 100);
+    const found = Object.keys(await selectSamples(querier, { ...everything, hints: { limit: 1 } }));
+    expect(found.length).toBeGreaterThan(0);
+    const { client } = await serve(new QueryableStore(storage, infoOf()));
+    const options = {
+      tenant: 'a',
+      endpoint: 'x:1',
+      partialResponse: 'warn' as const,
+      seriesMax: 99,
+      bytesMax: 1e6,
+    };
+    const remoteShard = new StoreQuerier(client, { ...options, maxResolutionMs: 0, shard });
+    expect(Object.keys(await selectSamples(remoteShard, everything))).toEqual(found);
+    seen.push(...found);
+  }
+  expect(new Set(seen).size).toBe(40);
+  expect(seen).toHaveLength(40);
 });

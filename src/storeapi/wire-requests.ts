@@ -2,11 +2,11 @@ import { VeronaError } from '../model/errors.ts';
 import { Labels } from '../model/labels.ts';
 import { Matcher, type MatchType } from '../model/matcher.ts';
 import type { WireLabelNamesRequest, WireLabelSet, WireMatcher, WireSeriesRequest } from './messages.ts';
+import { checkedShard } from './shard.ts';
 import type { LabelsRequest, PartialResponse, SeriesRequest, Shard } from './store-server.ts';
 
 const MATCH_TYPES: readonly MatchType[] = ['=', '!=', '=~', '!~'];
 const BATCH_SIZE_MAX = 4096;
-const SHARDS_MAX = 4096;
 const WARN = 0;
 const ABORT = 1;
 
@@ -31,11 +31,9 @@ export function readSeriesRequest(wire: WireSeriesRequest): SeriesRequest {
 }
 
 function readShard({ shard_info }: WireSeriesRequest): Shard | undefined {
-  if (!shard_info || shard_info.total_shards < 1) return undefined;
+  if (!shard_info) return undefined;
   const { shard_index: index, total_shards: total, by, labels } = shard_info;
-  if (index < 0 || index >= total || total > SHARDS_MAX)
-    throw new VeronaError('bad_data', `shard ${index} of ${total} (at most ${SHARDS_MAX}) does not exist`);
-  return { index, total, by, labels };
+  return checkedShard({ index, total, by, labels });
 }
 
 export function readLabelsRequest(wire: WireLabelNamesRequest): LabelsRequest {

@@ -1,0 +1,17 @@
+/** Of `thanos.Aggr`. */
+const COUNT = 1;
+const SUM = 2;
+const MIN = 3;
+const MAX = 4;
+const COUNTER = 5;
+
+const COUNTERS: ReadonlySet<string> = new Set(['rate', 'irate', 'increase', 'xrate', 'xincrease', 'resets']);
+
+/** Which parts of downsampled chunks a function wants, by its name as Thanos does it; count and sum make an average. */
+export function aggregatesOf(func: string): readonly number[] {
+  if (COUNTERS.has(func)) return [COUNTER];
+  if (func === 'min' || func.startsWith('min_')) return [MIN];
+  if (func === 'max' || func.startsWith('max_')) return [MAX];
+  if (func === 'count' || func.startsWith('count_')) return [COUNT];
+  return func.startsWith('sum_') ? [SUM] : [COUNT, SUM];
+}
