@@ -5,6 +5,7 @@ import { encodeLabels } from '../encoding/label-bytes.ts';
 import { WireWriter } from '../encoding/protobuf.ts';
 import { snappyCompress } from '../encoding/snappy.ts';
 import { compareLabels, Labels } from '../model/labels.ts';
+import { STALE_NAN } from '../model/sample.ts';
 import { type HeadMemory, type HeadMemoryOptions, IngestEvent, SampleOutcome } from './head-memory.ts';
 import { PlainHeadMemory } from './plain-head-memory.ts';
 import { WasmHeadMemory } from './wasm-head-memory.ts';
@@ -38,6 +39,14 @@ describe.each([
     expect(readClosed(memory.takeClosedChunks()).map(({ timestamps }) => timestamps.length)).toEqual([
       240, 117, 117, 117,
     ]);
+  });
+
+  test('the staleness marker is logged with its bits', () => {
+    const memory = open();
+    const slot = memory.create(up, 1);
+    memory.append(slot, START, 1);
+    memory.append(slot, START + 1, STALE_NAN);
+    expect(Buffer.from(memory.takeSamplesRecord()).toString('hex')).toMatch(/7ff0000000000002$/);
   });
 
   test('what is gathered decodes to what was appended, special values bit for bit', () => {

@@ -47,6 +47,7 @@ export interface HeadExports {
   sort(count: number): number;
   setBounds(min: number, max: number): void;
   append(slot: number, t: number, v: number): number;
+  appendStale(slot: number, t: number): number;
   begin(length: number, decodedMax: number, isV2: number): number;
   resume(): number;
   adopt(slot: number): number;

@@ -1,5 +1,6 @@
 import { type ByteParts, partsLength, partsOf } from '../encoding/byte-parts.ts';
 import { VeronaError } from '../model/errors.ts';
+import { isStale } from '../model/sample.ts';
 import { assert } from '../platform/assert.ts';
 import {
   CHUNK_RANGE_MS,
@@ -137,7 +138,8 @@ export class WasmHeadMemory implements HeadMemory {
 
   append(slot: number, t: number, v: number): SampleOutcome {
     assert(Number.isSafeInteger(t), `time ${t}`);
-    const outcome = this.#wasm.append(slot, t, v);
+    // The bits of a signaling NaN do not survive the call.
+    const outcome = isStale(v) ? this.#wasm.appendStale(slot, t) : this.#wasm.append(slot, t, v);
     assert(outcome >= 0, `slot ${slot} holds a series`);
     if (outcome === NO_ROOM) throw memoryFull();
     return outcome as SampleOutcome;

@@ -124,6 +124,12 @@ export function append(slot: u32, t: f64, v: f64): i32 {
   return rec == 0 ? BAD_SLOT : (appendSample(rec, t as i64, reinterpret<u64>(v)) as i32);
 }
 
+/** As `append`, of the staleness marker: a signaling NaN, which engines may make a quiet one on its way from JavaScript. */
+export function appendStale(slot: u32, t: f64): i32 {
+  let rec = recordOf(slot);
+  return rec == 0 ? BAD_SLOT : (appendSample(rec, t as i64, 0x7ff0000000000002) as i32);
+}
+
 /** Decodes the request in IN and stands before its first field. 0, a reason of snappy.ts, or -8 when memory is full. */
 export function begin(length: u32, decodedMax: u32, isV2: bool): i32 {
   endRequest();
