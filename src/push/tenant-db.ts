@@ -1,6 +1,7 @@
 import type { ByteParts } from '../encoding/byte-parts.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Appender, AppendOutcome } from '../storage/appender.ts';
+import type { SeriesTarget } from '../storage/series-writer.ts';
 
 /** Why a series may not be made. */
 export interface SeriesRefusal {
@@ -42,6 +43,8 @@ export interface TenantDb {
    */
   write(body: ByteParts, version: 1 | 2, decodedMax: number, policy: SeriesPolicy): Promise<WriteResult>;
   appender(policy: SeriesPolicy): Appender | Promise<Appender>;
+  /** Lets `apply` append by slot, and resolves when the log has it; see `SeriesWriter`. */
+  writeSeries<T>(policy: SeriesPolicy, apply: (target: SeriesTarget) => T): Promise<T>;
 }
 
 /** The tenants with a head in this process. Opens one on its first write; rejects with `limit` or `unavailable` when it cannot. */

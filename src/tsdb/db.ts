@@ -4,6 +4,7 @@ import type { Matcher } from '../model/matcher.ts';
 import type { DiskLock } from '../platform/disk.ts';
 import type { Appender } from '../storage/appender.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
+import type { SeriesTarget } from '../storage/series-writer.ts';
 import type { Block } from './block/block.ts';
 import type { BlockMeta } from './block/meta.ts';
 import { newUlid } from './block/ulid.ts';
@@ -116,6 +117,12 @@ export class Db implements Queryable {
       await this.head.setLimits({ ...limits, chunkRangeMs: limits.blockRangeMs });
       this.#limits = limits;
     });
+  }
+
+  /** Lets `apply` append by slot; see `SeriesWriter`. */
+  writeSeries<T>(policy: SeriesPolicy, apply: (target: SeriesTarget) => T): Promise<T> {
+    this.#checkOpen();
+    return this.head.writeSeries(policy, apply);
   }
 
   appender(policy: SeriesPolicy): Appender {

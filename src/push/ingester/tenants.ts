@@ -150,6 +150,7 @@ export class Tenants implements TenantStorage {
     return {
       write: (body, version, decodedMax, policy) => db.write(body, version, policy, decodedMax),
       appender: (policy) => db.appender(policy),
+      writeSeries: (policy, apply) => db.writeSeries(policy, apply),
     };
   }
 

@@ -169,6 +169,13 @@ export class HeadStore {
     return t < this.#maxtAtBounds - this.limits.outOfOrderWindowMs ? 'too_old' : 'ok';
   }
 
+  /** Time of the newest sample in order, -Infinity when there is none, and its kind when it is a histogram. */
+  newestOf(slot: number): { readonly t: number; readonly histogram: 'integer' | 'float' | undefined } {
+    const rare = this.#rare.get(slot);
+    if (rare === undefined) return { t: this.memory.lastTimeOf(slot), histogram: undefined };
+    return { t: rare.lastTime, histogram: rare.lastKind };
+  }
+
   get rareCount(): number {
     return this.#rare.size;
   }

@@ -8,6 +8,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { Appender } from '../../storage/appender.ts';
 import type { ExemplarSeries, LabelRequest } from '../../storage/querier.ts';
+import type { SeriesTarget } from '../../storage/series-writer.ts';
 import { ChunkReader } from '../chunks/chunk-reader.ts';
 import { HeadChunkWriter } from '../chunks/head-chunks.ts';
 import type { PageCache } from '../chunks/page-cache.ts';
@@ -27,6 +28,7 @@ import { selectExemplars, selectLabelNames, selectLabelsAtOnce, selectLabelValue
 import { type HeadMetrics, headMetrics } from './head-metrics.ts';
 import type { HeadSlice } from './head-slice.ts';
 import { type HeadLimits, HeadStore } from './head-store.ts';
+import { HeadTarget } from './head-target.ts';
 import type { LateChunks } from './late-samples.ts';
 import { MetadataFile } from './metadata-file.ts';
 import { encodeRecords, encodeSamples } from './records.ts';
@@ -188,6 +190,16 @@ export class Head {
   async setLimits(limits: HeadLimits): Promise<void> {
     if (limits.outOfOrderWindowMs > 0) this.#logs.late ??= await openLog(this.#options, 'wbl');
     this.store.setLimits(limits);
+  }
+
+  /** Lets `apply` append by slot; see `SeriesWriter`. */
+  async writeSeries<T>(policy: SeriesPolicy, apply: (target: SeriesTarget) => T): Promise<T> {
+    this.prepareAppends();
+    try {
+      return apply(new HeadTarget(this.store, policy));
+    } finally {
+      await this.logAppended();
+    }
   }
 
   appender(policy: SeriesPolicy): Appender {

@@ -58,6 +58,11 @@ export class RareSeries {
     return this.#lastTime;
   }
 
+  /** Of the newest sample when that is known to be a histogram. */
+  get lastKind(): AnyHistogram['kind'] | undefined {
+    return this.#last === undefined || typeof this.#last === 'number' ? undefined : this.#last.kind;
+  }
+
   /** Learns of a closed chunk that ends at `maxt`. */
   noteClosed(maxt: number): void {
     if (maxt <= this.#lastTime) return;

@@ -42,6 +42,7 @@ export class SeriesTable {
   /** Slots that hold no series now. */
   readonly #freed = new Set<number>();
   #leaving: SlotSet | undefined;
+  #generation = 0;
   #lastRef = 0;
   /** Series made since the last `takeUnlogged`. */
   #unlogged = new SeriesRecordWriter();
@@ -52,6 +53,16 @@ export class SeriesTable {
     // A selection that is under way may ask for a series that was collected meanwhile.
     const labelBytesOf = (slot: number) => (this.#freed.has(slot) ? NO_BYTES : memory.labelBytesOf(slot));
     this.index = new HeadIndex({ labelBytesOf }, (name, value) => this.#matched.noteValue(name, value));
+  }
+
+  /** Grows whenever series go. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether a slot still holds the series that had it under this number. */
+  holds(slot: number, ref: number): boolean {
+    return !this.#freed.has(slot) && this.memory.walRefOf(slot) === ref;
   }
 
   labelsOf(slot: number): Labels {
@@ -186,6 +197,7 @@ export class SeriesTable {
       if (free(slot)) {
         leaving.add(slot);
         this.#freed.add(slot);
+        this.#generation++;
         count++;
       }
       if (i % FREED_PER_SLICE === FREED_PER_SLICE - 1) yield;
