@@ -5,7 +5,10 @@ import { settingGroups } from '../config/settings.ts';
 /** Flags that others know under other names, by these names. */
 export type FlagAliases = Readonly<Record<string, string>>;
 
-const PROMETHEUS_NAMES: FlagAliases = { '--web.config.file': '--web.config-file' };
+const PROMETHEUS_NAMES: FlagAliases = {
+  '--web.config.file': '--web.config-file',
+  '--scrape.config.file': '--scrape.config-file',
+};
 
 /** Adds a flag for every setting, in groups, `--config.file`, and hidden ones for other names of some. */
 export function addSettingFlags(command: Command, aliases: FlagAliases = {}): void {

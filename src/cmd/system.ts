@@ -58,6 +58,7 @@ import { joinedStreams, joinServices } from './joined-services.ts';
 import { ownQueries } from './own-queries.ts';
 import { ownExemplars, ownMetadata } from './own-services.ts';
 import type { QueryThreadData } from './query-thread.ts';
+import { buildScraping, withScrapeRoutes } from './scraping.ts';
 import { splitAddress } from './split-address.ts';
 import { statusSource } from './status-source.ts';
 import { tenantDeletionRoutes } from './tenant-deletion-routes.ts';
@@ -250,6 +251,7 @@ export async function buildSystem(
         log.setLevel(current.log.level);
         Object.assign(reloads, { ok: true, atMs: clock.now() });
         queryLog.reopen();
+        void scraping?.scraper.reload();
         log.info('the configuration was read again: limits, overrides and log level are in force');
         return true;
       } catch (error) {
@@ -263,8 +265,12 @@ export async function buildSystem(
     },
   };
   const endpoints = hasEndpoints(config) ? buildEndpoints(config, { clock, log, metrics }) : undefined;
-  /** Rules and targets of this process would stand here too. */
-  const own: readonly StreamingService[] = [ownMetadata(tenants)];
+  const scraping =
+    config.scrape.config_file === '' || role === 'querier'
+      ? undefined
+      : buildScraping(config, push, { clock, disk, log, metrics });
+  /** Rules of this process would stand here too. */
+  const own: readonly StreamingService[] = [ownMetadata(tenants), ...(scraping ? [scraping.service] : [])];
   const services = joinServices(config, own, endpoints, clock);
   const foreseen = new ForeseenAsks();
   const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number, accepts?: string) => {
@@ -305,13 +311,16 @@ export async function buildSystem(
     ...rulesRoutes(services),
     ...targetsRoutes(services),
     ...metadataRoutes(services),
-    ...statusRoutes(
-      statusSource(
-        tenants,
-        clock.now(),
-        () => current,
-        () => reloads,
+    ...withScrapeRoutes(
+      statusRoutes(
+        statusSource(
+          tenants,
+          clock.now(),
+          () => current,
+          () => reloads,
+        ),
       ),
+      scraping?.routes ?? [],
     ),
     ...adminRoutes({
       tenants,
@@ -366,6 +375,7 @@ export async function buildSystem(
       ...(compactor ? [compactor.service] : []),
       ...(endpoints ? [endpoints] : []),
       ...(config.self_metrics.enabled ? [selfMetrics()] : []),
+      ...(scraping ? [scraping.scraper] : []),
       ...(config.grpc.enabled ? [await grpc()] : []),
       { name: 'requests', start: async () => {}, stop: () => server.close(config.http.shutdown_timeout) },
     ],

@@ -335,6 +335,16 @@ const selfMetrics = section("Verona's own metrics, kept in Verona.", {
   tenant: text('anonymous', 'The tenant that gets them.'),
 });
 
+const scrape = section('Scraping: for those who have no Prometheus. See scraping.md.', {
+  config_file: text(
+    '',
+    'A file in the form of `prometheus.yml`, whose `scrape_configs` say what to scrape (also `--scrape.config.file`). Read again at a reload. Empty for no scraping.',
+  ),
+  tenant: text('', 'The tenant that gets what is scraped; empty for the default tenant.'),
+  max_concurrency: integer(512, 1, 'Scrapes under way at once; further ones wait.'),
+  max_targets: integer(20_000, 1, 'Targets that are scraped; further ones are not, which the log says.'),
+});
+
 const otlp = section('OTLP metrics: how their names become Prometheus names.', {
   translation_strategy: choice(
     [
@@ -382,6 +392,7 @@ export const configSchema = z.strictObject({
   }),
   compactor,
   self_metrics: selfMetrics,
+  scrape,
   otlp,
   tracing: section('Request traces.', {
     enabled: flag(

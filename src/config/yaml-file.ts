@@ -16,6 +16,33 @@ export interface ParsedYaml {
 }
 
 /**
+ * YAML in which every scalar is the text that stands there, as a Go program has it that reads it into strings: nothing is
+ * expanded, an empty value is an empty text. Throws `bad_data` as `parseYaml`.
+ */
+export function parseYamlTexts(source: ConfigSource): {
+  values: unknown;
+  positionOf: ParsedYaml['positionOf'];
+} {
+  const lines = new LineCounter();
+  const document = parseDocument(source.text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    schema: 'failsafe',
+    merge: true,
+  });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${source.file}:${line}:${col}`;
+  };
+  if (document.errors.length > 0)
+    throw new VeronaError(
+      'bad_data',
+      document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`).join('\n'),
+    );
+  return { values: document.toJS() ?? undefined, positionOf: (issue) => at(offsetOf(document, issue)) };
+}
+
+/**
  * YAML with `${NAME}` and `${NAME:-default}` in its values taken from `environment`; `$$` is a dollar sign.
  * Throws `bad_data` with every problem on a line of its own, file, line and column in front.
  */

@@ -28,6 +28,9 @@ export function isStale(value: number): boolean {
 /** The staleness marker as a number; store it at once. */
 export const STALE_NAN: number = new Float64Array(new BigUint64Array([STALE_NAN_BITS]).buffer)[0];
 
+/** Prometheus' other NaN as a number; store it at once. */
+export const NORMAL_NAN: number = new Float64Array(new BigUint64Array([NORMAL_NAN_BITS]).buffer)[0];
+
 /** A float sample: time in milliseconds since the epoch, and a value. */
 export interface Sample {
   readonly t: number;

@@ -39,3 +39,22 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/**
+ * Runs `task` now and then again and again, `intervalMs` after it ended, until the signal aborts. `failed` is told of what
+ * it throws.
+ */
+export async function repeat(
+  clock: Clock,
+  intervalMs: number,
+  signal: AbortSignal,
+  task: () => Promise<void>,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    await task().catch((error: unknown) => {
+      if (!signal.aborted) failed(error);
+    });
+    await sleep(clock, intervalMs, signal).catch(() => undefined);
+  }
+}

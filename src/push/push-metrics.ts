@@ -1,8 +1,8 @@
 import { assertNever } from '../platform/assert.ts';
 import type { Counter, Metrics } from '../platform/metrics.ts';
 import type { AppendOutcome } from '../storage/appender.ts';
+import type { WriteCounts } from '../storage/series-writer.ts';
 import type { LimitPolicy } from './series-policy.ts';
-import type { WriteResult } from './tenant-db.ts';
 
 /** What was sent and what of it was discarded, by tenant. */
 export class PushMetrics {
@@ -35,8 +35,8 @@ export class PushMetrics {
 
   countWrite(
     tenant: string,
-    protocol: 'rw1' | 'rw2' | 'otlp',
-    result: WriteResult,
+    protocol: 'rw1' | 'rw2' | 'otlp' | 'scrape',
+    result: WriteCounts,
     policy: LimitPolicy,
   ): void {
     this.#requests.inc({ tenant, protocol });

@@ -1,6 +1,7 @@
 import { type ByteParts, partsLength } from '../encoding/byte-parts.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { HttpRequest, HttpResponse } from '../platform/http.ts';
+import type { WriteCounts } from '../storage/series-writer.ts';
 import type { Limits, TenantLimits } from '../tenancy/limits.ts';
 import type { RateLimiter } from '../tenancy/rate-limiter.ts';
 import type { PushMetrics } from './push-metrics.ts';
@@ -84,7 +85,7 @@ export function checkSize(length: number, limits: Limits): void {
 export const DECODED_MAX = 512 * 1024 * 1024;
 
 /** Everything a write held, stored or not. */
-export function itemCount(result: WriteResult): number {
+export function itemCount(result: WriteCounts): number {
   let count = result.samples + result.histograms + result.exemplars;
   for (const refused of result.refusedCounts.values()) count += refused;
   return count;
