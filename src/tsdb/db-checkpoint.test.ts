@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Matcher } from '../model/matcher.ts';
 import { silentLogger } from '../platform/log.ts';
 import { MemoryDisk } from '../platform/memory-disk.ts';
 import { SeededRandom } from '../platform/random.ts';
@@ -94,6 +95,32 @@ test('segments missing after a checkpoint are told', async () => {
   expect((await openDb(disk, clock, { wal })).head.replayed.damages).toBe(1);
   disk.crash(1);
   expect((await openDb(disk, clock, { wal })).head.replayed.damages).toBe(0);
+});
+
+test('late samples that were deleted stay so, although their log could not be cut at once', async () => {
+  const disk = new StubbornDisk();
+  const clock = new TestClock();
+  const options = {
+    limits: { outOfOrderWindowMs: HOUR },
+    wal: { fsync: 'always', segmentBytes: 32 * 1024, compression: 'none' } as const,
+  };
+  let db = await openDb(disk, clock, options);
+  await write(db, clock, 30, MANY);
+  await write(db, clock, 20, ['always']);
+  await db.deleteSeries([new Matcher('=', '__name__', 'always')], T0, T0 + 10 * HOUR);
+  for (let minute = 35; minute < 220; minute += 5) await write(db, clock, minute, MANY);
+  disk.refuses = (what, path) => what === 'remove' && path.startsWith('data/wbl/');
+  await expect(db.maintain()).rejects.toThrow('EIO');
+  disk.refuses = () => false;
+  for (let minute = 220; minute < 580; minute += 5) {
+    await write(db, clock, minute, MANY);
+    if (minute % 60 === 0) await db.maintain();
+  }
+  const before = await answer(db, T0, T0 + 10 * HOUR);
+  expect(before['{__name__="always"}'][0][0]).toBe(T0 + 35 * MINUTE);
+  await db.close();
+  db = await openDb(disk, clock, options);
+  expect(await answer(db, T0, T0 + 10 * HOUR)).toEqual(before);
 });
 
 test('a record that does not decode is left out of a checkpoint, as it is at the start', async () => {

@@ -181,6 +181,7 @@ export class Db implements Queryable {
    */
   async #compacting(task: () => Promise<void>): Promise<void> {
     await this.#discardUnfinished();
+    await this.head.finishLateCut();
     try {
       await task();
     } catch (error) {

@@ -81,6 +81,8 @@ export class Head {
   /** How often blocks took over what the head had, and the last time of those that it has forgotten. */
   #handovers = 0;
   #forgotten = 0;
+  /** Segments of the log of late samples before this one are to go. */
+  #lateCut: number | undefined;
   /** For reading here; other threads have their own. */
   readonly chunkReader: ChunkReader;
   /** Collected series that samples in the log may still name, and the segment after which none does. */
@@ -339,7 +341,15 @@ export class Head {
   async dropLate(chunks: LateChunks, segment: number | undefined): Promise<void> {
     this.#forgotten = this.#handovers;
     this.store.late.drop(chunks);
-    if (segment !== undefined) await this.#logs.late?.truncate(segment);
+    this.#lateCut = segment;
+    await this.finishLateCut();
+  }
+
+  /** Does what `dropLate` could not. Until then nothing that was deleted may be forgotten: the log still has it. */
+  async finishLateCut(): Promise<void> {
+    if (this.#lateCut === undefined) return;
+    await this.#logs.late?.truncate(this.#lateCut);
+    this.#lateCut = undefined;
   }
 
   /** Ends the current segment of the log of late samples; undefined when there is none. */
