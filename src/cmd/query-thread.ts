@@ -113,7 +113,9 @@ new ThreadHost(port, {
           queriers.push(...remotes.queriers(tenant, remote.stores, remote.read, mint, maxt));
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         const all = mergeQueriers(queriers);
-        return wish.maxMs > 0 && job.kind !== 'storeSeries' ? withoutAggregates(all) : all;
+        // What is only in memory is raw.
+        const isOwnHead = !local?.blocks.length && bucketBlocks === undefined && remote === undefined;
+        return wish.maxMs > 0 && job.kind !== 'storeSeries' && !isOwnHead ? withoutAggregates(all) : all;
       },
     };
     const whole = replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;

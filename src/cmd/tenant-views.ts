@@ -37,6 +37,7 @@ export function pinTenantView(
   return {
     description,
     ready: local?.ready,
+    isSmall: local?.isSmall,
     transfer: local?.transfer,
     serve: (request) => local?.serve(request) ?? Promise.resolve({ reply: undefined, transfer: [] }),
     release: () => local?.release(),
@@ -71,7 +72,9 @@ function pinLocal(db: Db, dir: string, job: QueryJob, foreseen: ForeseenAsks): P
   });
   try {
     const query = queryOf(job);
-    const { ready, transfer } = server.foresee(query ? foreseen.of(query.key, query) : []);
+    const asks = query ? foreseen.of(query.key, query) : [];
+    const { ready, transfer } = server.foresee(asks);
+    const isSmall = ready.length > 0 && ready.length === asks.length;
     const description: ViewDescription = {
       dir,
       hasHead: view.usesHead,
@@ -89,7 +92,7 @@ function pinLocal(db: Db, dir: string, job: QueryJob, foreseen: ForeseenAsks): P
       if (query && learned) foreseen.learn(query.key, query, learned);
       view.release();
     };
-    return { description, ready, transfer, serve: (request) => server.serve(request), release };
+    return { description, ready, isSmall, transfer, serve: (request) => server.serve(request), release };
   } catch (error) {
     view.release();
     throw error;

@@ -402,6 +402,7 @@ function isOrdered(plan: PlanNode): boolean {
 }
 
 function sorted(batch: Batch): Batch {
+  if (batch.count <= 1) return batch;
   const rows = batch.labels.order();
   return rows.every((row, i) => row === i) ? batch : pickRows(batch, rows);
 }

@@ -41,7 +41,7 @@ async function serve(options: { timeoutMs?: number; queuedMax?: number } = {}) {
   const limits = { threads: 2, concurrencyMax: 2, queuedMax: 10, timeoutMs: 10_000, ...options };
   const pool = new ThreadPool(limits, start, clock, silentLogger, new Metrics());
   open.push(pool);
-  const view = async () => ({
+  const view = () => ({
     description: undefined,
     serve: async () => ({ reply: undefined, transfer: [] }),
     release() {},

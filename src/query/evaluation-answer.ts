@@ -11,7 +11,8 @@ import type { Queryable } from '../storage/querier.ts';
 import { analysisJson } from './analysis-json.ts';
 import { ByteSink } from './byte-sink.ts';
 import type { QueryJob } from './jobs.ts';
-import { rawAnswer } from './json-answer.ts';
+import { JSON_BEGIN, jsonEnd, jsonHeaders } from './json-answer.ts';
+import { labelsJson } from './labels-json.ts';
 import { invalid } from './params.ts';
 import type { Answer } from './thread-protocol.ts';
 
@@ -34,6 +35,7 @@ export async function answerEvaluation(
 ): Promise<Answer> {
   const result = await evaluate(job, queryable, engine, signal, helpers);
   const sink = new ByteSink();
+  sink.text(JSON_BEGIN);
   const truncated = new ResultWriter(kernel, sink, job.limit).write(result.value);
   if (job.stats !== 'none') {
     const steps = job.stats === 'all' && perStep ? gridOf(job) : undefined;
@@ -41,11 +43,16 @@ export async function answerEvaluation(
   }
   if (result.analysis !== undefined)
     sink.text(`,"analysis":${JSON.stringify(analysisJson(result.analysis))}`);
-  sink.text('}');
   const warnings = truncated ? [...result.warnings, 'results truncated due to limit'] : result.warnings;
-  const answer = rawAnswer(sink.take(), { warnings, infos: result.infos });
+  const annotations = { warnings, infos: result.infos };
+  sink.text(`}${jsonEnd(annotations)}`);
   const { samplesRead, peakSamples, planMs, evaluationMs } = result.stats;
-  return { ...answer, figures: { samplesRead, peakSamples, planMs, evaluationMs } };
+  return {
+    status: 200,
+    headers: jsonHeaders(annotations),
+    parts: sink.take(),
+    figures: { samplesRead, peakSamples, planMs, evaluationMs },
+  };
 }
 
 /** Other threads, and other processes. */
@@ -135,7 +142,7 @@ class ResultWriter {
         return this.#rows(
           'matrix',
           value.series.length,
-          (row) => this.#sink.text(JSON.stringify(value.series[row].labels)),
+          (row) => this.#sink.text(labelsJson(value.series[row].labels)),
           (row) => this.#rawRow(value.series[row]),
         );
     }

@@ -11,28 +11,27 @@ export interface Annotations {
 
 export const NO_ANNOTATIONS: Annotations = { warnings: [], infos: [] };
 
-/** A successful answer around a small value. An answer that may lack data is not to be cached. */
+/** A successful answer around a small value. */
 export function jsonAnswer(data: unknown, annotations: Annotations = NO_ANNOTATIONS): Answer {
-  return rawAnswer([encoder.encode(JSON.stringify(data))], annotations);
+  return textAnswer(JSON.stringify(data), annotations);
 }
 
-/** The same around data that is JSON bytes already; takes ownership of the parts. */
-export function rawAnswer(data: readonly Uint8Array[], annotations: Annotations): Answer {
-  const parts = [
-    encoder.encode('{"status":"success","data":'),
-    ...data,
-    encoder.encode(`${tail(annotations)}}`),
-  ];
-  const incomplete = annotations.warnings.length > 0;
-  return {
-    status: 200,
-    headers: incomplete ? { ...JSON_HEADERS, 'cache-control': 'no-store' } : JSON_HEADERS,
-    parts,
-  };
+/** The same around the text of a value. */
+export function textAnswer(json: string, annotations: Annotations): Answer {
+  const parts = [encoder.encode(`${JSON_BEGIN}${json}${jsonEnd(annotations)}`)];
+  return { status: 200, headers: jsonHeaders(annotations), parts };
 }
 
-function tail({ warnings, infos }: Annotations): string {
+/** What stands before the data of a successful answer, and what after it. */
+export const JSON_BEGIN = '{"status":"success","data":';
+
+export function jsonEnd({ warnings, infos }: Annotations): string {
   const list = (name: string, texts: readonly string[]) =>
     texts.length > 0 ? `,"${name}":${JSON.stringify(texts)}` : '';
-  return list('warnings', warnings) + list('infos', infos);
+  return `${list('warnings', warnings)}${list('infos', infos)}}`;
+}
+
+/** An answer that may lack data is not to be cached. */
+export function jsonHeaders({ warnings }: Annotations): Answer['headers'] {
+  return warnings.length > 0 ? { ...JSON_HEADERS, 'cache-control': 'no-store' } : JSON_HEADERS;
 }

@@ -1,9 +1,10 @@
 import { decodeLabels } from '../encoding/label-bytes.ts';
-import { compareStrings } from '../model/labels.ts';
+import { compareStrings, type Labels } from '../model/labels.ts';
 import { Matcher } from '../model/matcher.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
 import type { PlainMatcher, QueryJob } from './jobs.ts';
-import { jsonAnswer } from './json-answer.ts';
+import { textAnswer } from './json-answer.ts';
+import { labelsJson } from './labels-json.ts';
 import type { Answer } from './thread-protocol.ts';
 
 type LabelJob = Extract<QueryJob, { kind: 'labelNames' | 'labelValues' | 'series' }>;
@@ -19,13 +20,14 @@ export async function answerLabels(
     const { result, truncated } =
       job.kind === 'series' ? await series(job, querier, signal) : await texts(job, querier, signal);
     const warnings = [...querier.warnings, ...(truncated ? ['results truncated due to limit'] : [])];
-    return jsonAnswer(result, { warnings, infos: [] });
+    return textAnswer(result, { warnings, infos: [] });
   } finally {
     await querier.close();
   }
 }
 
-type Listed = { result: unknown[]; truncated: boolean };
+/** `result` is a JSON array. */
+type Listed = { readonly result: string; readonly truncated: boolean };
 
 async function texts(
   job: Extract<LabelJob, { kind: 'labelNames' | 'labelValues' }>,
@@ -44,7 +46,8 @@ async function texts(
         : await querier.labelValues({ signal }, job.name, request);
     for (const text of some) found.add(text);
   }
-  return cut([...found].sort(compareStrings), job.limit);
+  const { kept, truncated } = cut([...found].sort(compareStrings), job.limit);
+  return { result: JSON.stringify(kept), truncated };
 }
 
 async function series(
@@ -52,7 +55,7 @@ async function series(
   querier: Querier,
   signal: AbortSignal,
 ): Promise<Listed> {
-  const found = new Map<string, unknown>();
+  const found = new Map<string, Labels>();
   const limit = job.limit > 0 ? job.limit + 1 : 0;
   for (const set of job.matcherSets) {
     const batches = querier.select(
@@ -74,13 +77,13 @@ async function series(
       if (limit > 0 && taken >= limit) break;
     }
   }
-  return cut([...found.values()], job.limit);
+  const { kept, truncated } = cut([...found.values()], job.limit);
+  return { result: `[${kept.map(labelsJson).join(',')}]`, truncated };
 }
 
-function cut(result: unknown[], limit: number): Listed {
-  return limit > 0 && result.length > limit
-    ? { result: result.slice(0, limit), truncated: true }
-    : { result, truncated: false };
+function cut<T>(all: readonly T[], limit: number): { kept: readonly T[]; truncated: boolean } {
+  const truncated = limit > 0 && all.length > limit;
+  return { kept: truncated ? all.slice(0, limit) : all, truncated };
 }
 
 export function toMatcher(plain: PlainMatcher): Matcher {

@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { HttpResponse } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Counter, Gauge, Metrics } from '../platform/metrics.ts';
-import { type Movable, newChannel, type Thread } from '../platform/threads.ts';
+import type { Thread } from '../platform/threads.ts';
 import { type CancelFlag, CancelFlags, cancelQuery } from './cancel-flags.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
@@ -16,9 +16,8 @@ import {
   type QueryObserver,
   queryText,
 } from './query-observer.ts';
+import { type Seat, Seats } from './seats.ts';
 import type { Answer, FromThread, ToThread } from './thread-protocol.ts';
-import { makeThreadLoad, type ThreadLoad } from './thread-team.ts';
-import { ViewNumbers } from './view-numbers.ts';
 
 /** One consistent view of a tenant's data, pinned while a query reads it. */
 export interface PinnedView {
@@ -26,6 +25,8 @@ export interface PinnedView {
   readonly description: unknown;
   /** Plain data for this query only: answers to what it is likely to ask. */
   readonly ready?: unknown;
+  /** Whether that is all it is likely to ask. */
+  readonly isSmall?: boolean;
   /** The memory in `ready` that is to be moved. */
   readonly transfer?: readonly ArrayBuffer[];
   /** Answers what a query thread asks of this thread (the head's memory is here). Plain data, and memory to move. */
@@ -47,7 +48,7 @@ interface Task {
   readonly tenant: string;
   readonly job: QueryJob;
   readonly limits: JobLimits;
-  readonly view: () => Promise<PinnedView> | PinnedView;
+  readonly view: () => PinnedView;
   readonly enqueuedAt: number;
   readonly timeoutMs: number;
   readonly accepts: string | undefined;
@@ -56,6 +57,7 @@ interface Task {
   readonly resolve: (response: HttpResponse) => void;
   readonly reject: (error: Error) => void;
   pinned?: PinnedView;
+  isSmall: boolean;
   settled: boolean;
   /** Since when it has a thread, monotonic ms. */
   begunAt: number;
@@ -65,22 +67,11 @@ interface Task {
   stream?: PartStream;
 }
 
-interface Seat {
-  thread: Thread;
-  /** How many queries its thread runs, as that tells all others. */
-  load: ThreadLoad;
-  /** What its thread knows. */
-  views: ViewNumbers;
-  readonly running: Map<number, Task>;
-}
-
 /** Runs queries on threads of their own, so that evaluation never holds up ingest. Tenants take turns when all are busy. */
 export class ThreadPool {
   readonly #options: ThreadPoolOptions;
-  readonly #start: () => Thread;
   readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #seats: Seat[] = [];
+  readonly #seats: Seats<Task>;
   readonly #observer: QueryObserver;
   readonly #queue: FairQueue<Task>;
   readonly #cancels: CancelFlags;
@@ -88,6 +79,7 @@ export class ThreadPool {
   readonly #refused: Counter<'reason'>;
   #nextId = 1;
   #running = 0;
+  #isDispatching = false;
   #closed = false;
 
   constructor(
@@ -100,16 +92,28 @@ export class ThreadPool {
   ) {
     this.#observer = observer;
     this.#options = options;
-    this.#start = start;
     this.#clock = clock;
-    this.#log = log;
     this.#queue = new FairQueue(options.queuedMax);
     this.#cancels = new CancelFlags(options.concurrencyMax);
     this.#inFlight = metrics.gauge('verona_query_in_flight', 'Queries being evaluated.');
     this.#refused = metrics.counter('verona_query_refused_total', 'Queries ended before an answer.', [
       'reason',
     ]);
-    this.#seats.push(this.#seat());
+    this.#seats = new Seats<Task>(
+      {
+        threads: options.threads,
+        start,
+        cancels: this.#cancels.words,
+        receive: (seat, message) => this.#receive(seat, message),
+        lost: (seat, error) => this.#lose(seat, error),
+        back: () => this.#dispatch(),
+        describe: ({ tenant, job }) => ({ tenant, query: queryText(job) }),
+      },
+      clock,
+      log,
+      metrics,
+    );
+    this.#seats.grow();
   }
 
   /**
@@ -120,7 +124,7 @@ export class ThreadPool {
     tenant: string,
     job: QueryJob,
     limits: JobLimits,
-    view: () => Promise<PinnedView> | PinnedView,
+    view: () => PinnedView,
     signal: AbortSignal,
     timeoutMs = this.#options.timeoutMs,
     accepts?: string,
@@ -137,6 +141,7 @@ export class ThreadPool {
         accepts,
         resolve,
         reject,
+        isSmall: false,
         settled: false,
         begunAt: 0,
         streamedBytes: 0,
@@ -144,6 +149,8 @@ export class ThreadPool {
       if (signal.aborted) return reject(canceled());
       signal.addEventListener('abort', () => this.#cancel(task), { once: true });
       if (this.#closed) return reject(new VeronaError('unavailable', 'the server is stopping'));
+      const { outage } = this.#seats;
+      if (outage !== undefined) return reject(new VeronaError('unavailable', outage));
       if (!this.#queue.push(tenant, task)) {
         this.#refused.inc({ reason: 'queue_full' });
         return reject(
@@ -159,62 +166,49 @@ export class ThreadPool {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#refuseAll('the server is stopping');
+    await this.#seats.stop();
+  }
+
+  #refuseAll(why: string): void {
     for (let task = this.#queue.shift(); task; task = this.#queue.shift())
-      this.#settle(task, undefined, new VeronaError('unavailable', 'the server is stopping'));
-    await Promise.all(this.#seats.map((seat) => seat.thread.stop()));
+      this.#settle(task, undefined, new VeronaError('unavailable', why));
   }
 
   #dispatch(): void {
-    while (this.#running < this.#options.concurrencyMax && this.#queue.length > 0) {
-      const task = this.#queue.shift() as Task;
-      const seat = this.#freeSeat();
-      this.#running++;
-      this.#inFlight.set(this.#running);
-      seat.running.set(task.id, task);
-      task.begunAt = this.#clock.monotonic();
-      task.cancel = this.#cancels.take();
-      this.#observer.began(begun(task));
-      this.#begin(seat, task);
-    }
-  }
-
-  /** The seat with the least to do; a further thread is started when all have something and more are allowed. */
-  #freeSeat(): Seat {
-    const seat = this.#seats.reduce((best, other) => (other.running.size < best.running.size ? other : best));
-    if (seat.running.size === 0 || this.#seats.length >= this.#options.threads) return seat;
-    this.#seats.push(this.#seat());
-    return this.#seats[this.#seats.length - 1];
-  }
-
-  /** At once when the view is there at once: a turn of the loop is much of a small query. */
-  #begin(seat: Seat, task: Task): void {
-    const fail = (error: unknown) => this.#finish(seat, task, undefined, error as Error);
-    const waited = task.begunAt - task.enqueuedAt;
-    if (waited > task.timeoutMs) {
-      fail(new VeronaError('timeout', 'query timed out in query queue'));
-      return;
-    }
+    // A query that ends at once comes back here.
+    if (this.#isDispatching) return;
+    this.#isDispatching = true;
+    const { concurrencyMax } = this.#options;
     try {
-      const view = task.view();
-      if (view instanceof Promise) view.then((pinned) => this.#send(seat, task, pinned)).catch(fail);
-      else this.#send(seat, task, view);
-    } catch (error) {
-      fail(error);
+      while (this.#running < concurrencyMax && this.#queue.length > 0 && this.#seats.isUp)
+        this.#begin(this.#queue.shift() as Task);
+    } finally {
+      this.#isDispatching = false;
     }
   }
 
-  #send(seat: Seat, task: Task, pinned: PinnedView): void {
-    const { cancel } = task;
-    if (!seat.running.has(task.id) || cancel === undefined) {
-      // Its thread died meanwhile, and the query with it.
-      pinned.release();
-      return;
+  #begin(task: Task): void {
+    this.#running++;
+    this.#inFlight.set(this.#running);
+    task.begunAt = this.#clock.monotonic();
+    task.cancel = this.#cancels.take();
+    this.#observer.began(begun(task));
+    try {
+      if (task.begunAt - task.enqueuedAt > task.timeoutMs)
+        throw new VeronaError('timeout', 'query timed out in query queue');
+      task.pinned = task.view();
+      task.isSmall = task.pinned.isSmall === true;
+      const seat = task.isSmall ? this.#seats.forSmall() : this.#seats.free();
+      if (seat === undefined) throw new VeronaError('unavailable', 'no query thread runs; try again soon');
+      seat.running.set(task.id, task);
+      this.#send(seat, task, task.pinned, task.cancel);
+    } catch (error) {
+      this.#finish(task, undefined, error as Error);
     }
-    task.pinned = pinned;
-    if (task.settled) {
-      this.#finish(seat, task, undefined, canceled());
-      return;
-    }
+  }
+
+  #send(seat: Seat<Task>, task: Task, pinned: PinnedView, cancel: CancelFlag): void {
     const waitedMs = task.begunAt - task.enqueuedAt;
     const { number, isNew, dropped = 0 } = seat.views.of(pinned.description);
     const message: ToThread = {
@@ -233,54 +227,22 @@ export class ThreadPool {
       cancelIndex: cancel.index,
       cancelTicket: cancel.ticket,
     };
-    seat.thread.postSoon(message, pinned.transfer);
+    seat.postSoon(message, pinned.transfer);
   }
 
-  #seat(): Seat {
-    const seat: Seat = {
-      thread: this.#start(),
-      load: makeThreadLoad(),
-      views: new ViewNumbers(),
-      running: new Map(),
-    };
-    this.#listen(seat);
-    return seat;
-  }
-
-  /** A new thread gets a channel to every other one, for parts of queries. */
-  #listen(seat: Seat): void {
-    this.#post(seat, { type: 'seat', load: seat.load, cancels: this.#cancels.words });
-    for (const other of this.#seats) {
-      if (other === seat) continue;
-      const [here, there] = newChannel();
-      this.#post(seat, { type: 'peer', port: here, load: other.load }, [here]);
-      this.#post(other, { type: 'peer', port: there, load: seat.load }, [there]);
-    }
-    seat.thread.onMessage((message) => this.#receive(seat, message as FromThread));
-    seat.thread.onExit((error) => this.#replace(seat, error));
-  }
-
-  /** A thread that died (out of memory, say) takes its queries with it, and only those. */
-  #replace(seat: Seat, error: Error | undefined): void {
-    if (this.#closed) return;
-    this.#log.error('a query thread ended and is replaced', {
-      error: error?.message,
-      queries: [...seat.running.values()].map(({ tenant, job }) => ({ tenant, query: queryText(job) })),
-    });
+  #lose(seat: Seat<Task>, error: Error | undefined): void {
     const reason = new VeronaError(
       'execution',
       `the query's thread ended: ${error?.message ?? 'unknown reason'}`,
     );
-    seat.thread = this.#start();
-    seat.load = makeThreadLoad();
-    seat.views = new ViewNumbers();
-    this.#listen(seat);
-    for (const task of [...seat.running.values()]) this.#finish(seat, task, undefined, reason);
+    for (const task of [...seat.running.values()]) this.#finish(task, undefined, reason);
+    const { outage } = this.#seats;
+    if (outage !== undefined) this.#refuseAll(outage);
   }
 
-  #receive(seat: Seat, message: FromThread): void {
+  #receive(seat: Seat<Task>, message: FromThread): void {
     if (message.type === 'wantHelp') {
-      if (this.#seats.length < this.#options.threads && !this.#closed) this.#seats.push(this.#seat());
+      this.#seats.grow();
       return;
     }
     const task = seat.running.get(message.id);
@@ -292,18 +254,17 @@ export class ThreadPool {
     switch (message.type) {
       case 'answer':
         if (message.answer.streams) this.#stream(seat, task, message.answer);
-        else this.#finish(seat, task, message.answer, undefined);
+        else this.#finish(task, message.answer, undefined);
         break;
       case 'part':
         task.streamedBytes += message.part.length;
         task.stream?.push(message.part);
         break;
       case 'end':
-        this.#finish(seat, task, undefined, undefined);
+        this.#finish(task, undefined, undefined);
         break;
       case 'failure':
         this.#finish(
-          seat,
           task,
           undefined,
           new VeronaError(message.error.code as ErrorCode, message.error.message),
@@ -312,10 +273,10 @@ export class ThreadPool {
   }
 
   /** The answer has begun; its thread and view stay taken until the last part. */
-  #stream(seat: Seat, task: Task, { status, headers, figures }: Answer): void {
+  #stream(seat: Seat<Task>, task: Task, { status, headers, figures }: Answer): void {
     task.figures = figures;
     const stream = new PartStream(
-      (bytes) => this.#post(seat, { type: 'taken', id: task.id, bytes }),
+      (bytes) => seat.post({ type: 'taken', id: task.id, bytes }),
       () => this.#cancel(task),
     );
     if (task.settled) return;
@@ -324,9 +285,14 @@ export class ThreadPool {
     task.resolve({ status, headers, body: stream });
   }
 
-  #serve(seat: Seat, task: Task | undefined, call: number, request: unknown): void {
+  #serve(seat: Seat<Task>, task: Task | undefined, call: number, request: unknown): void {
+    const { thread } = seat;
+    // A thread in the place of one that ended counts its calls anew.
+    const reply = (message: Extract<ToThread, { type: 'reply' }>, transfer: readonly ArrayBuffer[] = []) => {
+      if (seat.thread === thread) seat.post(message, transfer);
+    };
     const fail = (error: unknown) =>
-      this.#post(seat, {
+      reply({
         type: 'reply',
         call,
         reply: undefined,
@@ -341,11 +307,7 @@ export class ThreadPool {
     }
     task.pinned
       .serve(request)
-      .then(({ reply, transfer }) => this.#post(seat, { type: 'reply', call, reply }, transfer), fail);
-  }
-
-  #post(seat: Seat, message: ToThread, transfer?: readonly Movable[]): void {
-    seat.thread.post(message, transfer);
+      .then((served) => reply({ type: 'reply', call, reply: served.reply }, served.transfer), fail);
   }
 
   #cancel(task: Task): void {
@@ -354,20 +316,20 @@ export class ThreadPool {
     this.#refused.inc({ reason: 'canceled' });
     if (this.#queue.remove(task.tenant, task)) this.#settle(task, undefined, canceled());
     else {
-      for (const seat of this.#seats)
-        if (seat.running.has(task.id)) this.#post(seat, { type: 'cancel', id: task.id });
+      this.#seats.running(task.id)?.post({ type: 'cancel', id: task.id });
       task.stream?.end(canceled());
       this.#settle(task, undefined, canceled());
     }
   }
 
   /** The query has left its thread: its place and its view are free again. */
-  #finish(seat: Seat, task: Task, answer: Answer | undefined, error: Error | undefined): void {
-    if (!seat.running.delete(task.id)) return;
+  #finish(task: Task, answer: Answer | undefined, error: Error | undefined): void {
+    if (task.cancel === undefined) return;
+    this.#cancels.release(task.cancel);
+    task.cancel = undefined;
+    this.#seats.running(task.id)?.running.delete(task.id);
     this.#running--;
     this.#inFlight.set(this.#running);
-    if (task.cancel) this.#cancels.release(task.cancel);
-    task.cancel = undefined;
     task.pinned?.release();
     task.stream?.end(error);
     this.#observer.ended(ended(task, answer, error, this.#clock.monotonic()));

@@ -11,6 +11,7 @@ import type { QueryContext } from './query-context.ts';
  * equal label sets are an error even when their samples never meet.
  */
 export function mergeRows(batch: Batch, strict = false): Batch {
+  if (batch.count <= 1) return batch;
   const rows = GroupTable.ofWholeRows();
   const target = new Int32Array(batch.count);
   const firsts: number[] = [];
