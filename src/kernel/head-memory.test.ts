@@ -18,17 +18,39 @@ describe.each([
   ['PlainHeadMemory', (options?: HeadMemoryOptions): HeadMemory => new PlainHeadMemory(options)],
   ['WasmHeadMemory', (options?: HeadMemoryOptions): HeadMemory => new WasmHeadMemory(options)],
 ])('%s', (_, open) => {
-  test('chunks end at multiples of the range and near 120 samples, as in Prometheus', () => {
+  test('chunks end at multiples of the range, four in it as in Prometheus', () => {
     const memory = open();
     memory.setChunkFilePosition(3, 8);
     const slot = memory.create(up, 7);
     for (let i = 0; i < 1000; i++) expect(memory.append(slot, START + i * 15_000, i)).toBe(SampleOutcome.ok);
     const chunks = readClosed(memory.takeClosedChunks());
-    expect(chunks.map(({ timestamps }) => timestamps.length)).toEqual([
-      120, 120, 120, 120, 120, 120, 120, 120,
-    ]);
+    expect(chunks.map(({ timestamps }) => timestamps.length)).toEqual([82, 160, 160, 78, 82, 160, 160, 78]);
     expect(chunks.every(({ walRef }) => walRef === 7)).toBe(true);
-    expect(chunks[1].timestamps[0]).toBe(START + 120 * 15_000);
+    expect(chunks[4].timestamps[0]).toBe(START + RANGE);
+  });
+
+  test('series that are written together close their chunks at different times, but for the end of the range', () => {
+    const memory = open();
+    const slots = Array.from({ length: 64 }, (_, i) =>
+      memory.create(encodeLabels(Labels.from({ __name__: 'up', i: String(i) })), i + 1),
+    );
+    let most = 0;
+    for (let i = 0; i < 480; i++) {
+      for (const slot of slots) memory.append(slot, START + i * 15_000, i);
+      most = Math.max(most, readClosed(memory.takeClosedChunks()).length);
+    }
+    expect(most).toBeLessThanOrEqual(2);
+    for (const slot of slots) memory.append(slot, START + RANGE, 0);
+    expect(readClosed(memory.takeClosedChunks())).toHaveLength(64);
+  });
+
+  test('where a range has one or two chunks they are as long as in Prometheus', () => {
+    const memory = open();
+    const slot = memory.create(up, 7);
+    for (let i = 0; i < 600; i++) memory.append(slot, START + i * 30_000, i);
+    expect(readClosed(memory.takeClosedChunks()).map(({ timestamps }) => timestamps.length)).toEqual([
+      120, 120, 120, 120,
+    ]);
   });
 
   test('a rate that rises after the end was planned cuts at 240 samples, then plans anew', () => {

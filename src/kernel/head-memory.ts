@@ -47,8 +47,9 @@ export interface HeadMemory {
   /** Samples before `minValidTime` or after `maxValidTime` (ms, inclusive bounds of what is valid) are refused. */
   setBounds(minValidTime: number, maxValidTime: number): void;
   /**
-   * Appends one float sample in order and adds it to the samples record. Chunks are cut by Prometheus' rules:
-   * never across a multiple of the chunk range, at most 240 samples, the end planned at a quarter of 120.
+   * Appends one float sample in order and adds it to the samples record. Chunks are cut as in Prometheus, never
+   * across a multiple of the chunk range, at most 240 samples, the end planned at a quarter of 120; but series do so at times
+   * of their own (`planEnd` in `assembly/append.ts`).
    * Throws `unavailable` when memory is full; nothing is changed then.
    */
   append(slot: number, t: number, v: number): SampleOutcome;

@@ -98,6 +98,8 @@ export function encodeClosedChunk(walRef: number, samples: readonly PlainSample[
 
 const SAMPLES_PER_CHUNK = 120;
 const RATIO_TO_FULL = 4;
+const STAGGERED_CHUNKS_MIN = 3;
+const GOLDEN_RATIO = 0x9e3779b9;
 
 /** Whether a sample at `t` begins a new chunk after `samples`, whose end is planned at `end`. */
 export function cutsChunk(samples: readonly PlainSample[], t: number, end: number): boolean {
@@ -109,11 +111,30 @@ export function rangeEnd(t: number, chunkRangeMs: number): number {
   return (Math.floor(t / chunkRangeMs) + 1) * chunkRangeMs;
 }
 
-/** The planned end, spread so that the chunks of the range fill evenly once a quarter of one is there. */
-export function plannedEnd(samples: readonly PlainSample[], end: number): number {
+/** What decides where the chunk of a series ends besides its samples. */
+export interface ChunkPlan {
+  readonly chunkRangeMs: number;
+  readonly walRef: number;
+  /** Whether the series has no closed chunk in this range yet. */
+  readonly isFirstInRange: boolean;
+}
+
+/** The planned end, once a quarter of a chunk is there; `end` is that of the range. What for is said in `assembly/append.ts`. */
+export function plannedEnd(samples: readonly PlainSample[], end: number, plan: ChunkPlan): number {
   if (samples.length !== SAMPLES_PER_CHUNK / RATIO_TO_FULL) return end;
   const start = samples[0].t;
-  const newest = samples[samples.length - 1].t;
-  const chunks = Math.floor((end - start) / ((newest - start + 1) * RATIO_TO_FULL));
-  return chunks <= 1 ? end : start + Math.floor((end - start) / chunks);
+  const passed = samples[samples.length - 1].t - start + 1;
+  const usual = passed * RATIO_TO_FULL;
+  const count = Math.floor(plan.chunkRangeMs / usual);
+  if (count < STAGGERED_CHUNKS_MIN) {
+    const chunks = Math.floor((end - start) / usual);
+    return chunks <= 1 ? end : start + Math.floor((end - start) / chunks);
+  }
+  const length = Math.floor(plan.chunkRangeMs / (count - 1));
+  return Math.min(end, start + (plan.isFirstInRange ? passed + partOf(length, plan.walRef) : length));
+}
+
+/** A part of a length that is another for every series: the fraction of `walRef` times the golden ratio, in 32 bits. */
+function partOf(length: number, walRef: number): number {
+  return Number((BigInt(length) * BigInt(Math.imul(walRef, GOLDEN_RATIO) >>> 0)) >> 32n);
 }

@@ -17,6 +17,7 @@ import {
   SampleOutcome,
 } from './head-memory.ts';
 import {
+  type ChunkPlan,
   cutsChunk,
   encodeClosedChunk,
   encodePlainChunk,
@@ -212,7 +213,7 @@ export class PlainHeadMemory implements HeadMemory {
   #store(series: Series, sample: PlainSample): void {
     const { t } = sample;
     if (series.open.length > 0) {
-      series.openEnd = plannedEnd(series.open, series.openEnd);
+      series.openEnd = plannedEnd(series.open, series.openEnd, this.#planOf(series));
       if (cutsChunk(series.open, t, series.openEnd)) this.#close(series);
     }
     if (series.open.length === 0) series.openEnd = rangeEnd(t, this.#chunkRangeMs);
@@ -221,6 +222,16 @@ export class PlainHeadMemory implements HeadMemory {
     series.lastBits = sample.bits;
     this.#mint = Math.min(this.#mint, t);
     this.#maxt = Math.max(this.#maxt, t);
+  }
+
+  #planOf({ walRef, closed, open }: Series): ChunkPlan {
+    const rangeStart = rangeEnd(open[0].t, this.#chunkRangeMs) - this.#chunkRangeMs;
+    const newest = closed.at(-1);
+    return {
+      chunkRangeMs: this.#chunkRangeMs,
+      walRef,
+      isFirstInRange: newest === undefined || newest.maxt < rangeStart,
+    };
   }
 
   // ── write requests ────────────────────────────────────────────────────────

@@ -1,9 +1,9 @@
-// One sample into the chunk of its series: judged, cut by Prometheus' rules, appended, logged.
+// One sample into the chunk of its series: judged, chunks cut, appended, logged.
 
-import { entryWalRef } from './label-arena';
+import { entryClosed, entryWalRef } from './label-arena';
 import { logReady, growLog, logSample } from './samples-log';
 import { closeChunk, closedReady, growClosed } from './closed';
-import { poolsReady, refillPools } from './pools';
+import { nodeMaxt, poolsReady, refillPools } from './pools';
 import {
   HAS_LAST, RARE, USED, VALUE_UNKNOWN, entryOf, flagsOf, lastTime, lastValue, mintOf, sampleCount, setFlags,
 } from './record';
@@ -22,6 +22,10 @@ export const NO_ROOM: u32 = 7;
 
 const TIME_MAX: i64 = (1 << 53) - 1;
 const SAMPLES_PER_CHUNK: u32 = 120;
+/** With fewer chunks in a range, longer ones would hold more samples than they save. */
+const STAGGERED_CHUNKS_MIN: i64 = 3;
+/** As a fraction of 2³². */
+const GOLDEN_RATIO: u64 = 0x9e3779b9;
 
 let chunkRange: i64 = 0;
 let minValid: i64 = -TIME_MAX;
@@ -112,9 +116,33 @@ function rangeRest(t: i64): u32 {
   return (chunkRange - (rest < 0 ? rest + chunkRange : rest)) as u32;
 }
 
-/** Spreads the rest of the range evenly over chunks, once a quarter of one has shown how fast samples come. */
+/**
+ * Once a quarter of a chunk has shown how fast samples come, plans its end. Prometheus spreads the range evenly over its
+ * `count` chunks, so that all series close theirs at once, full. Here they close at times of their own: the first of a range
+ * after what has passed and a part of a length that depends on the series, those after it at that length, the last at the
+ * end of the range. These are as many chunks, and at any time half as long on average as the longest.
+ */
 function planEnd(rec: u32): void {
-  let length = load<u32>(rec, 20) as i64;
-  let chunks = length / ((lastTime(rec) - mintOf(rec) + 1) * 4);
-  if (chunks > 1) store<u32>(rec, (length / chunks) as u32, 20);
+  let rest = load<u32>(rec, 20) as i64;
+  let passed = lastTime(rec) - mintOf(rec) + 1;
+  let usual = passed * 4;
+  let count = chunkRange / usual;
+  if (count < STAGGERED_CHUNKS_MIN) {
+    let chunks = rest / usual;
+    if (chunks > 1) store<u32>(rec, (rest / chunks) as u32, 20);
+    return;
+  }
+  let length = chunkRange / (count - 1);
+  let entry = entryOf(rec);
+  if (isFirstInRange(entryClosed(entry), mintOf(rec) + rest - chunkRange)) length = passed + partOf(length, entryWalRef(entry));
+  store<u32>(rec, min(length, rest) as u32, 20);
+}
+
+@inline function isFirstInRange(newestClosed: u32, rangeStart: i64): bool {
+  return newestClosed == 0 || nodeMaxt(newestClosed) < rangeStart;
+}
+
+/** Successive numbers of series get parts that lie evenly between nothing and all of it. */
+@inline function partOf(length: i64, walRef: u64): i64 {
+  return (length * (((walRef * GOLDEN_RATIO) & 0xffffffff) as i64)) >> 32;
 }
