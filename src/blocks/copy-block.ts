@@ -32,7 +32,7 @@ export async function copyBlock(
   target: CopyTarget,
   { checksum = false } = {},
 ): Promise<CopyReport> {
-  if (await isThere(ctx, block, target)) return { outcome: 'present', bytes: 0 };
+  if (await isCopied(ctx, block, target)) return { outcome: 'present', bytes: 0 };
   const files = [...block.sizes]
     .filter(([path]) => path === INDEX_FILE || path.startsWith(`${CHUNKS_FOLDER}/`))
     // Chunks first.
@@ -54,10 +54,10 @@ export async function copyBlock(
   return { outcome: 'copied', bytes: bytes + data.length };
 }
 
-/** Whole, and the same block: what a copy of another time left of it under other labels is not replaced. */
-async function isThere(
+/** Whether it is there whole, and the same block: what a copy of another time left of it under other labels is not replaced. Throws `conflict`. */
+export async function isCopied(
   ctx: BucketContext,
-  { meta }: BucketBlock,
+  { meta }: Pick<BucketBlock, 'meta'>,
   { bucket, ref }: CopyTarget,
 ): Promise<boolean> {
   const key = `${ref.folder}/${META_FILE}`;

@@ -1,19 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { BlockCatalog, type BucketBlock } from '../blocks/block-catalog.ts';
-import { copyBlock } from '../blocks/copy-block.ts';
 import { type BlockLayout, blockRef } from '../blocks/layout.ts';
-import { TENANT_LABEL } from '../blocks/shipper.ts';
+import { readTenantDeletion } from '../blocks/tenant-deletion.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { checkTenantId } from '../tenancy/tenant-id.ts';
-import { TOMBSTONES_FILE } from '../tsdb/block/tombstones.ts';
 import { createBlocksFromOpenMetrics } from '../tsdb/tools/create-blocks.ts';
 import { readableBytes } from '../tsdb/tools/list.ts';
+import { type CopiedBlock, type CopyRules, copyOne } from './bucket-copy-one.ts';
 import {
   addBucketOptions,
   type BucketTool,
@@ -30,16 +29,13 @@ import { EXIT } from './exit.ts';
 interface CopyOptions extends Record<string, unknown> {
   readonly layout: string;
   readonly label?: readonly string[];
+  readonly tenantLabel?: string;
+  readonly replicaLabel?: readonly string[];
   readonly dropExternalLabels?: boolean;
   readonly ignoreTombstones?: boolean;
   readonly checksum?: boolean;
   readonly dryRun?: boolean;
 }
-
-/** A file without entries has a head and a checksum only. */
-const EMPTY_TOMBSTONES_BYTES = 9;
-/** Labels that say whose a block is, not what its series are. */
-const OWNER_LABELS = new Set([TENANT_LABEL, '__ingester_id__']);
 
 /** `verona bucket upload|copy`: blocks from elsewhere. An interrupted one goes on when it is started again. */
 export function addCopyCommands(bucket: Command): void {
@@ -52,6 +48,7 @@ export function addCopyCommands(bucket: Command): void {
   )
     .argument('<path>', 'a data directory, or with --openmetrics a text file')
     .option('--openmetrics', 'the path is OpenMetrics text')
+    .addHelpText('after', UPLOAD_HELP)
     .action(upload);
   addCopyOptions(
     bucket
@@ -59,13 +56,51 @@ export function addCopyCommands(bucket: Command): void {
       .alias('replicate')
       .description('copy blocks into another bucket or the other layout'),
   )
-    .argument('[ulid...]', 'blocks; without any all of them')
+    .argument('[ulid...]', 'blocks; without any all that are not marked for deletion')
     .option('--to.config-file <path>', "the target, in the form of Thanos' objstore.yml")
     .option('--to.config <yaml>', 'the same as text')
     .option('--to.dir <path>', 'a target in a folder')
     .option('--to-tenant <name>', 'the owner there; without it the same as here')
+    .option(
+      '--tenant-label <name>',
+      "into Thanos' layout: the external label that names the owner; empty for none",
+      'tenant_id',
+    )
+    .option(
+      '--replica-label <name...>',
+      "into Cortex' layout: external labels that stay in meta.json, for the compactor to merge replicas by",
+    )
+    .option(
+      '--drop-external-labels',
+      "into Cortex' layout: leave external labels behind, as Cortex' thanosconvert does, although series of different ones become one",
+    )
+    .addHelpText('after', COPY_HELP)
     .action(copy);
 }
+
+const UPLOAD_HELP = `
+A block that is there already is not sent again, so an upload that was interrupted goes on when it is started again.
+Exit code: 0 when all blocks are there, 1 when one is not, 2 for a wrong command line.
+
+Examples:
+  verona bucket upload /var/lib/prometheus --objstore.config-file bucket.yml --tenant team-a
+  verona bucket upload history.om --openmetrics --dir data/bucket --tenant team-a
+`;
+
+const COPY_HELP = `
+From Thanos' layout into Cortex': the owner of a block is what its external label --thanos-tenant-label says, else
+--thanos-tenant, or --to-tenant for all. Its other external labels are put on its series, so that queries give what Thanos
+gave: the block is fetched, written anew and read back on this machine. With --drop-external-labels files are copied as they are.
+From Cortex' layout into Thanos': the external label --tenant-label names the owner; files are copied as they are.
+Marks stay behind. A block with deleted samples that are still in its files is refused (--ignore-tombstones).
+
+A copy that was interrupted goes on when it is started again. Sizes are compared, with --checksum all bytes.
+Exit code: 0 when all blocks are there, 1 when one is not, 2 for a wrong command line.
+
+Examples:
+  verona bucket copy --objstore.config-file thanos.yml --thanos-tenant-label tenant_id --to.config-file cortex.yml
+  verona bucket copy --dir data/bucket --tenant team-a --layout thanos --label cluster=eu --to.config-file thanos.yml
+`;
 
 function addCopyOptions(command: Command): Command {
   return addBucketOptions(command)
@@ -75,16 +110,14 @@ function addCopyOptions(command: Command): Command {
       'tenant',
     )
     .option('--label <name=value...>', "external labels of the blocks; Thanos' layout needs one")
-    .option(
-      '--drop-external-labels',
-      "into Cortex' layout: leave external labels behind, although series of different ones become one",
-    )
-    .option('--ignore-tombstones', 'upload blocks with deleted samples, which then show again')
+    .option('--ignore-tombstones', 'take blocks with deleted samples, which then show again')
     .option('--checksum', 'read everything back and compare')
     .option('--dry-run', 'only say what would be copied');
 }
 
 async function upload(path: string, given: CopyOptions & { readonly openmetrics?: boolean }): Promise<void> {
+  const rules = rulesOf(given);
+  checkPath(path);
   await withBucket(given, async (tool, { tenant, json }) => {
     if (tenant === undefined) throw new VeronaError('bad_data', 'say whose the blocks are with --tenant');
     const owner = checkTenantId(tenant);
@@ -96,29 +129,24 @@ async function upload(path: string, given: CopyOptions & { readonly openmetrics?
       );
       await catalog.tenants(tool.ctx);
       const { whole } = await catalog.refresh(tool.ctx, owner);
-      await copyAll(tool, from, whole, tool.bucket, () => owner, given, json === true);
+      if (whole.length === 0) say(`no block in ${path}`);
+      await copyAll(tool, from, whole, tool.bucket, () => owner, rules, json === true);
     });
   });
 }
 
 async function copy(ulids: string[], given: CopyOptions & { readonly toTenant?: string }): Promise<void> {
+  const rules = rulesOf(given);
   await withBucket(given, async (tool, { json }) => {
     const text = (name: string) => given[name] as string | undefined;
     const names = { configFile: text('to.configFile'), config: text('to.config'), dir: text('to.dir') };
     const isSame = Object.values(names).every((name) => name === undefined);
-    const to = isSame ? tool.bucket : await openNamed(names);
+    const to = isSame ? tool.bucket : await openNamed(names, ['--to.config-file', '--to.config', '--to.dir']);
     const owner = given.toTenant === undefined ? undefined : checkTenantId(given.toTenant);
     try {
       const blocks = chosenBlocks(await tool.tenants(), ulids).filter(({ marks }) => !marks.deletion);
-      await copyAll(
-        tool,
-        tool.bucket,
-        blocks,
-        to,
-        (block) => owner ?? block.ref.tenant,
-        given,
-        json === true,
-      );
+      const ownerOf = (block: BucketBlock) => owner ?? block.ref.tenant;
+      await copyAll(tool, tool.bucket, blocks, to, ownerOf, rules, json === true);
     } finally {
       if (!isSame) await to.close();
     }
@@ -131,72 +159,58 @@ async function copyAll(
   blocks: readonly BucketBlock[],
   to: Bucket,
   ownerOf: (block: BucketBlock) => string,
-  given: CopyOptions,
+  rules: CopyRules,
   json: boolean,
 ): Promise<void> {
-  const layout = layoutOf(given.layout);
-  const results: object[] = [];
+  for (const owner of new Set(blocks.map(ownerOf))) await checkOwner(tool, to, owner);
+  const results: CopiedBlock[] = [];
   for (const [i, block] of blocks.entries()) {
     const owner = ownerOf(block);
-    const ref = blockRef(owner, block.ref.ulid, layout);
-    const result = await copyOne(
-      tool,
-      from,
-      block,
-      { bucket: to, ref, labels: labelsOf(block, owner, layout, given) },
-      given,
-    ).catch((error: unknown) => {
-      if (tool.ctx.signal.aborted) throw error;
+    const result = await copyOne(tool, from, block, to, owner, rules).catch((error: unknown): CopiedBlock => {
+      // The same for every block: nothing is begun.
+      if (tool.ctx.signal.aborted || (error as VeronaError).code === 'bad_data') throw error;
       process.exitCode = EXIT.failed;
-      return { outcome: `FAILED: ${(error as Error).message}`, bytes: 0 };
+      const ref = blockRef(owner, block.ref.ulid, rules.layout);
+      return { ref, outcome: `FAILED: ${(error as Error).message}`, bytes: 0, seriesLabels: {} };
     });
-    results.push({ ...ref, ...result });
-    say(`${i + 1}/${blocks.length} ${ref.folder}: ${result.outcome} ${readableBytes(result.bytes)}`);
+    results.push(result);
+    say(`${i + 1}/${blocks.length} ${lineOf(block, result)}`);
   }
-  if (json) print(`${JSON.stringify(results)}\n`);
+  const failed = results.filter(({ outcome }) => outcome.startsWith('FAILED')).length;
+  const bytes = results.reduce((sum, result) => sum + result.bytes, 0);
+  say(`${results.length - failed} blocks, ${readableBytes(bytes)}${failed > 0 ? `; ${failed} FAILED` : ''}`);
+  if (json) print(`${JSON.stringify(results.map(({ ref, ...result }) => ({ ...ref, ...result })))}\n`);
 }
 
-async function copyOne(
-  tool: BucketTool,
-  from: Bucket,
-  block: BucketBlock,
-  target: Parameters<typeof copyBlock>[3],
-  given: CopyOptions,
-): Promise<{ outcome: string; bytes: number }> {
-  if ((block.sizes.get(TOMBSTONES_FILE) ?? 0) > EMPTY_TOMBSTONES_BYTES && !given.ignoreTombstones)
+function lineOf({ ref }: BucketBlock, result: CopiedBlock): string {
+  const place = ref.folder === result.ref.folder ? ref.folder : `${ref.folder} → ${result.ref.folder}`;
+  const labels = Object.entries(result.seriesLabels).map(
+    ([name, value]) => `${name}=${JSON.stringify(value)}`,
+  );
+  const on = labels.length > 0 ? `, with ${labels.join(', ')} on its series` : '';
+  return `${place}: ${result.outcome} ${readableBytes(result.bytes)}${on}`;
+}
+
+/** What comes for a tenant that is being deleted would be deleted with it. */
+async function checkOwner({ ctx }: BucketTool, to: Bucket, owner: string): Promise<void> {
+  if (await readTenantDeletion(ctx, to, owner))
     throw new VeronaError(
       'conflict',
-      'samples of it are deleted, and would show again; compact it where it is first (clean_tombstones), or say --ignore-tombstones',
+      `tenant ${owner} is being deleted there: its deletion mark is not gone yet`,
     );
-  if (given.dryRun)
-    return { outcome: 'would be copied', bytes: [...block.sizes.values()].reduce((a, b) => a + b, 0) };
-  return copyBlock(tool.ctx, from, block, target, { checksum: given.checksum === true });
 }
 
-/** External labels of the copy. Throws when series would lose what tells them apart, or Thanos would refuse the block. */
-function labelsOf(
-  { meta, ref, seriesLabels = meta.labels }: BucketBlock,
-  owner: string,
-  layout: BlockLayout,
-  { label = [], dropExternalLabels }: CopyOptions,
-): Readonly<Record<string, string>> {
-  const own = Object.entries(seriesLabels).filter(([name]) => !OWNER_LABELS.has(name));
-  const added = label.map(parseLabel);
-  if (layout === 'root') {
-    const labels = Object.fromEntries([...own, ...added]);
-    if (Object.keys(labels).length === 0)
-      throw new VeronaError(
-        'bad_data',
-        "Thanos' layout needs an external label: say for example --label tenant_id=NAME",
-      );
-    return labels;
-  }
-  if (ref.layout === 'root' && own.length > 0 && !dropExternalLabels)
-    throw new VeronaError(
-      'bad_data',
-      `${ref.folder}: series have the external labels ${own.map(([name]) => name).join(', ')}, which Cortex' layout does not give them; say --drop-external-labels to leave them behind`,
-    );
-  return Object.fromEntries([...(ref.layout === 'root' ? [] : own), ...added, [TENANT_LABEL, owner]]);
+function rulesOf(given: CopyOptions): CopyRules {
+  return {
+    layout: layoutOf(given.layout),
+    labels: Object.fromEntries((given.label ?? []).map(parseLabel)),
+    tenantLabel: given.tenantLabel ?? '',
+    replicaLabels: given.replicaLabel ?? [],
+    dropExternalLabels: given.dropExternalLabels === true,
+    ignoreDeleted: given.ignoreTombstones === true,
+    checksum: given.checksum === true,
+    dryRun: given.dryRun === true,
+  };
 }
 
 function parseLabel(text: string): [string, string] {
@@ -209,6 +223,11 @@ function layoutOf(text: string): BlockLayout {
   if (text === 'tenant' || text === 'cortex') return 'tenant';
   if (text === 'thanos') return 'root';
   throw new VeronaError('bad_data', `--layout is ${JSON.stringify(text)}, not tenant or thanos`);
+}
+
+function checkPath(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined)
+    throw new VeronaError('bad_data', `${JSON.stringify(path)} is not there`);
 }
 
 /** The data directory itself, or one made out of the text for as long as it is needed. */

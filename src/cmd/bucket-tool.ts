@@ -79,22 +79,22 @@ export async function withBucket(
 }
 
 /** The bucket that a file, a text or a folder names; exactly one of them. Throws `bad_data`. */
-export async function openNamed({
-  configFile,
-  config,
-  dir,
-}: Pick<BucketToolOptions, 'configFile' | 'config' | 'dir'>): Promise<Bucket> {
+export async function openNamed(
+  { configFile, config, dir }: Pick<BucketToolOptions, 'configFile' | 'config' | 'dir'>,
+  flags: readonly [configFile: string, config: string, dir: string] = [
+    '--objstore.config-file',
+    '--objstore.config',
+    '--dir',
+  ],
+): Promise<Bucket> {
   const given = [configFile, config, dir].filter((value) => value !== undefined && value !== '');
   if (given.length !== 1)
-    throw new VeronaError(
-      'bad_data',
-      'name the bucket with one of --objstore.config-file, --objstore.config and --dir',
-    );
+    throw new VeronaError('bad_data', `name the bucket with one of ${flags[0]}, ${flags[1]} and ${flags[2]}`);
   const machine = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
   if (dir) return openBucket({ type: 'FILESYSTEM', config: { directory: dir } }, machine);
   const source = configFile
     ? { file: configFile, text: readFile(configFile) }
-    : { file: '--objstore.config', text: config ?? '' };
+    : { file: flags[1], text: config ?? '' };
   return openBucket(loadBucketOptions(source, process.env), machine);
 }
 

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -41,38 +41,67 @@ test('blocks of a Prometheus are uploaded once, listed, measured and found good'
   });
 });
 
-test("they move to Thanos' layout with a label, and back only when that label may go", async () => {
-  expect(
-    await tool('copy', ...at('cortex'), '--to.dir', join(dir, 'thanos'), '--layout', 'thanos'),
-  ).toMatchObject({
+test("they move to Thanos' layout with a label that names the tenant, and back with the others on their series", async () => {
+  const there = ['copy', ...at('cortex'), '--to.dir', join(dir, 'thanos'), '--layout', 'thanos'];
+  expect(await tool(...there, '--tenant-label', '')).toMatchObject({
     code: 2,
     err: expect.stringContaining('needs an external label'),
   });
-  const there = await tool(
-    'copy',
-    ...at('cortex'),
-    '--to.dir',
-    join(dir, 'thanos'),
-    '--layout',
-    'thanos',
-    '--label',
-    'tenant_id=acme',
-    'cluster=a',
-  );
-  expect(there.code).toBe(0);
+  expect((await tool(...there, '--label', 'cluster=a', 'replica=0')).code).toBe(0);
   expect((await tool('ls', ...at('thanos'))).out).toBe('');
   const thanos = [...at('thanos'), '--thanos-tenant-label', 'tenant_id'];
   expect((await tool('ls', ...thanos)).out).toBe(BLOCKS.map((ulid) => `acme\t${ulid}\n`).join(''));
-  const back = ['copy', ...thanos, '--to.dir', join(dir, 'back'), '--to-tenant', 'beta'];
-  expect(await tool(...back)).toMatchObject({
-    code: 2,
-    err: expect.stringContaining('external labels cluster,'),
+  expect((await json('inspect', ...thanos))[0].labels).toEqual({
+    tenant_id: 'acme',
+    cluster: 'a',
+    replica: '0',
   });
-  expect((await tool(...back, '--drop-external-labels')).code).toBe(0);
-  expect((await json('inspect', ...at('back')))[0]).toMatchObject({
-    tenant: 'beta',
-    labels: { __org_id__: 'beta' },
+
+  const back = ['copy', ...thanos, '--to.dir', join(dir, 'back'), '--replica-label', 'replica'];
+  const first = await json(...back);
+  expect(first).toMatchObject([
+    { tenant: 'acme', outcome: 'copied', seriesLabels: { cluster: 'a' } },
+    { outcome: 'copied' },
+  ]);
+  expect(await json(...back)).toMatchObject(
+    first.map(({ ulid }: { ulid: string }) => ({ ulid, outcome: 'present', bytes: 0 })),
+  );
+  const [block] = await json('inspect', ...at('back'));
+  expect(block).toMatchObject({
+    tenant: 'acme',
+    labels: { __org_id__: 'acme', replica: '0' },
+    seriesCount: 40,
   });
+  expect(await tool('verify', ...at('back'))).toMatchObject({ code: 0 });
+});
+
+test("as Cortex' thanosconvert they lose their external labels, when that is said", async () => {
+  const thanos = [...at('thanos'), '--thanos-tenant-label', 'tenant_id'];
+  const to = ['--to.dir', join(dir, 'dropped'), '--to-tenant', 'beta', '--drop-external-labels'];
+  expect(await json('copy', ...thanos, ...to, '--checksum')).toMatchObject(
+    BLOCKS.map((ulid) => ({ ulid, tenant: 'beta', outcome: 'copied', seriesLabels: {} })),
+  );
+  expect((await json('inspect', ...at('dropped')))[0].labels).toEqual({ __org_id__: 'beta' });
+});
+
+test('nothing is copied to a tenant that is being deleted, nor with samples that are to be deleted', async () => {
+  cpSync(join(dir, 'cortex'), join(dir, 'other'), { recursive: true });
+  mkdirSync(join(dir, 'gone/__markers__/acme'), { recursive: true });
+  writeFileSync(join(dir, 'gone/__markers__/acme/tenant-deletion-mark.json'), '{"deletion_time":1700000000}');
+  expect(await tool('copy', ...at('other'), '--to.dir', join(dir, 'gone'))).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('tenant acme is being deleted'),
+  });
+  const id = '01M9000000000000000000000A';
+  const request = { id, version: 1, time: 2e12, min_time: 0, max_time: 4e12 };
+  const matcher_sets = [[{ name: 'a', type: '=', value: 'b' }]];
+  mkdirSync(join(dir, 'other/acme/deletions'));
+  writeFileSync(join(dir, `other/acme/deletions/${id}.json`), JSON.stringify({ ...request, matcher_sets }));
+  const copied = await tool('copy', ...at('other'), '--to.dir', join(dir, 'elsewhere'));
+  expect(copied).toMatchObject({ code: 1, err: expect.stringContaining('would show again') });
+  expect(
+    (await tool('copy', ...at('other'), '--to.dir', join(dir, 'elsewhere'), '--ignore-tombstones')).code,
+  ).toBe(0);
 });
 
 test('marks are set, taken away and followed by a clean-up', async () => {
@@ -96,12 +125,12 @@ test('marks are set, taken away and followed by a clean-up', async () => {
 });
 
 test('damage is found, with an exit code', async () => {
-  truncateSync(join(dir, 'back/beta', BLOCKS[0], 'index'), 100);
-  expect(await tool('fsck', ...at('back'))).toMatchObject({
+  truncateSync(join(dir, 'dropped/beta', BLOCKS[0], 'index'), 100);
+  expect(await tool('fsck', ...at('dropped'))).toMatchObject({
     code: 1,
     out: expect.stringContaining('100 bytes, meta.json says'),
   });
-  expect(await tool('verify', BLOCKS[0], ...at('back'))).toMatchObject({
+  expect(await tool('verify', BLOCKS[0], ...at('dropped'))).toMatchObject({
     code: 1,
     out: expect.stringContaining('BAD'),
   });

@@ -102,6 +102,8 @@ new ThreadHost(port, {
     const { local, bucketBlocks, deletions, warnings, remote, replicaLabels, dedup } = view as TenantView;
     const source: Queryable = {
       querier: async (mint, maxt) => {
+        if (job.kind === 'cardinality' && job.headOnly)
+          return local ? sources.head(local, ask) : emptyQuerier(warnings);
         const queriers = local ? await sources.queriers(local, ask, mint, maxt, ready as ReadyAnswer[]) : [];
         const localBlocks = local?.blocks.map(toLocalTime);
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
@@ -159,6 +161,7 @@ function resolutionWish(job: QueryJob): ResolutionWish {
     case 'series':
     case 'labelNames':
     case 'labelValues':
+    case 'cardinality':
       return RAW_FIRST;
     default:
       return { maxMs: 0 };

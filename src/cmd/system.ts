@@ -26,6 +26,7 @@ import { SelfMetrics } from '../push/self-metrics.ts';
 import { LimitPolicy } from '../push/series-policy.ts';
 import { ActiveQueries } from '../query/active-queries.ts';
 import { queryRoutes } from '../query/api.ts';
+import { cardinalityRoutes } from '../query/cardinality-api.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import { metadataRoutes } from '../query/metadata-api.ts';
 import { checkQueryLength, jobLimits, jobTimeout } from '../query/query-limits.ts';
@@ -306,6 +307,12 @@ export async function buildSystem(
       clock,
       parse: { features: threadData.features },
       run,
+    }),
+    ...cardinalityRoutes({
+      clock,
+      run,
+      activeWindowMs: config.query.active_series_window,
+      headSeries: (tenant) => tenants.find(tenant)?.db.head.seriesCount ?? 0,
     }),
     ...queryStatistics.routes(activeQueries),
     ...rulesRoutes(services),

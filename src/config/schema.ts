@@ -94,6 +94,10 @@ const query = section('Queries: how they are evaluated and how much they may use
   max_queued: integer(200, 0, 'Queries that may wait; further ones are refused with 503.'),
   timeout: duration('2m', 'A query that takes longer is ended.'),
   lookback_delta: duration('5m', 'How far back an instant selector looks for the newest sample.'),
+  active_series_window: duration(
+    '20m',
+    'A series is active when its newest sample is no older, for `/api/v1/cardinality/…`.',
+  ),
   max_samples: integer(50_000_000, 1, 'Samples one query may hold in memory.'),
   max_bytes: size('2GiB', 'Bytes of samples one query may hold in memory.'),
   max_bytes_of_all: size(

@@ -7,6 +7,7 @@ import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import { completeQueryable } from '../storage/complete-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
+import { answerCardinality } from './cardinality-answer.ts';
 import { answerEvaluation } from './evaluation-answer.ts';
 import { answerExemplars, answerStoreExemplars } from './exemplar-answer.ts';
 import { answerExplain } from './explain-answer.ts';
@@ -64,6 +65,8 @@ export class Answerer {
       case 'labelValues':
       case 'series':
         return answerLabels(job, queryable, signal);
+      case 'cardinality':
+        return answerCardinality(job, queryable, signal);
       case 'exemplars':
         return answerExemplars(job, queryable, this.#engine, signal);
       case 'storeQuery':

@@ -34,6 +34,26 @@ interface LabelOptions {
   readonly limit: number;
 }
 
+/** Which labels have how many values, which values how many series, and which series there are. */
+export interface CardinalityJob {
+  readonly kind: 'cardinality';
+  readonly what: 'labelNames' | 'labelValues' | 'activeSeries';
+  /** Labels whose values are counted, for `labelValues`. */
+  readonly names: readonly string[];
+  /** None for all series. */
+  readonly matchers: readonly PlainMatcher[];
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Only the head is looked at, not the blocks. */
+  readonly headOnly: boolean;
+  /** Only series with a sample since `startMs`. */
+  readonly isActive: boolean;
+  /** Items of each list in the answer. */
+  readonly limit: number;
+  /** How many series there are whatever the matchers, when that is known. */
+  readonly seriesTotal?: number;
+}
+
 /** What the tenant's limits leave to one request; 0 is no limit of its own. */
 export interface JobLimits {
   readonly samplesMax: number;
@@ -79,6 +99,7 @@ type RequestJob =
   | ({ readonly kind: 'labelNames' } & LabelOptions)
   | ({ readonly kind: 'labelValues'; readonly name: string } & LabelOptions)
   | ({ readonly kind: 'series' } & LabelOptions)
+  | CardinalityJob
   | { readonly kind: 'exemplars'; readonly query: string; readonly startMs: number; readonly endMs: number }
   | {
       readonly kind: 'federate';

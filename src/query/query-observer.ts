@@ -1,4 +1,4 @@
-import type { QueryJob } from './jobs.ts';
+import type { PlainMatcher, QueryJob } from './jobs.ts';
 
 /** A query that has got a thread. */
 export interface BegunQuery {
@@ -57,15 +57,16 @@ export function queryText(job: QueryJob): string {
     case 'labelValues':
     case 'series':
     case 'federate':
-      return job.matcherSets
-        .map(
-          (set) =>
-            `{${set.map(({ name, type, value }) => `${name}${type}${JSON.stringify(value)}`).join(', ')}}`,
-        )
-        .join(' or ');
+      return job.matcherSets.map(selectorText).join(' or ');
+    case 'cardinality':
+      return selectorText(job.matchers);
     default:
       return '';
   }
+}
+
+function selectorText(matchers: readonly PlainMatcher[]): string {
+  return `{${matchers.map(({ name, type, value }) => `${name}${type}${JSON.stringify(value)}`).join(', ')}}`;
 }
 
 /** The times of a query, as RFC 3339 where it has any. */

@@ -70,11 +70,18 @@ export class ViewSources {
     const queriers = await Promise.all(
       blocks.map(async (block) => namedQuerier(`block ${block.meta.ulid}`, await block.querier(mint, maxt))),
     );
-    if (view.hasHead)
-      queriers.push(
-        namedQuerier('head', new RemoteHead(ask, (slice) => completeSlice(slice, files.chunks), ready)),
-      );
+    if (view.hasHead) queriers.push(this.head(view, ask, ready));
     return queriers;
+  }
+
+  /** The head of a view alone. */
+  head(
+    view: ViewDescription,
+    ask: (request: unknown) => Promise<unknown>,
+    ready: readonly ReadyAnswer[] = [],
+  ): Querier {
+    const { chunks } = this.#files(view);
+    return namedQuerier('head', new RemoteHead(ask, (slice) => completeSlice(slice, chunks), ready));
   }
 
   #files(view: ViewDescription): TenantFiles {

@@ -15,6 +15,11 @@ export function newUlid(clock: Clock, random: Random): string {
   return text;
 }
 
+/** Another name for what was made at the same time: the same for the same 16 bytes or more of `digest`. */
+export function renamedUlid(ulid: string, digest: Uint8Array): string {
+  return ulid.slice(0, 10) + Array.from(digest.subarray(0, 16), (byte) => ALPHABET[byte & 31]).join('');
+}
+
 export function isUlid(text: string): boolean {
   return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text);
 }
