@@ -76,12 +76,13 @@ export class WireReader {
     return this.#nextSmall() || this.#nextLarge();
   }
 
-  /** The common case without `bigint`: a tag of one byte, and a varint or a size below 2²⁸. False leaves everything to `#nextLarge`. */
+  /** The common case without `bigint`: a tag of one byte, and any varint or a size below 2²⁸. False leaves everything to `#nextLarge`. */
   #nextSmall(): boolean {
     const { bytes, end, tagStart } = this;
     const tag = bytes[tagStart];
     const wireType = tag & 7;
     if (tag >= 128 || tag < 8 || (wireType !== WireType.varint && wireType !== WireType.bytes)) return false;
+    if (wireType === WireType.varint) return this.#nextVarint(tag);
     let value = 0;
     let at = tagStart + 1;
     for (let shift = 0; ; shift += 7, at++) {
@@ -90,12 +91,25 @@ export class WireReader {
       if (bytes[at] < 128) break;
     }
     at++;
-    const isBytes = wireType === WireType.bytes;
-    if (isBytes && value > end - at) return false;
+    if (value > end - at) return false;
     this.field = tag >> 3;
-    this.wireType = wireType as WireType;
-    this.valueStart = isBytes ? at : tagStart + 1;
-    this.valueEnd = isBytes ? at + value : at;
+    this.wireType = WireType.bytes;
+    this.valueStart = at;
+    this.valueEnd = at + value;
+    return true;
+  }
+
+  /** Only its end is looked for: a time has six bytes. */
+  #nextVarint(tag: number): boolean {
+    const { bytes, tagStart } = this;
+    const last = Math.min(this.end, tagStart + 1 + VARINT_SIZE_MAX);
+    let at = tagStart + 1;
+    while (at < last && bytes[at] >= 128) at++;
+    if (at >= last) return false;
+    this.field = tag >> 3;
+    this.wireType = WireType.varint;
+    this.valueStart = tagStart + 1;
+    this.valueEnd = at + 1;
     return true;
   }
 

@@ -101,6 +101,34 @@ test('frames of a generated writer read the same, also with fields that we do no
   expect(read.kind === 'series' && read.series[0].chunks[0].raw?.data).toEqual(Buffer.from([1, 2]));
 });
 
+test('chunks out of columns are written as the same chunks are one by one', () => {
+  const [listed, raw] = [new SeriesFrameWriter(), new SeriesFrameWriter()];
+  const part = fc.record({ a: time, b: time, type: fc.nat(2), data: fc.uint8Array({ maxLength: 300 }) });
+  fc.assert(
+    fc.property(labels, fc.array(part, { maxLength: 5 }), fc.nat(5), (own, parts, skipped) => {
+      const from = Math.min(skipped, parts.length);
+      const chunks = parts.map(({ a, b, type, data }) => ({
+        mint: Math.min(a, b),
+        maxt: Math.max(a, b),
+        raw: { type, data },
+        aggregates: [],
+      }));
+      const lengths = parts.map(({ data }) => data.length);
+      const columns = {
+        chunkMint: Float64Array.from(chunks, ({ mint }) => mint),
+        chunkMaxt: Float64Array.from(chunks, ({ maxt }) => maxt),
+        chunkEncoding: Uint8Array.from(parts, ({ type }) => type + 1),
+        chunkDataLength: Uint32Array.from(lengths),
+        chunkDataOffset: Uint32Array.from(lengths, (_, i) => lengths.slice(0, i).reduce((x, y) => x + y, 0)),
+        chunkData: Buffer.concat(parts.map(({ data }) => data)),
+      };
+      listed.add(encodeLabels(own), chunks.slice(from));
+      raw.addRaw(encodeLabels(own), columns, from, parts.length);
+      expect([...raw.take()]).toEqual([...listed.take()]);
+    }),
+  );
+});
+
 test('a warning is a frame of its own', () => {
   expect(readSeriesFrame(new WireReader(warningFrame('läuft nicht')))).toEqual({
     kind: 'warning',

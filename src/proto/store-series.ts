@@ -45,6 +45,7 @@ const SERIES = 1;
 const WARNING = 2;
 const BATCH = 4;
 const FIRST_AGGREGATE = 4;
+const NO_AGGREGATES: readonly undefined[] = AGGREGATES.map(() => undefined);
 
 /** Reads one SeriesResponse. Throws `WireError`. */
 export function readSeriesFrame(reader: WireReader): StoreFrame {
@@ -68,7 +69,11 @@ function readSeries(reader: WireReader): StoreSeries {
     if (reader.field === 1) {
       reader.expect(WireType.bytes);
       labels.add(reader.tagStart, reader.valueEnd);
-    } else if (reader.field === 2) chunks.push(readAggrChunk(reader.message()));
+    } else if (reader.field === 2) {
+      reader.expect(WireType.bytes);
+      const plain = readPlainChunk(reader.bytes, reader.valueStart, reader.valueEnd);
+      chunks.push(plain ?? readAggrChunk(reader.message()));
+    }
   }
   return { labelBytes: labels.bytes(), chunks };
 }
@@ -101,38 +106,90 @@ class LabelRuns {
   }
 }
 
+/** Sizes below 2²¹ and times of at most seven bytes: nearly all chunks. */
+const SIZE_BYTES = 3;
+const TIME_BYTES = 7;
+
+/**
+ * The chunk in bytes[start … end) when it is as everybody writes it: both times, then a raw chunk with data at its end;
+ * undefined for whatever else, which the readers of fields then look at. Without it half of reading is objects for fields.
+ *
+ *   08 min_time 10 max_time 1a size { [08 type] 12 size data }
+ */
+function readPlainChunk(bytes: Uint8Array, start: number, end: number): StoreAggrChunk | undefined {
+  const afterMint = varintEnd(bytes, start, 0x08, TIME_BYTES);
+  const afterMaxt = varintEnd(bytes, afterMint, 0x10, TIME_BYTES);
+  const afterRawSize = varintEnd(bytes, afterMaxt, 0x1a, SIZE_BYTES);
+  if (afterRawSize < 0 || afterRawSize + varintAt(bytes, afterMaxt + 1, afterRawSize) !== end)
+    return undefined;
+  const afterType = bytes[afterRawSize] === 0x08 ? varintEnd(bytes, afterRawSize, 0x08, 1) : afterRawSize;
+  const afterSize = varintEnd(bytes, afterType, 0x12, SIZE_BYTES);
+  if (afterSize < 0 || afterSize + varintAt(bytes, afterType + 1, afterSize) !== end) return undefined;
+  const mint = varintAt(bytes, start + 1, afterMint);
+  const maxt = varintAt(bytes, afterMint + 1, afterMaxt);
+  if (mint > maxt) return undefined;
+  const type = afterType === afterRawSize ? 0 : bytes[afterRawSize + 1];
+  return { mint, maxt, raw: { type, data: bytes.subarray(afterSize, end) }, aggregates: NO_AGGREGATES };
+}
+
+/** Where the varint of at most `sizeMax` bytes behind this tag ends; -1 when there is none at `at`, or `at` is -1. */
+function varintEnd(bytes: Uint8Array, at: number, tag: number, sizeMax: number): number {
+  if (at < 0 || bytes[at] !== tag) return -1;
+  for (let i = at + 1; i <= at + sizeMax; i++) if (bytes[i] < 128) return i + 1;
+  return -1;
+}
+
+function varintAt(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0;
+  for (let i = end - 1; i >= start; i--) value = value * 128 + (bytes[i] & 127);
+  return value;
+}
+
 function readAggrChunk(reader: WireReader): StoreAggrChunk {
   let mint = 0;
   let maxt = 0;
   let raw: StoreChunk | undefined;
-  const aggregates: (StoreChunk | undefined)[] = new Array(AGGREGATES.length).fill(undefined);
+  let aggregates: (StoreChunk | undefined)[] | undefined;
   while (reader.next()) {
     if (reader.field === 1) mint = reader.int();
     else if (reader.field === 2) maxt = reader.int();
     else if (reader.field === 3) raw = readChunk(reader.message());
     else if (reader.field >= FIRST_AGGREGATE && reader.field < FIRST_AGGREGATE + AGGREGATES.length)
-      aggregates[reader.field - FIRST_AGGREGATE] = readChunk(reader.message());
+      (aggregates ??= [...NO_AGGREGATES])[reader.field - FIRST_AGGREGATE] = readChunk(reader.message());
   }
   if (mint > maxt) throw new WireError('chunk that ends before it begins', reader.tagStart);
-  return { mint, maxt, raw, aggregates };
+  return { mint, maxt, raw, aggregates: aggregates ?? NO_AGGREGATES };
 }
 
 function readChunk(reader: WireReader): StoreChunk {
   let type = 0;
-  let data = reader.bytes.subarray(reader.end, reader.end);
+  let data: Uint8Array | undefined;
   while (reader.next()) {
     if (reader.field === 1) type = reader.uint();
     else if (reader.field === 2) data = reader.view();
   }
-  return { type, data };
+  return { type, data: data ?? reader.bytes.subarray(reader.end, reader.end) };
+}
+
+/** Chunks of series as columns, as `storage/series-batch.ts` has them: Prometheus' encoding bytes, data in one array. */
+export interface ChunkColumns {
+  readonly chunkMint: Float64Array;
+  readonly chunkMaxt: Float64Array;
+  readonly chunkEncoding: Uint8Array;
+  readonly chunkDataOffset: Uint32Array;
+  readonly chunkDataLength: Uint32Array;
+  readonly chunkData: Uint8Array;
 }
 
 const GROWTH = 64 * 1024;
 
+/** Left free before the series for the head of a batch: a tag and a size below 2³⁵. */
+const HEAD_ROOM = 6;
+
 /** Collects series into the next frame. Sizes are known before anything is written, so every byte is copied once. */
 export class SeriesFrameWriter {
-  #bytes = new Uint8Array(GROWTH);
-  #at = 0;
+  #bytes = unfilled(GROWTH);
+  #at = HEAD_ROOM;
   #series = 0;
 
   get seriesCount(): number {
@@ -141,7 +198,7 @@ export class SeriesFrameWriter {
 
   /** Bytes of the series collected, without the frame around them. */
   get byteLength(): number {
-    return this.#at;
+    return this.#at - HEAD_ROOM;
   }
 
   /** Adds one Series. `labelBytes` are canonical. */
@@ -158,16 +215,48 @@ export class SeriesFrameWriter {
     this.#series++;
   }
 
+  /** Adds one Series with the raw chunks `from … to` of some columns; their encodings are among those of the StoreAPI. */
+  addRaw(labelBytes: Uint8Array, columns: ChunkColumns, from: number, to: number): void {
+    const { chunkMint, chunkMaxt, chunkEncoding, chunkData, chunkDataOffset, chunkDataLength } = columns;
+    let size = labelBytes.length;
+    for (let c = from; c < to; c++) size += fieldSize(rawSize(columns, c));
+    this.#reserve(fieldSize(size));
+    this.#head(SERIES, size);
+    this.#put(labelBytes);
+    for (let c = from; c < to; c++) {
+      const type = chunkEncoding[c] - 1;
+      const length = chunkDataLength[c];
+      this.#head(2, rawSize(columns, c));
+      this.#int(1, chunkMint[c]);
+      this.#int(2, chunkMaxt[c]);
+      this.#head(3, rawChunkSize(type, length));
+      if (type !== 0) this.#int(1, type);
+      this.#head(2, length);
+      this.#put(chunkData.subarray(chunkDataOffset[c], chunkDataOffset[c] + length));
+    }
+    this.#series++;
+  }
+
   /**
-   * The frame so far, a fresh array: a SeriesResponse with a `series` when there is one, else with a `batch`. The writer
-   * is empty afterwards.
+   * The frame so far in memory of its own (a part of its buffer): a SeriesResponse with a `series` when there is one, else
+   * with a `batch`. The writer is empty afterwards.
    */
   take(): Uint8Array {
-    const body = this.#bytes.subarray(0, this.#at);
-    const frame = this.#series === 1 ? body.slice() : asBatch(body);
-    this.#at = 0;
+    const size = this.byteLength;
+    const start = this.#series === 1 ? HEAD_ROOM : this.#batchHead(size);
+    const frame = this.#bytes.subarray(start, this.#at);
+    this.#bytes = unfilled(HEAD_ROOM + size + GROWTH);
+    this.#at = HEAD_ROOM;
     this.#series = 0;
     return frame;
+  }
+
+  /** Writes the head that makes a batch of the series before them; where it begins. */
+  #batchHead(size: number): number {
+    const start = HEAD_ROOM - 1 - uvarintSize(size);
+    this.#bytes[start] = BATCH * 8 + WireType.bytes;
+    putUvarint(this.#bytes, start + 1, size);
+    return start;
   }
 
   #aggrChunk({ mint, maxt, raw, aggregates }: StoreAggrChunk): void {
@@ -204,10 +293,15 @@ export class SeriesFrameWriter {
 
   #reserve(size: number): void {
     if (this.#at + size <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, this.#at + size + GROWTH));
+    const larger = unfilled(Math.max(2 * this.#bytes.length, this.#at + size + GROWTH));
     larger.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = larger;
   }
+}
+
+/** Memory of its own that is not made zero first: every byte of it is written before it is read. */
+function unfilled(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer);
 }
 
 /** A SeriesResponse with a warning. A fresh array. */
@@ -216,13 +310,6 @@ export function warningFrame(warning: string): Uint8Array {
   const frame = new Uint8Array(fieldSize(text.length));
   frame[0] = WARNING * 8 + WireType.bytes;
   frame.set(text, putUvarint(frame, 1, text.length));
-  return frame;
-}
-
-function asBatch(series: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(fieldSize(series.length));
-  frame[0] = BATCH * 8 + WireType.bytes;
-  frame.set(series, putUvarint(frame, 1, series.length));
   return frame;
 }
 
@@ -239,7 +326,17 @@ function aggrChunkSize({ mint, maxt, raw, aggregates }: StoreAggrChunk): number 
 }
 
 function chunkSize({ type, data }: StoreChunk): number {
-  return (type === 0 ? 0 : 1 + uvarintSize(type)) + fieldSize(data.length);
+  return rawChunkSize(type, data.length);
+}
+
+function rawChunkSize(type: number, length: number): number {
+  return (type === 0 ? 0 : 1 + uvarintSize(type)) + fieldSize(length);
+}
+
+/** Of an AggrChunk with a raw chunk. */
+function rawSize({ chunkMint, chunkMaxt, chunkEncoding, chunkDataLength }: ChunkColumns, c: number): number {
+  const chunk = rawChunkSize(chunkEncoding[c] - 1, chunkDataLength[c]);
+  return 2 + intSize(chunkMint[c]) + intSize(chunkMaxt[c]) + fieldSize(chunk);
 }
 
 function intSize(value: number): number {

@@ -9,8 +9,8 @@ const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 export class BatchBuilder {
   readonly #seriesMax: number;
   readonly #bytesMax: number;
-  #labels = new ByteColumn();
-  #data = new ByteColumn();
+  readonly #labels = new ByteColumn();
+  readonly #data = new ByteColumn();
   #labelOffsets = [0];
   #chunkStarts: number[] = [];
   #mint: number[] = [];
@@ -95,8 +95,6 @@ export class BatchBuilder {
       chunkData: this.#data.take(),
       ...(this.#startTimes.size > 0 && { startTimes: this.#takeStartTimes() }),
     };
-    this.#labels = new ByteColumn();
-    this.#data = new ByteColumn();
     this.#labelOffsets = [0];
     this.#chunkStarts = [];
     this.#mint = [];
@@ -118,9 +116,13 @@ export class BatchBuilder {
   }
 }
 
+const COLUMN_BYTES = 4096;
+/** Bytes that a column may hold and not use when it is handed over; beyond them it is copied. */
+const SLACK = 1 / 8;
+
 /** Bytes that grow at the end. */
 class ByteColumn {
-  #bytes = new Uint8Array(4096);
+  #bytes = new Uint8Array(COLUMN_BYTES);
   length = 0;
 
   push(bytes: Uint8Array): void {
@@ -134,7 +136,14 @@ class ByteColumn {
     this.length = end;
   }
 
+  /** The bytes so far in memory of their own. The next ones begin with room for as many: batches of one select are alike. */
   take(): Uint8Array {
-    return this.#bytes.slice(0, this.length);
+    const { length } = this;
+    const room = this.#bytes.length;
+    const taken =
+      room - length <= room * SLACK ? this.#bytes.subarray(0, length) : this.#bytes.slice(0, length);
+    this.#bytes = new Uint8Array(Math.max(COLUMN_BYTES, Math.ceil(length * (1 + SLACK / 2))));
+    this.length = 0;
+    return taken;
   }
 }

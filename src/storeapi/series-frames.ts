@@ -1,3 +1,4 @@
+import { ChunkEncoding } from '../chunkenc/encoding.ts';
 import { SeriesFrameWriter, type StoreAggrChunk } from '../proto/store-series.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
 import { ShardTest } from './shard.ts';
@@ -19,8 +20,9 @@ export async function* seriesFrames(
     for (let i = 0; i < batch.seriesCount; i++) {
       const labels = batch.labelBytes.subarray(batch.labelOffsets[i], batch.labelOffsets[i + 1]);
       if (shard && !shard.has(labels)) continue;
-      for (const chunks of request.skipChunks ? [[]] : chunkRuns(batch, i, request.aggregates)) {
-        writer.add(labels, chunks);
+      for (const [from, to] of request.skipChunks ? [NOTHING] : chunkRuns(batch, i)) {
+        if (areClassic(batch, from, to)) writer.addRaw(labels, batch, from, to);
+        else writer.add(labels, chunksOf(batch, from, to, request.aggregates));
         if (writer.seriesCount >= request.batchSize || writer.byteLength >= FRAME_BYTES) yield writer.take();
       }
       if (--left > 0) continue;
@@ -31,22 +33,38 @@ export async function* seriesFrames(
   if (writer.seriesCount > 0) yield writer.take();
 }
 
+type ChunkRun = readonly [from: number, to: number];
+
+const NOTHING: ChunkRun = [0, 0];
+
 /** The chunks of a series, in runs of about a frame; one run at least. */
-function* chunkRuns(
-  batch: SeriesBatch,
-  i: number,
-  aggregates: readonly number[],
-): Generator<StoreAggrChunk[]> {
-  let run: StoreAggrChunk[] = [];
+function* chunkRuns(batch: SeriesBatch, i: number): Generator<ChunkRun> {
+  let from = batch.chunkStarts[i];
+  const end = batch.chunkStarts[i + 1];
   let bytes = 0;
-  for (let c = batch.chunkStarts[i]; c < batch.chunkStarts[i + 1]; c++) {
+  for (let c = from; c < end; c++) {
     if (bytes >= FRAME_BYTES) {
-      yield run;
-      run = [];
+      yield [from, c];
+      from = c;
       bytes = 0;
     }
-    run.push(storeChunk(batch, c, aggregates));
     bytes += batch.chunkDataLength[c];
   }
-  yield run;
+  yield [from, end];
+}
+
+/** Whether every peer knows the encodings as they are. */
+function areClassic({ chunkEncoding }: SeriesBatch, from: number, to: number): boolean {
+  for (let c = from; c < to; c++)
+    if (chunkEncoding[c] < ChunkEncoding.xor || chunkEncoding[c] > ChunkEncoding.floatHistogram) return false;
+  return true;
+}
+
+function chunksOf(
+  batch: SeriesBatch,
+  from: number,
+  to: number,
+  aggregates: readonly number[],
+): StoreAggrChunk[] {
+  return Array.from({ length: to - from }, (_, i) => storeChunk(batch, from + i, aggregates));
 }
