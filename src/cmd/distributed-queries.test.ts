@@ -86,6 +86,7 @@ beforeAll(async () => {
     closers.push(close);
     stores.push({
       address: client.address,
+      members: [client.address],
       healthy: true,
       lastError: '',
       labelSets: [encodeLabels(external)],
@@ -101,7 +102,7 @@ beforeAll(async () => {
     messageBytesMax: 64 << 20,
     unaryTimeoutMs: 10_000,
   };
-  remotes = new RemoteStores({ client, stallMs: 5000, seriesMax: 10_000, bytesMax: 1e9 }, clock);
+  remotes = new RemoteStores({ client, stallMs: 5000, hedgeMs: 0, seriesMax: 10_000, bytesMax: 1e9 }, clock);
 });
 
 afterAll(async () => {
@@ -305,7 +306,7 @@ test('what has to see every series in one place is read', () => {
 
 test('a store that fails is a warning or the error of the answer', async () => {
   await fill(DISTINCT);
-  const gone: RemoteStore = { ...stores[0], address: '127.0.0.1:1' };
+  const gone: RemoteStore = { ...stores[0], address: '127.0.0.1:1', members: ['127.0.0.1:1'] };
   const options = {
     tenant: 'anonymous',
     stores: [gone, stores[1]],

@@ -27,7 +27,8 @@ const EVERYTHING: ReadOptions = {
 
 /** Whether this process has endpoints to ask. */
 export function hasEndpoints({ endpoint }: Config): boolean {
-  return endpoint.address.length > 0 || endpoint.strict.length > 0 || endpoint.sd_config_file !== '';
+  const { address, strict, group, group_strict: groupStrict, sd_config_file: file } = endpoint;
+  return [address, strict, group, groupStrict].some((list) => list.length > 0) || file !== '';
 }
 
 /** How query threads connect: plain data. */
@@ -35,6 +36,7 @@ export interface RemoteSettings {
   readonly client: Omit<StoreClientOptions, 'address' | 'credentials'>;
   readonly credentials: CredentialFiles;
   readonly stallMs: number;
+  readonly hedgeMs: number;
   readonly seriesMax: number;
   readonly bytesMax: number;
 }
@@ -50,6 +52,7 @@ export function remoteOptions(config: Config): RemoteSettings {
     },
     credentials: credentialFilesOf(config),
     stallMs: endpoint.response_timeout,
+    hedgeMs: endpoint.hedge_after,
     seriesMax: endpoint.max_series,
     bytesMax: endpoint.max_bytes,
   };
@@ -81,10 +84,12 @@ export function buildEndpoints(
 }
 
 function configuredEndpoints({ endpoint }: Config): ConfiguredEndpoint[] {
-  const { address, strict, sd_config_file: file } = endpoint;
+  const { address, strict, group, group_strict: groupStrict, sd_config_file: file } = endpoint;
   return [
-    ...address.map((text) => ({ address: text, strict: false })),
-    ...strict.map((text) => ({ address: text, strict: true })),
+    ...address.map((text) => ({ address: text, strict: false, group: false })),
+    ...strict.map((text) => ({ address: text, strict: true, group: false })),
+    ...group.map((text) => ({ address: text, strict: false, group: true })),
+    ...groupStrict.map((text) => ({ address: text, strict: true, group: true })),
     ...(file === '' ? [] : parseEndpoints({ file, text: readFileSync(file, 'utf8') })),
   ];
 }

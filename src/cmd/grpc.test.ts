@@ -29,6 +29,7 @@ test.each([
 function endpointWith(labelSets: readonly Labels[], given: Partial<Endpoint> = {}): Endpoint {
   return {
     address: 'x:1',
+    members: ['x:1'],
     strict: false,
     healthy: true,
     lastCheckMs: 0,

@@ -5,11 +5,18 @@ import { type ConfigSource, parseYaml } from './yaml-file.ts';
 export interface EndpointEntry {
   readonly address: string;
   readonly strict: boolean;
+  readonly group: boolean;
 }
 
 const thanosShape = z.strictObject({
   endpoints: z
-    .array(z.strictObject({ address: z.string().min(1), strict: z.boolean().default(false) }))
+    .array(
+      z.strictObject({
+        address: z.string().min(1),
+        strict: z.boolean().default(false),
+        group: z.boolean().default(false),
+      }),
+    )
     .default([]),
 });
 
@@ -21,7 +28,7 @@ const fileDiscoveryShape = z.array(
 );
 
 /**
- * Endpoints of a file: Thanos' `endpoints` (`address`, `strict`), or Prometheus' list of `targets`. Throws `bad_data` that
+ * Endpoints of a file: Thanos' `endpoints` (`address`, `strict`, `group`), or Prometheus' list of `targets`. Throws `bad_data` that
  * names the file and the place.
  */
 export function parseEndpoints(source: ConfigSource): EndpointEntry[] {
@@ -45,7 +52,9 @@ function parseTargets(source: ConfigSource): EndpointEntry[] {
         .map((issue) => `${positionOf({ ...issue, path: ['list', ...issue.path] })}: ${issue.message}`)
         .join('\n'),
     );
-  return parsed.data.flatMap(({ targets }) => targets.map((address) => ({ address, strict: false })));
+  return parsed.data.flatMap(({ targets }) =>
+    targets.map((address) => ({ address, strict: false, group: false })),
+  );
 }
 
 /** A list below a key, lines kept where they are. */

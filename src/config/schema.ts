@@ -148,9 +148,13 @@ const endpoint = section(
       'StoreAPI endpoints, `host:port`; with `dns+`, `dnssrv+` or `dnssrvnoa+` in front the name is looked up again and again.',
     ),
     strict: list('Endpoints that are always asked, also while they do not answer health checks.'),
+    group: list(
+      'Names of groups: all addresses that one stands for hold the same, and each request goes to one of them in turn, to the next when that one fails.',
+    ),
+    group_strict: list('Groups that are always asked, also while no member answers health checks.'),
     sd_config_file: text(
       '',
-      'YAML file with `endpoints` (`address`, `strict`), as Thanos has it, or with `targets` as Prometheus’ file discovery has them. Read again with each check.',
+      'YAML file with `endpoints` (`address`, `strict`, `group`), as Thanos has it, or with `targets` as Prometheus’ file discovery has them. Read again with each check.',
     ),
     check_interval: duration(
       '5s',
@@ -164,6 +168,10 @@ const endpoint = section(
     response_timeout: duration(
       '1m',
       'A store that gives nothing for so long during a query has failed; 0s for no limit.',
+    ),
+    hedge_after: duration(
+      '0s',
+      'A member of a group that gives nothing for so long is asked beside the next one, and the first answer counts; 0s for never.',
     ),
     tenant: text(
       '',

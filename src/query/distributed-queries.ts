@@ -2,6 +2,7 @@ import { WireReader } from '../encoding/protobuf.ts';
 import { VeronaError, wrapError } from '../model/errors.ts';
 import { toFloatHistogram } from '../model/histogram-shape.ts';
 import type { Matcher } from '../model/matcher.ts';
+import { assert } from '../platform/assert.ts';
 import type { Clock } from '../platform/clock.ts';
 import type {
   RemoteAnswer,
@@ -97,13 +98,15 @@ export class DistributedQueries implements RemoteEngines {
   }
 
   #frames(name: string, { query, grid, lookbackMs }: RemoteRequest, signal: AbortSignal) {
-    const { tenant } = this.#options;
+    const { tenant, stores } = this.#options;
+    const store = stores.find(({ address }) => address === name);
+    assert(store !== undefined, 'targets are among the stores');
     const seconds = (ms: number) => ms / 1000;
     const shared = { ...this.#sharedOptions(), query, lookback_delta_seconds: seconds(lookbackMs) };
     if (grid.count === 1) {
       const once: WireQueryRequest = { ...shared, time_seconds: seconds(grid.start) };
       // A time of nothing means now.
-      if (grid.start !== 0) return this.#remotes.queries(name, 'Query', tenant, once, signal);
+      if (grid.start !== 0) return this.#remotes.queries(store, 'Query', tenant, once, signal);
     }
     const range: WireQueryRangeRequest = {
       ...shared,
@@ -111,7 +114,7 @@ export class DistributedQueries implements RemoteEngines {
       end_time_seconds: seconds(grid.start + (grid.count - 1) * grid.step),
       interval_seconds: grid.count === 1 ? 1 : seconds(grid.step),
     };
-    return this.#remotes.queries(name, 'QueryRange', tenant, range, signal);
+    return this.#remotes.queries(store, 'QueryRange', tenant, range, signal);
   }
 
   #sharedOptions() {

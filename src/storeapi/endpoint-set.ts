@@ -4,6 +4,7 @@ import type { Resolver } from '../platform/dns.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge, Metrics } from '../platform/metrics.ts';
 import { resolveEndpoint } from './discovery.ts';
+import { joinGroups } from './endpoint-groups.ts';
 import type { WireInfoResponse } from './messages.ts';
 import { type FurtherService, INFO_FIELDS } from './service-definitions.ts';
 import { readLabelSet } from './wire-requests.ts';
@@ -13,11 +14,16 @@ export interface ConfiguredEndpoint {
   readonly address: string;
   /** Asked also while it does not answer health checks, so that its absence is never silent. */
   readonly strict: boolean;
+  /** Whether all that its name stands for hold the same, so that one of them is asked. */
+  readonly group: boolean;
 }
 
-/** What is known of one address. Times in ms. */
+/** What is known of one address, or of a group. Times in ms. */
 export interface Endpoint {
+  /** Of a group what was configured. */
   readonly address: string;
+  /** Addresses of a group to ask one of; itself where it is none. */
+  readonly members: readonly string[];
   readonly strict: boolean;
   /** Whether the last check was answered. */
   readonly healthy: boolean;
@@ -64,7 +70,9 @@ export class EndpointSet {
   readonly #resolver: Resolver;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #known = new Map<string, { endpoint: Endpoint; client: EndpointClient; lastHealthyMs: number }>();
+  readonly #known = new Map<string, KnownEndpoint>();
+  /** By name; each as it is while nobody knows a member. */
+  #groups = new Map<string, Endpoint>();
   readonly #gauge: Gauge<'component' | 'healthy'>;
   #problem: string | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -105,17 +113,22 @@ export class EndpointSet {
     this.#known.clear();
   }
 
-  /** As of the last check, by address. */
+  /** As of the last check; groups after the others. */
   get endpoints(): readonly Endpoint[] {
-    return [...this.#known.values()].map(({ endpoint }) => endpoint);
+    return joinGroups([...this.#known.values()], this.#groups);
   }
 
-  /** Those that offer a service, or are strict and were never heard of, with their connections. */
+  /** Those that offer a service, or are strict and were never heard of, with a connection. */
   offering(service: FurtherService): { readonly endpoint: Endpoint; readonly client: EndpointClient }[] {
-    return [...this.#known.values()].filter(
-      ({ endpoint: { services, strict, component } }) =>
-        services.has(INFO_FIELDS[service]) || (strict && component === ''),
-    );
+    return this.endpoints
+      .filter(
+        ({ services, strict, component }) =>
+          services.has(INFO_FIELDS[service]) || (strict && component === ''),
+      )
+      .flatMap((endpoint) => {
+        const known = endpoint.members.map((address) => this.#known.get(address)).find((one) => one);
+        return known ? [{ endpoint, client: known.client }] : [];
+      });
   }
 
   /** Why the list may lack endpoints, in a sentence; undefined when it does not. */
@@ -132,10 +145,11 @@ export class EndpointSet {
           client.close();
           this.#known.delete(address);
         }
-    for (const [address, strict] of wanted ?? [])
+    for (const [address, { strict, group }] of wanted ?? [])
       if (!this.#known.has(address))
         this.#known.set(address, {
           endpoint: unknownEndpoint(address, strict),
+          group,
           client: this.#connect(address),
           lastHealthyMs: this.#clock.now(),
         });
@@ -151,8 +165,8 @@ export class EndpointSet {
     });
   }
 
-  /** Addresses with whether they are strict; undefined when the configuration itself cannot be read: then the known ones stay. */
-  async #discover(): Promise<Map<string, boolean> | undefined> {
+  /** What to ask by address; undefined when the configuration itself cannot be read: then the known ones stay. */
+  async #discover(): Promise<Map<string, Wanted> | undefined> {
     const problems: string[] = [];
     let configured: readonly ConfiguredEndpoint[];
     try {
@@ -161,13 +175,19 @@ export class EndpointSet {
       this.#note([text(error)]);
       return undefined;
     }
-    const wanted = new Map<string, boolean>();
-    for (const { address, strict } of configured)
+    const wanted = new Map<string, Wanted>();
+    const groups = configured.filter(({ group }) => group);
+    this.#groups = new Map(
+      groups.map(({ address, strict }) => [address, unknownEndpoint(address, strict, undefined, [])]),
+    );
+    for (const { address, strict, group } of configured)
       try {
-        for (const found of await resolveEndpoint(address, this.#resolver)) wanted.set(found, strict);
+        const found = await resolveEndpoint(group ? groupAddress(address) : address, this.#resolver);
+        for (const one of found) wanted.set(one, { strict, group: group ? address : undefined });
       } catch (error) {
         problems.push(`endpoint ${address} cannot be resolved: ${text(error)}`);
-        for (const known of this.#known.keys()) if (!wanted.has(known)) wanted.set(known, strict);
+        for (const [known, { endpoint, group: of }] of this.#known)
+          if (!wanted.has(known)) wanted.set(known, { strict: endpoint.strict, group: of });
       }
     if (wanted.size > ENDPOINTS_MAX)
       problems.push(`${wanted.size} endpoints; the first ${ENDPOINTS_MAX} are used`);
@@ -212,14 +232,40 @@ export class EndpointSet {
 
   #count(): void {
     this.#gauge.reset();
-    for (const { component, healthy } of this.endpoints)
+    for (const { endpoint } of this.#known.values()) {
+      const { component, healthy } = endpoint;
       this.#gauge.inc({ component: component || 'unknown', healthy: String(healthy) });
+    }
   }
 }
 
-function unknownEndpoint(address: string, strict: boolean, last?: Endpoint): Endpoint {
+interface Wanted {
+  readonly strict: boolean;
+  /** The group it is a member of. */
+  readonly group: string | undefined;
+}
+
+interface KnownEndpoint {
+  endpoint: Endpoint;
+  readonly group: string | undefined;
+  readonly client: EndpointClient;
+  lastHealthyMs: number;
+}
+
+/** The members of a group are what its name stands for. */
+function groupAddress(address: string): string {
+  return address.includes('+') ? address : `dns+${address}`;
+}
+
+function unknownEndpoint(
+  address: string,
+  strict: boolean,
+  last?: Endpoint,
+  members: readonly string[] = [address],
+): Endpoint {
   return {
     address,
+    members,
     strict,
     healthy: false,
     lastCheckMs: last?.lastCheckMs ?? 0,

@@ -41,7 +41,7 @@ async function joined(own: Says, ...peers: (Says | undefined)[]) {
   const clients = new Map(opened.map(({ client }) => [client.address, client]));
   const endpoints = new EndpointSet(
     {
-      endpoints: async () => [...clients.keys()].map((address) => ({ address, strict: false })),
+      endpoints: async () => [...clients.keys()].map((address) => ({ address, strict: false, group: false })),
       checkIntervalMs: 60_000,
       unhealthyTimeoutMs: 60_000,
     },

@@ -11,12 +11,15 @@ import { anyCanMatch, withoutExternal } from './external-labels.ts';
 import type { WireQueryRangeRequest, WireQueryRequest } from './messages.ts';
 import { loadServices, type Services } from './service-definitions.ts';
 import { StoreClient, type StoreClientOptions } from './store-client.ts';
+import { type StoreCalls, StoreGroup } from './store-group.ts';
 import { type ExemplarsResponse, StoreQuerier } from './store-querier.ts';
 import type { PartialResponse, Shard } from './store-server.ts';
 
 /** An endpoint as it travels to the thread that asks it: plain data. */
 export interface RemoteStore {
   readonly address: string;
+  /** Addresses of stores that hold the same, of which one is asked; itself alone where it is no group. */
+  readonly members: readonly string[];
   readonly healthy: boolean;
   readonly lastError: string;
   /** Canonical label bytes of each label set. */
@@ -42,6 +45,8 @@ export interface RemoteStoresOptions {
   readonly client: Omit<StoreClientOptions, 'address'>;
   /** A store that gives nothing for so long has failed, ms; 0 for no limit. */
   readonly stallMs: number;
+  /** A member of a group that gives nothing for so long is asked beside the next one, ms; 0 for never. */
+  readonly hedgeMs: number;
   readonly seriesMax: number;
   readonly bytesMax: number;
 }
@@ -57,8 +62,9 @@ export function remoteStoresOf(endpoints: readonly Endpoint[]): RemoteStore[] {
         endpoint.services.has('store') ||
         (!endpoint.healthy && (endpoint.strict || endpoint.component !== '')),
     )
-    .map(({ address, healthy, lastError, labelSets, mint, maxt, component, services }) => ({
+    .map(({ address, members, healthy, lastError, labelSets, mint, maxt, component, services }) => ({
       address,
+      members,
       healthy,
       lastError,
       labelSets: labelSets.map(encodeLabels),
@@ -77,6 +83,8 @@ export class RemoteStores {
   readonly #options: RemoteStoresOptions;
   readonly #clock: Clock;
   readonly #clients = new Map<string, { readonly client: StoreClient; usedMs: number }>();
+  /** Which member of a group is asked first next time. */
+  readonly #turns = new Map<string, number>();
   #services: Services | undefined;
 
   constructor(options: RemoteStoresOptions, clock: Clock) {
@@ -105,7 +113,7 @@ export class RemoteStores {
   #querier(tenant: string, store: RemoteStore, read: RemoteRead): Querier {
     const { seriesMax, bytesMax, stallMs } = this.#options;
     const tolerance = { onFailure: read.partialResponse, stallMs, name: store.address };
-    const client = this.#client(store.address);
+    const client = this.#callsOf(store);
     const { tenantLabel } = read;
     const querier = new StoreQuerier(client, {
       tenant,
@@ -126,17 +134,31 @@ export class RemoteStores {
 
   /** Responses of `thanos.Query` as bytes. */
   queries(
-    address: string,
+    store: RemoteStore,
     method: 'Query' | 'QueryRange',
     tenant: string,
     request: WireQueryRequest | WireQueryRangeRequest,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array> {
-    return this.#client(address).messages<Uint8Array>('query', method, tenant, request, signal);
+    return this.#callsOf(store).messages<Uint8Array>('query', method, tenant, request, signal);
   }
 
   get options(): RemoteStoresOptions {
     return this.#options;
+  }
+
+  #callsOf({ address, members }: RemoteStore): StoreCalls {
+    const [only, ...others] = members;
+    // A group that nobody resolved is asked by its name, and fails by it.
+    if (others.length === 0) return this.#client(only ?? address);
+    const first = this.#turns.get(address) ?? 0;
+    this.#turns.set(address, (first + 1) % members.length);
+    const { hedgeMs } = this.#options;
+    return new StoreGroup(
+      members.map((member) => this.#client(member)),
+      { first, hedgeMs },
+      this.#clock,
+    );
   }
 
   #client(address: string): StoreClient {

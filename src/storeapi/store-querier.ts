@@ -66,13 +66,15 @@ export interface ExemplarsResponse {
 const SERIES_PER_FRAME = 64;
 const NO_LABELS: WireLabelSet = { labels: [] };
 
+type Reads = Pick<StoreServer, 'series' | 'labelNames' | 'labelValues'>;
+
 /** A remote store as a source like any other. Errors name the endpoint. */
 export class StoreQuerier implements Querier {
-  readonly #store: StoreServer;
+  readonly #store: Reads;
   readonly #options: StoreQuerierOptions;
   readonly #warnings = new Set<string>();
 
-  constructor(store: StoreServer, options: StoreQuerierOptions) {
+  constructor(store: Reads, options: StoreQuerierOptions) {
     this.#store = store;
     this.#options = options;
   }
