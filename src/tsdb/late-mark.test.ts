@@ -49,8 +49,10 @@ test('a block of the head gets no hint, however many late samples there are in i
   const db = await openDb(disk, new TestClock(END), { limits });
   for (let t = T0; t < END; t += 20 * MINUTE) await write(db, 'in_order', t);
   await db.maintain();
+  const { ulid } = db.blocks[0].block.meta;
   for (let t = T0; t < CUT; t += MINUTE) await write(db, 'in_order', t + 1);
   await db.close();
+  await editMeta(disk, ulid, ({ compaction }) => compaction);
   const again = await openDb(disk, new TestClock(END), { limits });
   expect(again.blocks.map(({ block }) => block.meta.compaction.hints)).toEqual([undefined]);
   expect(again.head.store.minValidTime).toBe(CUT);
@@ -91,13 +93,16 @@ async function write(db: Db, name: string, t: number): Promise<void> {
   await db.write(requestBody([floatSeries({ __name__: name }, [[t, (t - T0) / MINUTE]])]), 1, admitAll);
 }
 
+/** Changes a block's `meta.json`, and writes it as a Prometheus of that time does. */
 async function editMeta(
   disk: MemoryDisk,
   ulid: string,
   edit: (meta: BlockMeta) => BlockMeta['compaction'],
 ): Promise<void> {
   const meta = await readMeta(disk, `data/${ulid}`);
-  await writeMeta(disk, `data/${ulid}`, { ...meta, compaction: edit(meta) });
+  const { numSamples, numSeries, numChunks } = meta.stats;
+  const stats = { numSamples, numSeries, numChunks };
+  await writeMeta(disk, `data/${ulid}`, { ...meta, stats, compaction: edit(meta) });
 }
 
 async function copyFolder(from: MemoryDisk, to: MemoryDisk, dir: string): Promise<void> {

@@ -35,6 +35,8 @@ export function endsHead({ meta }: Block): boolean {
 export async function lacksLateMark(disk: Disk, dir: string, block: Block): Promise<boolean> {
   const { compaction, stats } = block.meta;
   if (compaction.level !== 1 || compaction.hints?.length) return false;
+  // Whoever counts kinds of samples, as Verona does, writes the hint with the block.
+  if (stats.numFloatSamples !== undefined) return false;
   if ((await countLate(disk, dir, block)) < stats.numSamples) return false;
   try {
     const series = await firstSeries(block);
