@@ -20,7 +20,8 @@ interface Holder {
 /**
  * An exclusive lock by a file that names its holder. Node has no flock(2), so death is found by looking: a holder
  * among our own processes is dead when its process (number and start time) is gone; any other (another container or
- * machine on the same volume) is dead when it has not touched the file for `SILENCE_MAX_MS`.
+ * machine on the same volume) is dead when it has not touched the file for `SILENCE_MAX_MS`. A Prometheus that runs on the
+ * folder locks the file by flock(2), which the kernel lists in /proc/locks.
  */
 export async function lockByFile(path: string): Promise<DiskLock> {
   const own: Holder = { pid: process.pid, started: startOf(process.pid), host: hostname(), space: space() };
@@ -73,6 +74,8 @@ async function removeIfDead(path: string, own: Holder): Promise<void> {
     if (startOf(holder.pid) === holder.started && holder.started !== '')
       throw held(path, `process ${holder.pid}`);
   } else if (holder && !(await isSilent(path))) throw held(path, `process ${holder.pid} on ${holder.host}`);
+  const other = await flockHolder(path);
+  if (other !== undefined) throw held(path, `process ${other}`);
   // Moved aside first: of two who found the same dead holder one gets it, and a lock taken meanwhile is put back.
   const aside = `${path}.dead-${own.pid}-${Math.random().toString(36).slice(2)}`;
   try {
@@ -83,6 +86,30 @@ async function removeIfDead(path: string, own: Holder): Promise<void> {
   }
   if ((await readText(aside)) !== text) await linkNew(aside, path);
   await rm(aside, { force: true });
+}
+
+/** The process that has locked the file by flock(2), as far as the kernel tells; undefined when there is none. */
+async function flockHolder(path: string): Promise<string | undefined> {
+  const locks = await readText('/proc/locks').catch(() => undefined);
+  const info = await stat(path).catch(() => undefined);
+  if (locks === undefined || info === undefined) return undefined;
+  // 1: FLOCK  ADVISORY  WRITE 4711 fe:00:5343205 0 EOF
+  for (const line of locks.split('\n')) {
+    const [, kind, , , pid, file = ''] = line.split(/\s+/);
+    if (kind === 'FLOCK' && isSameFile(file, info)) return pid;
+  }
+  return undefined;
+}
+
+/** Major and minor number of the device in hexadecimal, and the inode. */
+function isSameFile(file: string, { dev, ino }: { readonly dev: number; readonly ino: number }): boolean {
+  const [major, minor, inode] = file.split(':');
+  if (Number(inode) !== ino) return false;
+  const ownMajor = (dev >>> 8) & 0xfff;
+  // Layered file systems, whose major is 0, give another device here than there.
+  if (ownMajor === 0 || major === '00') return true;
+  const ownMinor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+  return Number.parseInt(major, 16) === ownMajor && Number.parseInt(minor, 16) === ownMinor;
 }
 
 async function isSilent(path: string): Promise<boolean> {

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterAll, expect, test, vi } from 'vitest';
 import { testDisk } from './disk-acceptance.ts';
 import { NodeDisk } from './node-disk.ts';
 
@@ -42,5 +44,24 @@ test('the lock of a dead process is taken over, whatever its file says', async (
   await first.release();
   await writeFile(path, JSON.stringify({ ...own, started: 'another boot' }));
   await utimes(path, 0, 0);
+  await (await disk.lock(path)).release();
+});
+
+test('a file that another program has locked by flock is not taken', async () => {
+  const disk = new NodeDisk();
+  const path = join(await makeDir(), 'lock');
+  await writeFile(path, '');
+  const other = spawn('flock', ['--no-fork', path, 'sleep', '60']);
+  try {
+    await vi.waitFor(
+      () => expect(readFileSync('/proc/locks', 'utf8')).toMatch(new RegExp(`FLOCK.* ${other.pid} `)),
+      10_000,
+    );
+    await expect(disk.lock(path)).rejects.toThrow(`held by process ${other.pid}`);
+    expect(await disk.list(dirname(path))).toHaveLength(1);
+  } finally {
+    other.kill();
+    await new Promise((resolve) => other.once('exit', resolve));
+  }
   await (await disk.lock(path)).release();
 });
