@@ -201,7 +201,7 @@ export class Db implements Queryable {
   async #compact(): Promise<void> {
     let isLateDue = this.#isLateDue();
     for (;;) {
-      const { mint, maxt } = this.head.store.timeRange();
+      const { mint, maxt } = this.#headRange();
       if (!(maxt - mint > 1.5 * this.limits.blockRangeMs)) break;
       await this.#compactRange(mint, this.#rangeEnd(mint));
       isLateDue = true;
@@ -210,13 +210,22 @@ export class Db implements Queryable {
   }
 
   async #compactAll(): Promise<void> {
-    const { mint, maxt } = this.head.store.timeRange();
+    const { mint, maxt } = this.#headRange();
     if (mint <= maxt) {
       this.head.store.setMinValidTime(maxt + 1);
       for (let from = mint; from <= maxt; from = this.#rangeEnd(from))
         await this.#compactRange(from, Math.min(this.#rangeEnd(from), maxt + 1));
     }
     await this.#compactLate();
+  }
+
+  /**
+   * Times of what is in order and in no block yet; mint > maxt when there is nothing. Chunks of a time with longer blocks, or
+   * of a Prometheus with such, reach back to before the end of the newest block.
+   */
+  #headRange(): { mint: number; maxt: number } {
+    const { mint, maxt } = this.head.store.timeRange();
+    return { mint: Math.max(mint, this.#inOrderMint), maxt };
   }
 
   /** Late samples follow those in order, or have waited for a block range: a block of them every minute is too many. */

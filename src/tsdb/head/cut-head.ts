@@ -38,8 +38,9 @@ export interface CutOptions {
  */
 export async function cutHead(options: CutOptions): Promise<{ readonly oldestChunkFile: number }> {
   await collectSeries(options);
-  // Late samples may be older than `mint`, and what was deleted of them must stay so.
-  const deletedFrom = Math.min(options.mint, options.store.late.range().mint);
+  // Late samples and chunks that reach over `mint` may be older, and what was deleted of them must stay so.
+  const { late } = options.store;
+  const deletedFrom = Math.min(options.mint, late.range().mint, options.store.timeRange().mint);
   options.deletions.truncate(deletedFrom);
   options.metrics.truncations.inc();
   await cutLog({ ...options, mint: options.deletions.isEmpty ? options.mint : deletedFrom });
