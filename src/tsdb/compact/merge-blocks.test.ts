@@ -115,6 +115,19 @@ test('with penalty dedup late samples stay, whichever replica is followed', asyn
   expect(series['{"a":"1"}']).toEqual(expected);
 });
 
+test('with penalty dedup nothing is left out where one block of another replica label follows the other', async () => {
+  const first = ramp(0, 50, 0, 100);
+  const second = ramp(5000, 50, 1000, 100);
+  const blocks = [
+    block(1, 0, 5000, { '{"a":"1"}': first }),
+    block(2, 5000, 10_000, { '{"a":"1"}': second }),
+    { ...block(3, 0, 10_000, { '{"a":"1"}': ramp(50, 90, 5000, 100) }), isLate: true },
+  ];
+  const { disk } = await merge(blocks, { dedup: 'penalty' }, [0, 1, 1]);
+  const { series } = await readTestBlock(disk, `out/${OUT}`);
+  expect(series['{"a":"1"}']).toHaveLength(190);
+});
+
 test('with penalty dedup a chunk of which a sample gives way to the other replica is written anew', async () => {
   const a = [0, 10, 60, 80].map((t) => ({ t, value: t }));
   const b = [{ t: 31, value: 31 }];

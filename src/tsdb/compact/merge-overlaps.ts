@@ -39,9 +39,7 @@ export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDed
  * followed nothing is written anew.
  */
 function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly BlockChunk[] {
-  const groups = [...Map.groupBy(chunks, ({ replica }) => (dedup === 'penalty' ? replica : 0))].sort(
-    ([a], [b]) => a - b,
-  );
+  const groups = dedup === 'penalty' ? replicasOf(chunks) : [[0, chunks] as const];
   const lanes: Lane[] = [];
   const late: Lane[] = [];
   const wholes = new Map<number, Whole>();
@@ -56,6 +54,37 @@ function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): read
   }
   const followed = lanes.length > 0 ? [lanes.reduce(penaltyMerge)] : [];
   return encodeLane([...followed, ...late].reduce(addLate), wholes);
+}
+
+/** Chunks by replica, each ordered by time. Those that never overlap follow each other as one: there is nothing to choose. */
+function replicasOf(chunks: readonly ReplicaChunk[]): (readonly [number, readonly ReplicaChunk[]])[] {
+  const joined: [number, ReplicaChunk[]][] = [];
+  for (const [replica, group] of [...Map.groupBy(chunks, (chunk) => chunk.replica)].sort(
+    ([a], [b]) => a - b,
+  )) {
+    const isFree = replica === LATE_REPLICA;
+    const fit = isFree
+      ? undefined
+      : joined.find(([other, all]) => other !== LATE_REPLICA && areApart(all, group));
+    if (fit) fit[1] = [...fit[1], ...group].sort(byTime);
+    else joined.push([replica, group]);
+  }
+  return joined;
+}
+
+function areApart(a: readonly ReplicaChunk[], b: readonly ReplicaChunk[]): boolean {
+  let i = 0;
+  let k = 0;
+  while (i < a.length && k < b.length) {
+    if (a[i].mint <= b[k].maxt && b[k].mint <= a[i].maxt) return false;
+    if (a[i].maxt < b[k].mint) i++;
+    else k++;
+  }
+  return true;
+}
+
+function byTime(a: BlockChunk, b: BlockChunk): number {
+  return a.mint - b.mint || a.maxt - b.maxt;
 }
 
 /** A chunk and the number of its samples. */
