@@ -119,3 +119,23 @@ test('where a local block is, no coarser one is read', () => {
   const chosen = chooseBlocks([day], 0, 1000, new Set(['b']), { maxMs: 300_000 }, local);
   expect(chosen.map(({ mint, maxt }) => [mint, maxt])).toEqual([[0, 49]]);
 });
+
+test('shards that came before the rest of their set are not read while what they were made of is', () => {
+  const [a, b] = [block('A', 0, 10), block('B', 10, 20)];
+  const shard = (i: number, sources: string[]) =>
+    block(`S${i}`, 0, 20, { level: 2, sources, labels: { __compactor_shard_id__: `${i}_of_2` } });
+  expect(names([a, b, shard(1, ['A', 'B'])])).toEqual(['A', 'B']);
+  expect(names([a, b, shard(1, ['A', 'B']), shard(2, ['A', 'B'])])).toEqual(['S1', 'S2']);
+  // One of the sources is gone already: nothing of the shard may be left out.
+  expect(names([a, shard(1, ['A', 'B'])])).toEqual(['A', 'S1']);
+});
+
+test('of coarser blocks that overlap, the one made anew with late samples stands in for its time', () => {
+  const wide = block('W', 0, 40, { resolutionMs: 5, sources: ['A', 'B'], level: 3 });
+  const anew = block('N', 0, 20, { resolutionMs: 5, sources: ['A', 'X'], level: 2 });
+  const chosen = chooseBlocks([wide, anew], 0, 100, new Set(), { maxMs: 5 });
+  expect(chosen.map((one) => [one.block.meta.ulid, one.mint, one.maxt])).toEqual([
+    ['N', 0, 19],
+    ['W', 20, 39],
+  ]);
+});

@@ -34,7 +34,7 @@ export interface ResolutionWish {
  *
  * A block is local when its own ULID is, or when every block it was compacted from is. One that is local only in part is
  * read: samples that come twice are merged by time, so nothing is counted twice, and nothing is missing. A block stands
- * in for one of another resolution in its time when both were made of some block in common.
+ * in for one of another resolution, or for a coarser one of its own, in its time when both were made of some block in common.
  */
 export function chooseBlocks<B extends HasMeta>(
   blocks: readonly B[],
@@ -46,16 +46,20 @@ export function chooseBlocks<B extends HasMeta>(
 ): readonly ChosenBlock<B>[] {
   const allowed = blocks.filter(({ meta }) => meta.resolutionMs <= maxMs);
   const covered = coveredBlocks(allowed.map(({ meta }) => meta));
-  const useful = allowed.filter(
+  const uncovered = allowed.filter(({ meta }) => !covered.has(meta.ulid));
+  const early = earlyShards(uncovered);
+  const useful = uncovered.filter(
     ({ meta }) =>
       meta.mint <= maxt &&
       meta.maxt > mint &&
-      !covered.has(meta.ulid) &&
+      !early.has(meta.ulid) &&
       !isLocal(meta.ulid, meta.sources, localUlids),
   );
   const sign = preferRaw ? 1 : -1;
   const chosen: ChosenBlock<B>[] = [];
-  for (const block of useful.sort((a, b) => sign * (a.meta.resolutionMs - b.meta.resolutionMs))) {
+  for (const block of useful.sort(
+    (a, b) => sign * (a.meta.resolutionMs - b.meta.resolutionMs) || byVersion(a, b),
+  )) {
     const before = chosen.map((other) => other.block.meta).filter((meta) => standsInFor(meta, block.meta));
     const local = localBlocks.filter((one) =>
       standsInFor({ ...one, resolutionMs: 0, labels: {} }, block.meta),
@@ -65,10 +69,43 @@ export function chooseBlocks<B extends HasMeta>(
   return chosen;
 }
 
+/**
+ * Shards that came before the rest of their set, which may never come: all they were made of is still read, so that they would
+ * only show the same once more, perhaps under other external labels.
+ */
+function earlyShards(uncovered: readonly HasMeta[]): ReadonlySet<string> {
+  const shards = uncovered.filter(({ meta }) => shardOf(meta.labels));
+  const early = new Set<string>();
+  if (shards.length === 0) return early;
+  const holders = new Map<string, readonly string[]>();
+  for (const { meta } of uncovered)
+    if (!shardOf(meta.labels))
+      for (const source of meta.sources) holders.set(`${meta.resolutionMs} ${source}`, meta.sources);
+  for (const { meta } of shards) {
+    const own = new Set(meta.sources);
+    const isRead = (source: string) => {
+      const all = holders.get(`${meta.resolutionMs} ${source}`);
+      return all?.every((other) => own.has(other)) ?? false;
+    };
+    if (own.size > 0 && meta.sources.every(isRead)) early.add(meta.ulid);
+  }
+  return early;
+}
+
+/**
+ * Of coarser blocks of the same time, the one to be read first. A smaller one that a larger one does not cover was made later,
+ * of late samples too; the larger one knows nothing of them until it is made anew as well.
+ */
+function byVersion({ meta: a }: HasMeta, { meta: b }: HasMeta): number {
+  if (a.resolutionMs === 0) return 0;
+  return a.maxt - a.mint - (b.maxt - b.mint) || a.mint - b.mint || (a.ulid < b.ulid ? 1 : -1);
+}
+
 type Origin = Pick<BucketBlock['meta'], 'resolutionMs' | 'labels' | 'sources'>;
 
 function standsInFor(other: Origin, meta: Origin): boolean {
-  if (other.resolutionMs === meta.resolutionMs) return false;
+  // Raw samples that come twice are one; windows that come twice would be added up.
+  if (other.resolutionMs === meta.resolutionMs && meta.resolutionMs === 0) return false;
   const [a, b] = [shardOf(other.labels), shardOf(meta.labels)];
   if (a && b && (a.index !== b.index || a.count !== b.count)) return false;
   const sources = new Set(other.sources);
