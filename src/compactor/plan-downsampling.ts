@@ -3,6 +3,7 @@ import { FIVE_MINUTES_MS, ONE_HOUR_MS } from '../tsdb/downsample/window.ts';
 import type { CompactorJob } from './job.ts';
 import { makeJob } from './make-job.ts';
 import type { CompactionPlan } from './plan.ts';
+import { SourcesAt } from './sources-at.ts';
 
 export interface DownsamplingRules {
   /** A block that no compaction will touch again is downsampled at this age, ms, whatever its span; 0: by span only. */
@@ -34,7 +35,7 @@ export function planDownsampling(
   const settled = new Set(plan.settled);
   const present = blocks.filter(({ marks }) => !marks.deletion && !marks.quarantine);
   return STEPS.flatMap(({ from, to, spanMs, after }) => {
-    const made = sourcesAt(present, to);
+    const made = new SourcesAt(blocks, to);
     return present
       .filter(({ meta, marks }) => meta.resolutionMs === from && !marks['no-downsample'])
       .filter(({ meta }) => !busy.has(meta.ulid))
@@ -43,11 +44,7 @@ export function planDownsampling(
         const isOld = rules[after] > 0 && settled.has(block) && nowMs - maxt >= rules[after];
         return maxt - mint >= spanMs || isOld;
       })
-      .filter(({ meta }) => {
-        const known = made.get(groupOf(meta.labels));
-        const sources = meta.sources.length > 0 ? meta.sources : [meta.ulid];
-        return !known || sources.some((source) => !known.has(source));
-      })
+      .filter(({ meta }) => !made.hold(meta))
       .map((block) =>
         makeJob(tenant, [block], [], { kind: 'downsample', resolutionMs: to, shards: 1, replicaLabels: [] }),
       );
@@ -59,21 +56,4 @@ export function willBeDownsampled({ meta, marks }: BucketBlock, rules: Downsampl
   const step = STEPS.find(({ from }) => from === meta.resolutionMs);
   if (!step || marks['no-downsample'] || marks.quarantine) return false;
   return rules[step.after] > 0 || meta.maxt - meta.mint >= step.spanMs;
-}
-
-/** What blocks of a resolution were made of, by their external labels: those tell shards apart. */
-function sourcesAt(blocks: readonly BucketBlock[], resolutionMs: number): Map<string, Set<string>> {
-  const found = new Map<string, Set<string>>();
-  for (const { meta } of blocks) {
-    if (meta.resolutionMs !== resolutionMs) continue;
-    const group = groupOf(meta.labels);
-    const sources = found.get(group) ?? new Set<string>();
-    for (const source of [meta.ulid, ...meta.sources]) sources.add(source);
-    found.set(group, sources);
-  }
-  return found;
-}
-
-function groupOf(labels: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,6 +1,7 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { FIVE_MINUTES_MS, ONE_HOUR_MS } from '../tsdb/downsample/window.ts';
 import { type DownsamplingRules, willBeDownsampled } from './plan-downsampling.ts';
+import { SourcesAt } from './sources-at.ts';
 
 /** How long samples of one tenant are kept, ms; 0: for ever. */
 export interface Retention {
@@ -49,8 +50,5 @@ function isHeld({ meta }: BucketBlock, blocks: readonly BucketBlock[], retention
   const nextMs = meta.resolutionMs === 0 ? FIVE_MINUTES_MS : ONE_HOUR_MS;
   const [kept, next] = [keptFor(meta.resolutionMs, retention), keptFor(nextMs, retention)];
   if (next !== 0 && next <= kept) return false;
-  const there = new Set(
-    blocks.filter((other) => other.meta.resolutionMs === nextMs).flatMap((other) => other.meta.sources),
-  );
-  return meta.sources.some((source) => !there.has(source));
+  return !new SourcesAt(blocks, nextMs).hold(meta);
 }
