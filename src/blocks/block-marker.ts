@@ -73,8 +73,8 @@ export class BlockMarker {
    * Removes a block: marks it for deletion unless it is, then `meta.json` first, so that no reader begins with it, then
    * everything else, its marks last, so that a deletion that broke off is recognised and can be done again.
    */
-  async delete(ctx: BucketContext, block: BlockRef): Promise<void> {
-    await this.mark(ctx, block, 'deletion', { details: 'deleted' });
+  async delete(ctx: BucketContext, block: BlockRef, details = 'deleted'): Promise<void> {
+    await this.mark(ctx, block, 'deletion', { details });
     const { bucket, log } = this.#deps;
     await bucket.delete(ctx, `${block.folder}/${META_FILE}`);
     const own = new Set(MARK_KINDS.map((kind) => `${block.folder}/${MARK_FILES[kind]}`));

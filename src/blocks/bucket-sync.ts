@@ -118,9 +118,10 @@ export class BucketSync {
 
   /** Blocks that were set aside because they cannot be read: answers lack their data, and say so. */
   #hiddenBlocks(tenant: string): string | undefined {
-    const hidden = this.#catalog
-      .view(tenant)
-      .whole.filter(({ marks }) => marks.quarantine?.hidden && !marks.deletion);
+    const { whole, unfinished } = this.#catalog.view(tenant);
+    const hidden = [...whole, ...unfinished.filter(({ kind }) => kind === 'corrupted')].filter(
+      ({ marks }) => marks.quarantine?.hidden && !marks.deletion,
+    );
     return hidden.length > 0
       ? `${hidden.length} blocks in the bucket are set aside and cannot be read; answers lack their data (${hidden[0].ref.ulid} …)`
       : undefined;

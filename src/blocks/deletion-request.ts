@@ -84,7 +84,10 @@ export function compileMatchers({ matcherSets }: DeletionRequest): readonly (rea
  * Whether a block may hold samples that a request wants gone. Not so when they lie outside its time, when the block says
  * that it was applied to it (`thanos.rewrites`), or when all of its data was cut out of heads after the request.
  */
-export function needsDeletion(meta: BlockMeta, { id, timeMs, mint, maxt }: DeletionRequest): boolean {
+export function needsDeletion(
+  meta: Pick<BlockMeta, 'ulid' | 'mint' | 'maxt' | 'sources' | 'appliedDeletions'>,
+  { id, timeMs, mint, maxt }: DeletionRequest,
+): boolean {
   if (meta.mint > maxt || meta.maxt <= mint || meta.appliedDeletions.includes(id)) return false;
   const made = meta.sources.length > 0 ? meta.sources : [meta.ulid];
   return made.some((ulid) => ulidTime(ulid) <= timeMs);

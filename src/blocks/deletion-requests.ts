@@ -17,6 +17,7 @@ import {
   needsDeletion,
   parseDeletionRequest,
 } from './deletion-request.ts';
+import { isCutOff } from './json-reader.ts';
 
 export interface DeletionRequestsDeps {
   readonly bucket: Bucket;
@@ -47,6 +48,8 @@ export class DeletionRequests {
   readonly #gauge: Gauge<'tenant'>;
   readonly #tenants = new Map<string, ReadonlyMap<string, Known>>();
   readonly #unreadable = new Set<string>();
+  /** Uploads of requests that broke off, with the time of their objects. */
+  readonly #cutOff = new Map<string, number>();
   readonly #unreadableCount: Gauge;
 
   constructor(deps: DeletionRequestsDeps) {
@@ -76,7 +79,7 @@ export class DeletionRequests {
       const modifiedMs = listed.get(id) ?? 0;
       const known = this.#tenants.get(tenant)?.get(id);
       const isSame = known?.modifiedMs === modifiedMs && this.#deps.clock.now() - modifiedMs > SETTLING_MS;
-      const request = isSame ? known.request : await this.#read(ctx, tenant, id);
+      const request = isSame ? known.request : await this.#read(ctx, tenant, id, modifiedMs);
       if (request) found.set(id, { request, modifiedMs });
     }
     // One that was added meanwhile is not lost.
@@ -129,6 +132,17 @@ export class DeletionRequests {
     this.#set(tenant, new Map([...(this.#tenants.get(tenant) ?? [])].filter(([other]) => other !== id)));
   }
 
+  /** Removes what uploads of requests left that broke off `minAgeMs` ago. Only for the compactor, after a refresh. */
+  async removeLeftovers(ctx: BucketContext, tenant: string, minAgeMs: number): Promise<void> {
+    const { bucket, clock } = this.#deps;
+    for (const [key, modifiedMs] of [...this.#cutOff])
+      if (key.startsWith(`${tenant}/${DELETIONS_FOLDER}/`) && clock.now() - modifiedMs >= minAgeMs) {
+        await bucket.delete(ctx, key);
+        this.#cutOff.delete(key);
+        this.#unreadable.delete(key);
+      }
+  }
+
   /** When each listed request was stored, by id. */
   async #list(ctx: BucketContext, tenant: string): Promise<Map<string, number>> {
     const prefix = `${tenant}/${DELETIONS_FOLDER}/`;
@@ -141,16 +155,25 @@ export class DeletionRequests {
   }
 
   /** A file that never decoded is an upload that broke off: nobody was told that it holds. */
-  async #read(ctx: BucketContext, tenant: string, id: string): Promise<DeletionRequest | undefined> {
+  async #read(
+    ctx: BucketContext,
+    tenant: string,
+    id: string,
+    modifiedMs: number,
+  ): Promise<DeletionRequest | undefined> {
     const key = deletionKey(tenant, id);
     this.#unreadable.delete(key);
+    this.#cutOff.delete(key);
+    let data: Uint8Array | undefined;
     try {
-      return parseDeletionRequest(await this.#deps.bucket.get(ctx, key, DELETION_SIZE_BYTES_MAX), key, id);
+      data = await this.#deps.bucket.get(ctx, key, DELETION_SIZE_BYTES_MAX);
+      return parseDeletionRequest(data, key, id);
     } catch (error) {
       if (!(error instanceof VeronaError)) throw error;
       if (error.code === 'not_found') return undefined;
       if (error.code !== 'corrupt' && error.code !== 'too_large') throw error;
       this.#unreadable.add(key);
+      if (data && isCutOff(data)) this.#cutOff.set(key, modifiedMs);
       this.#deps.log.warn('a deletion request cannot be read', { key, error: error.message });
       return this.#tenants.get(tenant)?.get(id)?.request;
     }

@@ -67,6 +67,21 @@ export class JsonReader {
   }
 }
 
+/** Whether a JSON object ends before its last brace, as an upload leaves it that broke off. */
+export function isCutOff(data: Uint8Array): boolean {
+  let depth = 0;
+  let isText = false;
+  const text = new TextDecoder().decode(data);
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (isText && character === '\\') i++;
+    else if (character === '"') isText = !isText;
+    else if (!isText && character === '{') depth++;
+    else if (!isText && character === '}' && --depth === 0) return false;
+  }
+  return true;
+}
+
 /** A value for a message, cut short. */
 export function show(value: unknown): string {
   return (JSON.stringify(value) ?? 'missing').slice(0, 60);

@@ -28,7 +28,7 @@ export interface BlockMeta {
 }
 
 export const META_SIZE_BYTES_MAX = 16 * 1024 * 1024;
-const META_VERSION = 1;
+export const META_VERSION = 1;
 
 /**
  * Reads a `meta.json` (`docs/format/bucket.md`). Throws `corrupt` naming `where` and what is wrong; unknown fields are

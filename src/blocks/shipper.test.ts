@@ -10,8 +10,11 @@ import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { SeededRandom } from '../platform/random.ts';
+import { BlockMarker } from './block-marker.ts';
+import { blockRef } from './layout.ts';
 import { parseMeta } from './meta.ts';
 import { Shipper, type ShipperOptions } from './shipper.ts';
+import { UNFINISHED } from './unfinished-marks.ts';
 
 const disk = new NodeDisk();
 /** Waits are over at once. */
@@ -288,4 +291,43 @@ test('a cancelled round says so and leaves the state usable', async () => {
   expect(await shipper.sync(CALM)).toEqual({ uploaded: 1, failed: [] });
   expect(shipper.isShipped(id)).toBe(true);
   expect(readdirSync(dir)).toContain('thanos.shipper.json');
+});
+
+test('an upload that goes on after its clean-up began is whole, and has no mark of that any more', async () => {
+  const id = writeBlock(1);
+  const marker = new BlockMarker({ bucket: inner, clock: hasty, log: silentLogger });
+  await marker.mark(CALM, blockRef('acme', id), 'deletion', { details: UNFINISHED });
+  await marker.quarantine(CALM, blockRef('acme', id), {
+    reason: 'damaged',
+    details: `${UNFINISHED}: meta.json: not JSON`,
+    hidden: true,
+  });
+  await (await open()).sync(CALM);
+  expect(await assertWhole()).toEqual([id]);
+  expect((await keysIn()).filter((key) => key.includes('mark'))).toEqual([]);
+});
+
+test('a mark that somebody else set stays when the block is shipped again', async () => {
+  const id = writeBlock(1);
+  await (await open()).sync(CALM);
+  const marker = new BlockMarker({ bucket: inner, clock: hasty, log: silentLogger });
+  await marker.mark(CALM, blockRef('acme', id), 'deletion', { details: 'its samples are elsewhere' });
+  rmSync(join(dir, 'thanos.shipper.json'));
+  await (await open()).sync(CALM);
+  expect((await keysIn()).filter((key) => key.includes('mark'))).toHaveLength(2);
+});
+
+test('a file that a clean-up takes away during the upload is brought again before the block counts', async () => {
+  const id = writeBlock(1);
+  const upload = inner.upload.bind(inner);
+  let taken = false;
+  inner.upload = async (ctx, key, body) => {
+    await upload(ctx, key, body);
+    if (!key.endsWith('meta.json') || taken) return;
+    taken = true;
+    await inner.delete(ctx, `acme/${id}/chunks/000001`);
+  };
+  expect(await (await open()).sync(CALM)).toEqual({ uploaded: 1, failed: [] });
+  expect(taken).toBe(true);
+  expect(await assertWhole()).toEqual([id]);
 });

@@ -8,12 +8,13 @@ import type { Logger } from '../platform/log.ts';
 import type { Counter, Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import { filePieces } from './file-pieces.ts';
-import { type BlockLayout, blockRef, META_FILE } from './layout.ts';
+import { type BlockLayout, type BlockRef, blockRef, META_FILE } from './layout.ts';
 import { type LocalBlock, listBlockFiles, scanLocalBlocks } from './local-blocks.ts';
 import { type BlockFile, META_SIZE_BYTES_MAX, parseMeta, withThanosSection } from './meta.ts';
 import { OverlapCheck } from './overlap-check.ts';
 import { readShipped, writeShipped } from './ship-file.ts';
 import { initialShipState, type ShipAction, type ShipEvent, type ShipState, stepShip } from './ship-state.ts';
+import { clearUnfinishedMarks } from './unfinished-marks.ts';
 
 export interface ShipperOptions {
   readonly tenant: string;
@@ -209,17 +210,24 @@ export class Shipper {
   }
 
   async #check(ctx: BucketContext, ulid: string): Promise<ShipEvent> {
-    if (await this.#isComplete(ctx, ulid)) return { kind: 'checked', ulid, complete: true, files: [] };
-    const { bucket, disk } = this.#deps;
-    const files = await listBlockFiles(disk, `${this.#options.dir}/${ulid}`);
-    this.#files.set(ulid, files);
+    if (await this.#isComplete(ctx, ulid)) {
+      await clearUnfinishedMarks(ctx, this.#deps.bucket, this.#ref(ulid));
+      return { kind: 'checked', ulid, complete: true, files: [] };
+    }
+    this.#files.set(ulid, await listBlockFiles(this.#deps.disk, `${this.#options.dir}/${ulid}`));
+    return { kind: 'checked', ulid, complete: false, files: await this.#missing(ctx, ulid) };
+  }
+
+  /** Files that the bucket lacks. Blocks never change: one that an interrupted upload left in full length is the file. */
+  async #missing(ctx: BucketContext, ulid: string): Promise<string[]> {
     const present = new Map<string, number>();
     const folder = this.#key(ulid, '');
-    for await (const entry of bucket.list(ctx, folder, { recursive: true }))
+    for await (const entry of this.#deps.bucket.list(ctx, folder, { recursive: true }))
       if (entry.kind === 'object') present.set(entry.key.slice(folder.length), entry.sizeBytes);
-    // Blocks never change: a file that an interrupted upload left in full length is the file.
-    const missing = files.filter(({ relPath, sizeBytes }) => present.get(relPath) !== sizeBytes);
-    return { kind: 'checked', ulid, complete: false, files: missing.map(({ relPath }) => relPath) };
+    const files = this.#files.get(ulid) ?? [];
+    return files
+      .filter(({ relPath, sizeBytes }) => present.get(relPath) !== sizeBytes)
+      .map(({ relPath }) => relPath);
   }
 
   /** A `meta.json` that does not decode was cut off while it was written; then the block is not there yet. */
@@ -255,7 +263,15 @@ export class Shipper {
       source,
     };
     const data = withThanosSection(local.metaBytes, `${dir}/${ulid}/${META_FILE}`, section);
-    await this.#deps.bucket.upload(ctx, this.#key(ulid, META_FILE), data);
+    const { bucket } = this.#deps;
+    await bucket.upload(ctx, this.#key(ulid, META_FILE), data);
+    // An upload that was away for long may have met the clean-up of what it had left.
+    const missing = await this.#missing(ctx, ulid);
+    if (missing.length > 0) {
+      await bucket.delete(ctx, this.#key(ulid, META_FILE));
+      throw new VeronaError('unavailable', `${missing[0]} of block ${ulid} is gone from the bucket again`);
+    }
+    await clearUnfinishedMarks(ctx, bucket, this.#ref(ulid));
     this.#counters.uploads.inc();
     this.#deps.log.info('a block is in the bucket', { ulid });
   }
@@ -266,7 +282,11 @@ export class Shipper {
   }
 
   #key(ulid: string, file: string): string {
-    return `${blockRef(this.#options.tenant, ulid, this.#options.layout).folder}/${file}`;
+    return `${this.#ref(ulid).folder}/${file}`;
+  }
+
+  #ref(ulid: string): BlockRef {
+    return blockRef(this.#options.tenant, ulid, this.#options.layout);
   }
 
   /** One write after the other, so that the longer list is written last. */

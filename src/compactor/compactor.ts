@@ -2,7 +2,9 @@ import type { BlockCatalog, BucketBlock, TenantBlocks } from '../blocks/block-ca
 import type { BlockMarker } from '../blocks/block-marker.ts';
 import type { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { removableDeletions } from '../blocks/deletion-requests.ts';
+import { META_FILE } from '../blocks/layout.ts';
 import { deletedTenants, readTenantDeletion } from '../blocks/tenant-deletion.ts';
+import { UNFINISHED } from '../blocks/unfinished-marks.ts';
 import { abortError, assertNotAborted, type Bucket, type BucketContext } from '../objstore/bucket.ts';
 import { Gate } from '../objstore/gate.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -10,7 +12,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import { Backoff } from './backoff.ts';
-import { planCleanup, type TenantCleanupRules } from './cleanup.ts';
+import { brokenBlocks, type Cleanup, metaProblem, planCleanup, type TenantCleanupRules } from './cleanup.ts';
 import { type CompactorMetrics, compactorMetrics } from './compactor-metrics.ts';
 import { deleteTenantData } from './delete-tenant.ts';
 import { isUnreadable } from './diagnose-block.ts';
@@ -72,6 +74,8 @@ const TENANTS_AT_ONCE = 4;
 const DELETION_WAIT_MS = 15 * 60_000;
 /** A request that no block needs is kept this long: blocks cut before it may still be on their way. */
 const DELETION_KEPT_MS = 48 * 3_600_000;
+/** A request goes when so many rounds in a row found no block that needs it: one listing may lag behind. */
+const IDLE_LOOKS = 3;
 /** Characters of a reason in a mark. */
 const DETAILS_MAX = 1000;
 
@@ -94,6 +98,8 @@ export class Compactor {
   readonly #stopping = new AbortController();
   /** Blocks found damaged once; the second time they are set aside. */
   readonly #suspects = new Set<string>();
+  /** By tenant, how many rounds in a row no block needed a request. */
+  readonly #idleRequests = new Map<string, ReadonlyMap<string, number>>();
   #cancelTimer: (() => void) | undefined;
   #round: Promise<unknown> = Promise.resolve();
 
@@ -264,11 +270,9 @@ export class Compactor {
     if (job.kind === 'downsample' && report.outputs.length === 0)
       await marker.mark(ctx, job.blocks[0].ref, 'no-downsample', { reason: 'no-samples' });
     // The next look finds sources that a result covers. Where nothing was left to write, nothing covers them.
-    if (!report.keepsSources && report.outputs.length < job.shards)
+    if (!report.keepsSources && report.outputs.length === 0)
       for (const { ref } of job.blocks)
-        await marker.mark(ctx, ref, 'deletion', {
-          details: 'compaction left no samples, or not of every shard',
-        });
+        await marker.mark(ctx, ref, 'deletion', { details: 'compaction left no samples' });
   }
 
   /**
@@ -362,26 +366,61 @@ export class Compactor {
   }
 
   async #cleanUp(ctx: BucketContext, tenant: string): Promise<void> {
-    const { catalog, clock, marker, ownership, log } = this.#deps;
+    const { catalog, clock, ownership, log } = this.#deps;
     if (!ownership.ownsTenant(tenant)) return;
     for (const what of planCleanup(catalog.view(tenant), this.#options.cleanup, clock.now()))
       try {
-        if (what.kind === 'mark') await marker.unmark(ctx, what.ref, what.mark);
-        else await marker.delete(ctx, what.ref);
-        this.#metrics.deleted.inc({ kind: what.kind });
+        await this.#remove(ctx, what);
       } catch (error) {
         if (ctx.signal.aborted) throw error;
         log.warn('a block could not be removed', { tenant, ulid: what.ref.ulid, error: text(error) });
       }
+    await this.#setBrokenAside(ctx, tenant);
     await this.#removeRequests(ctx, tenant);
+  }
+
+  /** What seems left over is looked for once more: a listing that lags behind must not cost a block, or its marks. */
+  async #remove(ctx: BucketContext, what: Cleanup): Promise<void> {
+    const { bucket, marker } = this.#deps;
+    const isThere = () => bucket.exists(ctx, `${what.ref.folder}/${META_FILE}`);
+    if (what.kind !== 'block' && (await isThere())) return;
+    if (what.kind === 'mark') await marker.unmark(ctx, what.ref, what.mark);
+    else await marker.delete(ctx, what.ref, what.kind === 'partial' ? UNFINISHED : undefined);
+    this.#metrics.deleted.inc({ kind: what.kind });
+  }
+
+  /** Blocks that nobody can read, since their `meta.json` is broken and has been for long. */
+  async #setBrokenAside(ctx: BucketContext, tenant: string): Promise<void> {
+    const { bucket, catalog, clock, log, marker } = this.#deps;
+    for (const { ref } of brokenBlocks(catalog.view(tenant), this.#options.cleanup, clock.now()))
+      try {
+        const problem = await metaProblem(ctx, bucket, ref);
+        if (problem === undefined) continue;
+        await marker.quarantine(ctx, ref, {
+          reason: 'damaged',
+          details: `${UNFINISHED}: ${problem}`,
+          hidden: true,
+        });
+        this.#metrics.quarantined.inc();
+      } catch (error) {
+        if (ctx.signal.aborted) throw error;
+        log.warn('a damaged block could not be set aside', { tenant, ulid: ref.ulid, error: text(error) });
+      }
   }
 
   /** Deletion requests that were worked off. */
   async #removeRequests(ctx: BucketContext, tenant: string): Promise<void> {
     const { catalog, clock, deletions } = this.#deps;
     const { whole } = catalog.view(tenant);
-    for (const { id } of removableDeletions(deletions.of(tenant), whole, clock.now(), DELETION_KEPT_MS))
-      await deletions.remove(ctx, tenant, id);
+    const removable = removableDeletions(deletions.of(tenant), whole, clock.now(), DELETION_KEPT_MS);
+    const idle = new Map<string, number>();
+    for (const { id } of removable) {
+      const looks = (this.#idleRequests.get(tenant)?.get(id) ?? 0) + 1;
+      if (looks < IDLE_LOOKS) idle.set(id, looks);
+      else await deletions.remove(ctx, tenant, id);
+    }
+    this.#idleRequests.set(tenant, idle);
+    await deletions.removeLeftovers(ctx, tenant, DELETION_KEPT_MS);
   }
 
   #note(tenant: string, view: TenantBlocks, jobs: readonly CompactorJob[]): void {

@@ -32,7 +32,7 @@ export function makeJob(
     blocks: jobBlocks,
     shards,
     deletions,
-    appliedDeletions: appliedTo(blocks, jobBlocks),
+    appliedDeletions: appliedTo(blocks, jobBlocks, requests),
   };
 }
 
@@ -42,17 +42,39 @@ export function isNeeded(block: BucketBlock, request: DeletionRequest): boolean 
 }
 
 /**
- * What holds for the result: every request that any block had or gets, since the others did not need it; a rule of retention
- * only when all have it or get it, since a block that is too young for it now will need it later.
+ * What holds for the result: a request that every block had or gets or, for all that is known of it, does not need, since the
+ * result is as old as its oldest source and would need it for samples that came after it. A request that is not known, or not due
+ * by this clock, may concern the blocks that do not say they had it. A rule of retention must be had by all, since a block that
+ * is too young for it now will need it later.
  */
-function appliedTo(blocks: readonly BucketBlock[], jobBlocks: readonly JobBlock[]): string[] {
+function appliedTo(
+  blocks: readonly BucketBlock[],
+  jobBlocks: readonly JobBlock[],
+  requests: readonly DeletionRequest[],
+): string[] {
+  const known = new Set(requests.map(({ id }) => id).filter((id) => !isRetentionId(id)));
   const holds = (id: string) => (block: BucketBlock, i: number) =>
-    block.meta.appliedDeletions.includes(id) || jobBlocks[i].deletions.includes(id);
+    known.has(id) || block.meta.appliedDeletions.includes(id) || jobBlocks[i].deletions.includes(id);
   const all = new Set([
+    ...requests
+      .filter((request) => !isRetentionId(request.id) && isNeededTogether(blocks, request))
+      .map(({ id }) => id),
     ...blocks.flatMap(({ meta }) => meta.appliedDeletions),
     ...jobBlocks.flatMap(({ deletions }) => deletions),
   ]);
-  return [...all].filter((id) => !isRetentionId(id) || blocks.every(holds(id))).sort();
+  return [...all].filter((id) => blocks.every(holds(id))).sort();
+}
+
+/** Whether a block made of these would need a request that was not applied to it. */
+function isNeededTogether(blocks: readonly BucketBlock[], request: DeletionRequest): boolean {
+  const joined = {
+    mint: Math.min(...blocks.map(({ meta }) => meta.mint)),
+    maxt: Math.max(...blocks.map(({ meta }) => meta.maxt)),
+    ulid: blocks[0].meta.ulid,
+    sources: blocks.flatMap(({ meta }) => (meta.sources.length > 0 ? meta.sources : [meta.ulid])),
+    appliedDeletions: [],
+  };
+  return needsDeletion(joined, request);
 }
 
 function toJobBlock(

@@ -84,7 +84,7 @@ function toBlock([name, span, ...settings]: readonly string[], names: Map<string
       appliedDeletions: [],
     },
     sizes: new Map([['index', 1000]]),
-    uploadedMs: 0,
+    uploadedMs: made === undefined ? maxt : Number(made) * HOUR,
     marks: kind ? ({ [kind]: markAt(kind) } as BucketBlock['marks']) : {},
   };
 }

@@ -35,8 +35,8 @@ export function planCompaction(
 ): CompactionPlan {
   const present = blocks.filter(({ marks }) => !marks.deletion);
   const trusted = present.filter(({ marks }) => !marks.quarantine);
-  const covered = coveredBlocks(trusted.map(({ meta }) => meta));
-  const garbage = trusted
+  const covered = withQuarantined(coveredBlocks(trusted.map(({ meta }) => meta)), trusted, present);
+  const garbage = present
     .filter(({ meta }) => covered.has(meta.ulid))
     .map((block) => ({ block, coveredBy: covered.get(block.meta.ulid) as readonly string[] }));
   const groups = Map.groupBy(
@@ -51,6 +51,21 @@ export function planCompaction(
     jobs: plans.flatMap(({ jobs }) => jobs).sort((a, b) => a.blocks[0].mint - b.blocks[0].mint),
     settled: plans.flatMap(({ settled }) => settled),
   };
+}
+
+/** And which of those set aside: others may hold all of such a block, but it never stands in for them. */
+function withQuarantined(
+  covered: ReadonlyMap<string, readonly string[]>,
+  trusted: readonly BucketBlock[],
+  present: readonly BucketBlock[],
+): ReadonlyMap<string, readonly string[]> {
+  const all = new Map(covered);
+  const metas = trusted.map(({ meta }) => meta);
+  for (const { meta, marks } of present) {
+    const cover = marks.quarantine && coveredBlocks([...metas, meta]).get(meta.ulid);
+    if (cover) all.set(meta.ulid, cover);
+  }
+  return all;
 }
 
 function mayCompact({ marks }: BucketBlock): boolean {
@@ -117,7 +132,9 @@ class GroupPlan {
 
   #isReady(part: readonly BucketBlock[], endMs: number): boolean {
     const { settleMs } = this.#rules;
-    const isOld = ({ meta }: BucketBlock) => meta.level > 1 || ulidTime(meta.ulid) + settleMs <= this.#nowMs;
+    // Made with a wrong clock, a block may claim to be of the future; it is at least as old as it is in the bucket.
+    const madeMs = ({ meta, uploadedMs }: BucketBlock) => Math.min(ulidTime(meta.ulid), uploadedMs);
+    const isOld = (block: BucketBlock) => block.meta.level > 1 || madeMs(block) + settleMs <= this.#nowMs;
     return part.length > 1 && endMs + settleMs <= this.#nowMs && part.every(isOld);
   }
 

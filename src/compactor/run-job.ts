@@ -46,7 +46,7 @@ export interface JobProgress {
 }
 
 export interface JobReport {
-  /** ULIDs of the blocks that are in the bucket now; none when no sample was left. */
+  /** ULIDs of the blocks that are in the bucket now; none when no sample was left of a block that is no shard. */
   readonly outputs: readonly string[];
   /** Whether the blocks that were read stay: nothing was made in their place. */
   readonly keepsSources: boolean;
@@ -190,6 +190,7 @@ class JobRun {
       outMs: resolutionMs,
       dir: `${this.#dir}/out`,
       output: newUlid(clock, random),
+      keepsEmpty: isOfShards(this.#job),
       signal: this.#ctx.signal,
       onProgress: (done) => this.#onProgress({ step: 'downsample', done }),
     });
@@ -269,6 +270,7 @@ class JobRun {
       dir: `${this.#dir}/out`,
       ulids: Array.from({ length: shards }, () => newUlid(clock, random)),
       dedup: this.#options.dedup,
+      keepsEmpty: isOfShards(this.#job),
       thanosOf: () => undefined,
       deletions: seriesDeletions(this.#job),
       signal: this.#ctx.signal,
@@ -299,6 +301,11 @@ class JobRun {
   #sourceDir(ulid: string): string {
     return `${this.#dir}/in/${ulid}`;
   }
+}
+
+/** Shards stand in for their sources when all of them are there, so that each must be, also without samples. */
+function isOfShards({ shards, labels }: CompactorJob): boolean {
+  return shards > 1 || labels[SHARD_LABEL] !== undefined;
 }
 
 function resolutionOf(meta: Uint8Array, ulid: string): number {

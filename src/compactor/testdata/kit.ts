@@ -104,11 +104,14 @@ export class CompactorKit {
   }
 
   /** What a query for everything gives: samples by series; `doubled` counts those in more than one block. */
-  async samples(): Promise<{ series: Record<string, [number, number][]>; doubled: number }> {
+  async samples(
+    resolutionMs?: number,
+  ): Promise<{ series: Record<string, [number, number][]>; doubled: number }> {
     const disk = new MemoryDisk();
     const found = new Map<string, Map<number, number>>();
     let doubled = 0;
     for (const { ref, meta, sizes } of await this.visible()) {
+      if (resolutionMs !== undefined && meta.resolutionMs !== resolutionMs) continue;
       const job = { ref, mint: meta.mint, maxt: meta.maxt, sizes, replica: '', deletions: [] };
       await downloadBlock(CTX, this.bucket, disk, job, `read/${ref.ulid}`);
       const { series } = await readTestBlock(disk, `read/${ref.ulid}`);

@@ -37,6 +37,8 @@ export interface MergeRequest {
   readonly thanosOf: (shard: number) => unknown;
   /** Instead of the sum of the inputs' `compaction`. */
   readonly compaction?: BlockCompaction;
+  /** Whether an output without samples is a block all the same: one shard of several, without which the others do not count. */
+  readonly keepsEmpty?: boolean;
   /** Times to leave out of a series, by its labels as text: name, value, name, value … */
   readonly deletions?: SeriesDeletions;
   /**
@@ -54,7 +56,7 @@ export interface MergeRequest {
 export type SeriesDeletions = (labels: readonly string[]) => readonly (readonly Interval[])[] | undefined;
 
 export interface MergeReport {
-  /** By shard; undefined when it has no samples. */
+  /** By shard; undefined when it has no samples and is not kept. */
   readonly outputs: readonly (BlockMeta | undefined)[];
   readonly series: number;
   /** Samples in the inputs' chunks, before anything was left out. */
@@ -201,7 +203,7 @@ class BlockMerge {
   }
 
   async #finish(writer: BlockWriter, shard: number): Promise<BlockMeta | undefined> {
-    if (writer.seriesCount === 0) {
+    if (writer.seriesCount === 0 && !this.#request.keepsEmpty) {
       await writer.abort();
       return undefined;
     }

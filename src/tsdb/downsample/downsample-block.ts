@@ -19,12 +19,14 @@ export interface DownsampleRequest {
   /** Where the result goes, and its name. */
   readonly dir: string;
   readonly output: string;
+  /** Whether a result without samples is a block all the same. */
+  readonly keepsEmpty?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number) => void;
 }
 
 export interface DownsampleReport {
-  /** Undefined when the source has no sample that is a number. */
+  /** Undefined when the source has no sample that is a number, and an empty block is not kept. */
   readonly output: BlockMeta | undefined;
   readonly samplesRead: number;
 }
@@ -56,14 +58,14 @@ class Downsampling {
   }
 
   async run(): Promise<DownsampleReport> {
-    const { disk, dir, output } = this.#request;
+    const { disk, dir, output, keepsEmpty } = this.#request;
     const { index, toc, meta } = this.#source;
     const symbols = new MergedSymbols([index], [toc.symbols]);
     this.#source.cursor = new SeriesCursor(index, toc, symbols.ranks[0]);
     const writer = await BlockWriter.create({ disk, dir, ulid: output, symbols });
     try {
       await this.#writeSeries(writer);
-      if (writer.seriesCount === 0) {
+      if (writer.seriesCount === 0 && !keepsEmpty) {
         await writer.abort();
         return { output: undefined, samplesRead: this.#samplesRead };
       }
