@@ -34,11 +34,9 @@ export function parseYamlTexts(source: ConfigSource): {
     const { line, col } = lines.linePos(offset);
     return `${source.file}:${line}:${col}`;
   };
-  if (document.errors.length > 0)
-    throw new VeronaError(
-      'bad_data',
-      document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`).join('\n'),
-    );
+  // What comes after the first fault is mostly its consequence.
+  const [fault] = document.errors;
+  if (fault !== undefined) throw new VeronaError('bad_data', `${at(fault.pos[0])}: ${fault.message}`);
   return { values: document.toJS() ?? undefined, positionOf: (issue) => at(offsetOf(document, issue)) };
 }
 

@@ -135,14 +135,12 @@ class Reading implements ReadScrape {
   #newLine(parser: ExpositionParser, line: KnownLine): KnownLine {
     const exposed = parser.labels();
     const duplicate = parser.duplicateLabel;
-    const labels = this.#labels.ofSample(exposed);
-    if (labels !== undefined && duplicate !== undefined) {
-      this.total++;
+    const labels = this.#labels.ofSample(exposed, parser.emptyLabels);
+    if (labels !== undefined && duplicate !== undefined)
       throw new VeronaError(
         'bad_data',
         `label name ${JSON.stringify(duplicate)} is not unique: invalid sample`,
       );
-    }
     line.labels = labels;
     line.isDropped = labels === undefined;
     this.#known.add(line);

@@ -33,10 +33,15 @@ export class SampleLabels {
     this.#options = options;
   }
 
-  /** The labels to store a sample under; undefined when it is dropped. Throws `bad_data` when the whole scrape is to fail. */
-  ofSample(exposed: Labels): Labels | undefined {
+  /**
+   * The labels to store a sample under; undefined when it is dropped. `empty` were exposed with an empty value: where
+   * exposed labels are honored, the target does not put its own there. Throws `bad_data` when the whole scrape is to fail.
+   */
+  ofSample(exposed: Labels, empty: readonly string[] = []): Labels | undefined {
     const { honorLabels, metricRelabeler } = this.#options;
-    const joined = honorLabels ? withMissing(exposed, this.#target) : withConflicts(exposed, this.#target);
+    const joined = honorLabels
+      ? withMissing(exposed, empty.length === 0 ? this.#target : this.#target.drop(new Set(empty)))
+      : withConflicts(exposed, this.#target);
     const kept = metricRelabeler.apply(joined);
     if (kept === undefined || kept.size === 0) return undefined;
     this.#check(kept);

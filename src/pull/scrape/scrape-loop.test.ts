@@ -101,6 +101,11 @@ test('labels of the target win, and those exposed go on under another name', asy
     CONFIG.replace('job_name: j', 'job_name: j\n    honor_labels: true'),
   );
   expect(Object.keys(await shown(honoring))[0]).toBe('{__name__="a", instance="a:1", job="x"}');
+  const empty = await scrape(
+    ['a{job=""} 1\n'],
+    CONFIG.replace('job_name: j', 'job_name: j\n    honor_labels: true'),
+  );
+  expect(Object.keys(await shown(empty))[0]).toBe('{__name__="a", instance="a:1"}');
 });
 
 test('samples are relabelled, dropped and limited', async () => {

@@ -110,6 +110,10 @@ export class ClassicToNative implements ExpositionParser {
     return this.#made === undefined ? this.#inner.labels() : this.#made.labels;
   }
 
+  get emptyLabels(): readonly string[] {
+    return this.#inner.emptyLabels;
+  }
+
   get duplicateLabel(): string | undefined {
     return this.#made === undefined ? this.#inner.duplicateLabel : undefined;
   }

@@ -40,7 +40,7 @@ describe('the text format of Prometheus', () => {
     const body = `# HELP http_requests_total The total
 # TYPE http_requests_total counter
 http_requests_total{method="post",code="200"} 1027 1395066363000
-  spaced   {  a = "b" , }   3.5e-3
+spaced   {  a = "b" , }   3.5e-3
 # a comment
 no_labels NaN
 # HELP path C:\\\\DIR \\n with escapes
@@ -78,6 +78,7 @@ path{path="C:\\\\DIR\\n\\"x\\""} +Inf`;
 
   test.each([
     ['a{b="c"} ', /line 1: expected value/],
+    [' a 1', /white space before a metric name/],
     ['a 1\nb 2 -3\n', /line 2: expected timestamp or new record, in "b 2 -3"/],
     ['a 0x1p-2', /invalid value/],
     ['a 1_000', /invalid value/],

@@ -49,6 +49,10 @@ export class OpenMetricsText implements TextExpositionParser {
     return latin1(this.#bytes, this.#start, this.#series.at);
   }
 
+  get emptyLabels(): readonly string[] {
+    return this.#series.empty;
+  }
+
   get duplicateLabel(): string | undefined {
     return this.#series.duplicate;
   }

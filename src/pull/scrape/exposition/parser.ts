@@ -27,6 +27,8 @@ export interface ExpositionParser {
   /** When the counter began, ms; 0 when that is unknown. */
   readonly startT: number;
   labels(): Labels;
+  /** Names that `labels` came with an empty value for: they are no labels, but say that there is none. */
+  readonly emptyLabels: readonly string[];
   /** A label name that the labels have twice; the text formats let that through. */
   readonly duplicateLabel: string | undefined;
   exemplars(): readonly ExposedExemplar[];

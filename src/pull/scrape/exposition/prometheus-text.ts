@@ -32,6 +32,7 @@ export class PrometheusText implements TextExpositionParser {
   #start = 0;
   #keyStart = 0;
   #keyEnd = 0;
+  #isSpaced = false;
   value = 0;
   t = Number.NaN;
   readonly startT = 0;
@@ -55,11 +56,16 @@ export class PrometheusText implements TextExpositionParser {
     return latin1(this.#bytes, this.#start, this.#series.at);
   }
 
+  get emptyLabels(): readonly string[] {
+    return this.#series.empty;
+  }
+
   get duplicateLabel(): string | undefined {
     return this.#series.duplicate;
   }
 
   labels(): Labels {
+    if (this.#isSpaced) failAt(this.#bytes, this.#keyStart, 'white space before a metric name');
     return this.#series.labels(this.type);
   }
 
@@ -104,7 +110,9 @@ export class PrometheusText implements TextExpositionParser {
       else if (byte === HASH) return this.#readComment();
       else break;
     }
-    this.#keyStart = series.at;
+    // Prometheus takes space before a name for a part of it, which then is none.
+    this.#isSpaced = series.at > this.#start && bytes[series.at] !== BRACE_OPEN;
+    this.#keyStart = this.#isSpaced ? this.#start : series.at;
     series.readSeries();
     this.#keyEnd = series.at;
     series.skipSpace();

@@ -67,6 +67,7 @@ export class ProtobufExposition implements ExpositionParser {
   #parts: Part[] = [];
   #partIndex = 0;
   duplicateLabel: string | undefined;
+  emptyLabels: readonly string[] = [];
 
   constructor(bytes: Uint8Array, options: HistogramOptions) {
     this.#bytes = bytes;
@@ -123,6 +124,7 @@ export class ProtobufExposition implements ExpositionParser {
     const pairs = pairsOf((this.#metric as MetricMessage).labels);
     pairs.push([METRIC_NAME, this.#family.name + suffix]);
     if (magic !== undefined) pairs.push([magic[0], formatOpenMetricsFloat(magic[1])]);
+    this.emptyLabels = pairs.filter(([, value]) => value === '').map(([name]) => name);
     const names = pairs.map(([name]) => name);
     this.duplicateLabel = names.find((name, i) => names.indexOf(name) !== i);
     return Labels.from(pairs);

@@ -36,6 +36,7 @@ export class SeriesText {
   /** Start and end of a name and of its value, for each label. */
   readonly pairs: number[] = [];
   duplicate: string | undefined;
+  empty: string[] = [];
 
   constructor(bytes: Uint8Array, strict: boolean) {
     this.bytes = bytes;
@@ -141,10 +142,12 @@ export class SeriesText {
   labels(type: MetricType): Labels {
     const found = new Map([[METRIC_NAME, this.textOf(this.nameStart, this.nameEnd)]]);
     this.duplicate = undefined;
+    this.empty = [];
     for (let i = 0; i < this.pairs.length; i += 4) {
       const name = this.textOf(this.pairs[i], this.pairs[i + 1]);
       if (found.has(name)) this.duplicate = name;
       const value = this.textOf(this.pairs[i + 2], this.pairs[i + 3]);
+      if (value === '') this.empty.push(name);
       found.set(name, isNumberLabel(type, name) ? normalNumber(value) : value);
     }
     return Labels.from(found);
