@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addAnalyzeCommand } from './bucket-analyze.ts';
 import { addCheckCommands } from './bucket-check.ts';
 import { addCopyCommands } from './bucket-copy.ts';
 import { addMarkCommands } from './bucket-marks.ts';
@@ -13,6 +14,7 @@ export function addBucketCommand(program: Command): void {
       "look at blocks in a bucket, mark, check, copy and remove them, in Cortex' and in Thanos' layout",
     );
   addShowCommands(bucket);
+  addAnalyzeCommand(bucket);
   addMarkCommands(bucket);
   addCheckCommands(bucket);
   addCopyCommands(bucket);

@@ -79,7 +79,7 @@ const CHUNKS_PER_TURN = 8192;
  * is verified. Throws `BlockFault` naming an input that is damaged; no output is left then.
  */
 export async function mergeBlocks(request: MergeRequest): Promise<MergeReport> {
-  const sources = await openSources(request);
+  const sources = await openMergeSources(request.disk, request.inputs);
   try {
     const { symbols, sorted } = request.reorder
       ? await putInOrder(sources, request, request.reorder)
@@ -90,7 +90,8 @@ export async function mergeBlocks(request: MergeRequest): Promise<MergeReport> {
   }
 }
 
-async function openSources({ disk, inputs }: MergeRequest): Promise<MergeSource[]> {
+/** Opens blocks to be read side by side, each of which the caller closes. Throws `BlockFault`. */
+export async function openMergeSources(disk: Disk, inputs: readonly MergeInput[]): Promise<MergeSource[]> {
   const sources: MergeSource[] = [];
   try {
     for (const [order, { dir, replica }] of inputs.entries())
@@ -223,7 +224,7 @@ class BlockMerge {
 }
 
 /** Gives each source a cursor over its index as it stands; returns the symbols of all. */
-function walkInOrder(sources: readonly MergeSource[]): RankedSymbols {
+export function walkInOrder(sources: readonly MergeSource[]): RankedSymbols {
   const symbols = mergeSymbols(sources);
   for (const [i, source] of sources.entries())
     source.cursor = new SeriesCursor(source.index, source.toc, symbols.ranks[i]);

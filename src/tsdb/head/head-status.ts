@@ -1,4 +1,5 @@
 import { METRIC_NAME } from '../../model/labels.ts';
+import { Largest } from '../largest.ts';
 import type { Head } from './head.ts';
 
 interface NamedCount {
@@ -11,8 +12,8 @@ export function headStatus(head: Head, top: number) {
   const { index } = head.store.table;
   const valueCounts: NamedCount[] = [];
   const valueBytes: NamedCount[] = [];
-  const pairs = new Largest(top);
-  const metrics = new Largest(top);
+  const pairs = new Largest<NamedCount>(top);
+  const metrics = new Largest<NamedCount>(top);
   let numLabelPairs = 0;
   for (const name of index.names()) {
     let bytes = 0;
@@ -20,8 +21,8 @@ export function headStatus(head: Head, top: number) {
     for (const [value, postings] of values) {
       const count = index.countOf(postings);
       bytes += value.length * count;
-      pairs.add(`${name}=${value}`, count);
-      if (name === METRIC_NAME) metrics.add(value, count);
+      addTo(pairs, `${name}=${value}`, count);
+      if (name === METRIC_NAME) addTo(metrics, value, count);
     }
     numLabelPairs += values.size;
     valueCounts.push({ name, value: values.size });
@@ -42,31 +43,8 @@ export function headStatus(head: Head, top: number) {
   };
 }
 
-/** The largest of many counts, without keeping all of them. */
-class Largest {
-  readonly #top: number;
-  #kept: NamedCount[] = [];
-  #least = 0;
-
-  constructor(top: number) {
-    this.#top = top;
-  }
-
-  add(name: string, value: number): void {
-    if (value <= this.#least && this.#kept.length >= this.#top) return;
-    this.#kept.push({ name, value });
-    if (this.#kept.length >= 4 * this.#top + 16) this.#trim();
-  }
-
-  list(): NamedCount[] {
-    this.#trim();
-    return this.#kept;
-  }
-
-  #trim(): void {
-    this.#kept = largest(this.#kept, this.#top);
-    this.#least = this.#kept.length >= this.#top ? (this.#kept.at(-1)?.value ?? 0) : 0;
-  }
+function addTo(list: Largest<NamedCount>, name: string, value: number): void {
+  list.add(value, name, () => ({ name, value }));
 }
 
 function largest(counts: NamedCount[], top: number): NamedCount[] {
