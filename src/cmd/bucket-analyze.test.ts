@@ -90,9 +90,7 @@ test('people get tables, and wrong command lines are refused', async () => {
     ['--from', 'noon'],
     ['--match', '{'],
   ])
-    expect(await bucketCommand('analyze', '--dir', dir, ...wrong)).toMatchObject({
-      code: wrong[0] === '--match' ? expect.anything() : 2,
-    });
+    expect(await bucketCommand('analyze', '--dir', dir, ...wrong)).toMatchObject({ code: 2 });
   expect((await bucketCommand('analyze', '--dir', dir, '01EJ0000000000000000000009')).err).toContain(
     'no whole block',
   );

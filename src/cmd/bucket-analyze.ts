@@ -8,7 +8,6 @@ import { CHUNKS_FOLDER } from '../blocks/layout.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from '../compactor/download.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
-import { parseMatchers } from '../promql/parser/parse.ts';
 import { parseTime } from '../query/params.ts';
 import { analyzeBlocks, type CardinalityLine, type CardinalityReport } from '../tsdb/tools/analyze-blocks.ts';
 import { alignColumns, readableBytes } from '../tsdb/tools/list.ts';
@@ -18,6 +17,7 @@ import {
   chosenBlocks,
   print,
   say,
+  selectorOf,
   tellProgress,
   withBucket,
 } from './bucket-tool.ts';
@@ -186,7 +186,7 @@ function textOf(group: Group, report: CardinalityReport): string {
 
 function acceptsOf(text: string | undefined): ((labels: readonly string[]) => boolean) | undefined {
   if (text === undefined) return undefined;
-  const matchers = parseMatchers(text);
+  const matchers = selectorOf('--match', text);
   return (labels) => matchers.every((matcher) => matcher.matches(labelValue(labels, matcher)));
 }
 

@@ -118,21 +118,25 @@ function addCopyOptions(command: Command): Command {
 async function upload(path: string, given: CopyOptions & { readonly openmetrics?: boolean }): Promise<void> {
   const rules = rulesOf(given);
   checkPath(path);
-  await withBucket(given, async (tool, { tenant, json }) => {
-    if (tenant === undefined) throw new VeronaError('bad_data', 'say whose the blocks are with --tenant');
-    const owner = checkTenantId(tenant);
-    await withDataDir(tool, path, given.openmetrics === true, async (dir) => {
-      const from = await openBucket({ type: 'FILESYSTEM', config: { directory: dir } }, tool);
-      const catalog = new BlockCatalog(
-        { ignoreDeletionMarksDelayMs: 0, ...rootTenancy('', owner) },
-        { bucket: from, clock: tool.clock, log: toolLog, metrics: new Metrics() },
-      );
-      await catalog.tenants(tool.ctx);
-      const { whole } = await catalog.refresh(tool.ctx, owner);
-      if (whole.length === 0) say(`no block in ${path}`);
-      await copyAll(tool, from, whole, tool.bucket, () => owner, rules, json === true);
-    });
-  });
+  await withBucket(
+    given,
+    async (tool, { tenant, json }) => {
+      if (tenant === undefined) throw new VeronaError('bad_data', 'say whose the blocks are with --tenant');
+      const owner = checkTenantId(tenant);
+      await withDataDir(tool, path, given.openmetrics === true, async (dir) => {
+        const from = await openBucket({ type: 'FILESYSTEM', config: { directory: dir } }, tool);
+        const catalog = new BlockCatalog(
+          { ignoreDeletionMarksDelayMs: 0, ...rootTenancy('', owner) },
+          { bucket: from, clock: tool.clock, log: toolLog, metrics: new Metrics() },
+        );
+        await catalog.tenants(tool.ctx);
+        const { whole } = await catalog.refresh(tool.ctx, owner);
+        if (whole.length === 0) say(`no block in ${path}`);
+        await copyAll(tool, from, whole, tool.bucket, () => owner, rules, json === true);
+      });
+    },
+    { mayCreate: true },
+  );
 }
 
 async function copy(ulids: string[], given: CopyOptions & { readonly toTenant?: string }): Promise<void> {

@@ -2,9 +2,7 @@ import { type Command, Option } from 'commander';
 import { BlockMarker } from '../blocks/block-marker.ts';
 import { MARK_KINDS, type MarkKind } from '../blocks/marks.ts';
 import { planCleanup } from '../compactor/cleanup.ts';
-import { parseDuration } from '../model/duration.ts';
-import { VeronaError } from '../model/errors.ts';
-import { addBucketOptions, findBlock, print, say, withBucket } from './bucket-tool.ts';
+import { addBucketOptions, durationOf, findBlock, print, say, withBucket } from './bucket-tool.ts';
 
 interface MarkOptions {
   readonly marker: MarkKind;
@@ -82,8 +80,8 @@ function change(
 
 function cleanup(given: Record<string, unknown>): Promise<void> {
   const rules = {
-    deletionDelayMs: duration(given.deletionDelay),
-    partialDelayMs: duration(given.partialDelay),
+    deletionDelayMs: durationOf('--deletion-delay', given.deletionDelay),
+    partialDelayMs: durationOf('--partial-delay', given.partialDelay),
   };
   return withBucket(given, async (tool, { json }) => {
     const marker = new BlockMarker(tool);
@@ -100,11 +98,4 @@ function cleanup(given: Record<string, unknown>): Promise<void> {
     if (json) print(`${JSON.stringify(done)}\n`);
     else if (done.length === 0) say('nothing to clean up');
   });
-}
-
-function duration(text: unknown): number {
-  const ms = parseDuration(String(text));
-  if (ms === undefined)
-    throw new VeronaError('bad_data', `not a duration: ${JSON.stringify(text)}; write for example 12h`);
-  return ms;
 }

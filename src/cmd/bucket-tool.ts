@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { BlockCatalog, type BucketBlock, type TenantBlocks } from '../blocks/block-catalog.ts';
 import { loadBucketOptions } from '../config/objstore.ts';
+import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
+import type { Matcher } from '../model/matcher.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
 import { SystemClock } from '../platform/clock.ts';
@@ -10,7 +12,9 @@ import type { Logger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { SystemRandom } from '../platform/random.ts';
+import { parseMatchers } from '../promql/parser/parse.ts';
 import { checkTenantId } from '../tenancy/tenant-id.ts';
+import { isUlid } from '../tsdb/block/ulid.ts';
 import { rootTenancy } from './catalog-options.ts';
 
 /** Options that every `verona bucket` command takes. */
@@ -64,8 +68,11 @@ export function addBucketOptions(command: Command): Command {
 export async function withBucket(
   given: Readonly<Record<string, unknown>>,
   use: (tool: BucketTool, options: BucketToolOptions) => Promise<void>,
+  { mayCreate = false } = {},
 ): Promise<void> {
   const options = toolOptions(given);
+  if (options.dir && !mayCreate && !statSync(options.dir, { throwIfNoEntry: false })?.isDirectory())
+    throw new VeronaError('bad_data', `--dir ${JSON.stringify(options.dir)} is no folder`);
   const controller = new AbortController();
   const stop = () => controller.abort(new VeronaError('canceled', 'interrupted'));
   process.once('SIGINT', stop);
@@ -119,6 +126,33 @@ export function chosenBlocks(
   return [...tenants.values()].flatMap(({ whole }) => whole);
 }
 
+/** A duration on the command line, ms. Throws `bad_data`. */
+export function durationOf(flag: string, text: unknown): number {
+  const ms = parseDuration(String(text));
+  if (ms === undefined)
+    throw new VeronaError(
+      'bad_data',
+      `${flag}: not a duration: ${JSON.stringify(text)}; write for example 12h`,
+    );
+  return ms;
+}
+
+/** A whole number on the command line. Throws `bad_data`. */
+export function countOf(flag: string, text: unknown): number {
+  if (!/^\d{1,15}$/.test(String(text)))
+    throw new VeronaError('bad_data', `${flag}: not a whole number: ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+/** A selector on the command line. Throws `bad_data`. */
+export function selectorOf(flag: string, text: string): readonly Matcher[] {
+  try {
+    return parseMatchers(text);
+  } catch (cause) {
+    throw new VeronaError('bad_data', `${flag}: ${(cause as Error).message}`, { cause });
+  }
+}
+
 /** What goes wrong on the way is told on standard error, so that standard output stays what was asked for. */
 export const toolLog: Logger = {
   debug: () => {},
@@ -156,6 +190,8 @@ function toolOf(bucket: Bucket, signal: AbortSignal, options: BucketToolOptions)
     const names = options.tenant === undefined ? await catalog.tenants(ctx) : [checkTenantId(options.tenant)];
     const views = new Map<string, TenantBlocks>();
     for (const name of names) views.set(name, await catalog.refresh(ctx, name, { full: true }));
+    if (options.tenant === undefined && !options.thanosTenantLabel && !options.thanosTenant)
+      await tellUnowned(ctx, bucket);
     return views;
   };
   return {
@@ -168,6 +204,17 @@ function toolOf(bucket: Bucket, signal: AbortSignal, options: BucketToolOptions)
     log: toolLog,
     tenants,
   };
+}
+
+/** Blocks in Thanos' layout are nobody's until an option says whose; a person who wonders where they are is told. */
+async function tellUnowned(ctx: BucketContext, bucket: Bucket): Promise<void> {
+  let count = 0;
+  for await (const { kind, key } of bucket.list(ctx, ''))
+    if (kind === 'folder' && isUlid(key.slice(0, -1))) count++;
+  if (count > 0)
+    say(
+      `note: ${count} blocks in Thanos' layout are left out: say whose they are with --thanos-tenant-label or --thanos-tenant`,
+    );
 }
 
 function toolOptions(given: Readonly<Record<string, unknown>>): BucketToolOptions {

@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { writeTestBlock } from '../tsdb/compact/testdata/blocks.ts';
 import type { AnySample } from '../tsdb/head/clip-chunk.ts';
-import { addBucketCommand } from './bucket.ts';
+import { bucketCommand } from './testdata/bucket-command.ts';
 
 const HOUR = 3_600_000;
 /** A midnight years ago. */
@@ -30,24 +29,11 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** What `verona bucket …` prints, in this process. */
+/** What `verona bucket …` prints. Throws what it says when it fails. */
 async function tool(...args: readonly string[]): Promise<string> {
-  const program = new Command('verona').exitOverride();
-  addBucketCommand(program);
-  let out = '';
-  const [stdout, stderr] = [process.stdout.write, process.stderr.write];
-  process.stdout.write = ((text: string) => {
-    out += text;
-    return true;
-  }) as typeof stdout;
-  process.stderr.write = (() => true) as typeof stderr;
-  try {
-    await program.parseAsync(['bucket', ...args, '--dir', dir], { from: 'user' });
-    return out;
-  } finally {
-    process.stdout.write = stdout;
-    process.stderr.write = stderr;
-  }
+  const { code, out, err } = await bucketCommand(...args, '--dir', dir);
+  if (code !== 0) throw Object.assign(new Error(err), { exit: code });
+  return out;
 }
 
 /** Blocks that are not marked for deletion: resolution and series. */
@@ -79,7 +65,7 @@ test('blocks are planned, joined, downsampled, rewritten and expired by hand', a
     ['--delete', '{a="1"}', '--min-time', '2020-09-14'],
     ['--delete', '{a="1"}', '--max-time', ''],
   ])
-    await expect(tool('rewrite', joined, ...wrong)).rejects.toMatchObject({ code: 'bad_data' });
+    await expect(tool('rewrite', joined, ...wrong)).rejects.toMatchObject({ exit: 2 });
   expect(await present()).toEqual([[0, 2]]);
   expect(await tool('rewrite', joined, '--delete', '{a="1"}', '--dry-run')).toMatch(/^would rewrite acme\//);
   await tool('rewrite', joined, '--delete', '{a="1"}');
@@ -97,4 +83,43 @@ test('blocks are planned, joined, downsampled, rewritten and expired by hand', a
   expect(await tool(...raw, '--dry-run')).toMatch(/^would mark acme\/\w{26}: .*resolution 0 ms\n$/);
   await tool(...raw);
   expect((await present()).map(([resolution]) => resolution)).toEqual([300_000, 3_600_000]);
+});
+
+test('labels are changed by rules, series that are the same then become one, and a wrong rule is refused', async () => {
+  const raw = JSON.parse(await tool('inspect', '--json')) as {
+    ulid: string;
+    resolutionMs: number;
+    marks: object;
+  }[];
+  const { ulid } = raw.find(({ resolutionMs }) => resolutionMs === 300_000) as { ulid: string };
+  const rules = '[{action: labeldrop, regex: a}, {target_label: zone, replacement: eu}]';
+  const [result] = JSON.parse(await tool('rewrite', ulid, '--relabel-config', rules, '--json'));
+  expect(result).toMatchObject({
+    ulid,
+    outcome: 'rewritten',
+    into: [expect.stringMatching(/^[0-9A-Z]{26}$/)],
+  });
+  const [report] = JSON.parse(await tool('analyze', result.into[0], '--json'));
+  expect(report.pairs).toMatchObject([{ name: 'zone="eu"', series: 1 }]);
+  expect(await tool('verify', result.into[0])).toContain('ok 1 series');
+  for (const wrong of ['[]', '[{action: nope}]', '[{regex: "("}]', '{'])
+    await expect(tool('rewrite', ulid, '--relabel-config', wrong)).rejects.toMatchObject({ exit: 2 });
+  await expect(tool('rewrite', ulid)).rejects.toMatchObject({ exit: 2 });
+});
+
+test('what is done by hand is told as JSON too, and wrong lengths of time are refused', async () => {
+  expect(JSON.parse(await tool('compact', '--json'))).toEqual([]);
+  expect(JSON.parse(await tool('downsample', '--json', '--dry-run'))).toEqual([]);
+  const old = JSON.parse(await tool('retention', '--resolution-5m', '1d', '--json'));
+  expect(
+    old.every(({ done, resolutionMs }: Record<string, unknown>) => done === true && resolutionMs === 300_000),
+  ).toBe(true);
+  for (const wrong of [
+    ['retention'],
+    ['retention', '--resolution-raw', 'x'],
+    ['compact', '--block-ranges', '2x'],
+    ['compact', '--max-index-size-bytes', 'x'],
+    ['cleanup', '--deletion-delay', 'soon'],
+  ])
+    await expect(tool(...wrong)).rejects.toMatchObject({ exit: 2 });
 });

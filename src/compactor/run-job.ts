@@ -11,6 +11,7 @@ import { newUlid } from '../tsdb/block/ulid.ts';
 import { hasDeletedChunks } from '../tsdb/compact/find-deleted.ts';
 import { type MergeReport, mergeBlocks, type ReplicaDedup } from '../tsdb/compact/merge-blocks.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
+import type { LabelChange } from '../tsdb/compact/sorted-series.ts';
 import { downsampleBlock } from '../tsdb/downsample/downsample-block.ts';
 import { type Diagnosis, diagnoseBlock } from './diagnose-block.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
@@ -36,6 +37,8 @@ export interface JobOptions {
   readonly source?: string;
   /** How far a repair goes: `look` only reads, `try` writes the new block here and not into the bucket. `do` when not given. */
   readonly repair?: 'look' | 'try' | 'do';
+  /** Other labels for the series of a block that is rewritten. */
+  readonly change?: LabelChange;
 }
 
 /** How far a job is, for whoever looks. */
@@ -129,7 +132,9 @@ class JobRun {
   }
 
   async run(): Promise<JobReport> {
-    if (this.#job.kind === 'rewrite' && !(await this.#hasDeletedChunks())) return this.#noteApplied();
+    const { change } = this.#options;
+    if (this.#job.kind === 'rewrite' && !change && !(await this.#hasDeletedChunks()))
+      return this.#noteApplied();
     await this.#download();
     if (this.#job.kind === 'downsample') return this.#downsample();
     if (this.#job.kind === 'repair') return this.#repair();
@@ -273,6 +278,7 @@ class JobRun {
       keepsEmpty: isOfShards(this.#job),
       thanosOf: () => undefined,
       deletions: seriesDeletions(this.#job),
+      ...(this.#options.change && { reorder: { change: this.#options.change } }),
       signal: this.#ctx.signal,
       onProgress: (done) => this.#onProgress({ step: 'merge', done }),
     });

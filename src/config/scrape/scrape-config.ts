@@ -15,7 +15,8 @@ export const SCRAPE_PROTOCOLS = [
 export type ScrapeProtocol = (typeof SCRAPE_PROTOCOLS)[number];
 export const ESCAPING_SCHEMES = ['allow-utf-8', 'underscores', 'dots', 'values'] as const;
 
-const relabelConfig = z
+/** One entry of `relabel_configs`. */
+export const relabelConfig = z
   .strictObject({
     source_labels: optional(listOf(text)),
     separator: text.optional(),

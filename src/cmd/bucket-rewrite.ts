@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { BucketBlock } from '../blocks/block-catalog.ts';
+import { BlockMarker } from '../blocks/block-marker.ts';
+import { checkSelective, type DeletionRequest } from '../blocks/deletion-request.ts';
+import { makeJob } from '../compactor/make-job.ts';
+import { loadRelabelRules } from '../config/relabel-file.ts';
+import { VeronaError } from '../model/errors.ts';
+import { Labels } from '../model/labels.ts';
+import { Relabeler } from '../model/relabel.ts';
+import { newUlid } from '../tsdb/block/ulid.ts';
+import type { LabelChange } from '../tsdb/compact/sorted-series.ts';
+import { blockText, doJob } from './bucket-job.ts';
+import {
+  addBucketOptions,
+  type BucketTool,
+  chosenBlocks,
+  print,
+  selectorOf,
+  withBucket,
+} from './bucket-tool.ts';
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** What is changed in every block. */
+interface Rewriting {
+  readonly request: DeletionRequest | undefined;
+  readonly change: LabelChange | undefined;
+}
+
+/** `verona bucket rewrite`: blocks anew, without some series, or with other labels. */
+export function addRewriteCommand(bucket: Command): void {
+  addBucketOptions(
+    bucket
+      .command('rewrite')
+      .description('write blocks anew without some series, or with other labels on them'),
+  )
+    .argument('<ulid...>')
+    .option('--delete <selector...>', 'series to leave out')
+    .option(
+      '--min-time <ms>',
+      'with --delete: first time that is left out, ms since the epoch',
+      String(Number.MIN_SAFE_INTEGER),
+    )
+    .option('--max-time <ms>', 'with --delete: last time that is left out', String(Number.MAX_SAFE_INTEGER))
+    .option(
+      '--relabel-config-file <path>',
+      "rules for the labels of series, a list in the form of Prometheus' relabel_configs",
+    )
+    .option('--relabel-config <yaml>', 'the same as text')
+    .option('--dry-run', 'only say what would be done')
+    .addHelpText('after', HELP)
+    .action((ulids: string[], given: Given) => {
+      const change = changeOf(given);
+      const deleted = deletionOf(given);
+      if (!change && !deleted)
+        throw new VeronaError(
+          'bad_data',
+          'say what to change with --delete, --relabel-config-file or --relabel-config',
+        );
+      return withBucket(given, async (tool, { json }) => {
+        const request = deleted && {
+          id: newUlid(tool.clock, tool.random),
+          timeMs: tool.clock.now(),
+          ...deleted,
+        };
+        const results: object[] = [];
+        for (const block of chosenBlocks(await tool.tenants(), ulids)) {
+          const result = await rewrite(tool, block, { request, change }, given.dryRun === true);
+          results.push({ ...block.ref, ...result });
+          if (json) continue;
+          if (given.dryRun === true) print(`would rewrite ${blockText(block)}\n`);
+          for (const ulid of result.into) print(`${ulid}\n`);
+        }
+        if (json) print(`${JSON.stringify(results)}\n`);
+      });
+    });
+}
+
+const HELP = `
+The new block stands in the place of the old one at once, which is marked for deletion. A block in which nothing matches --delete
+is not written anew. Rules may drop series too; series that are equal after them become one.
+Deleting everywhere, also what is in memory and what is yet to come into the bucket, is delete_series of the HTTP API.
+Exit code: 0 when all blocks were rewritten, 1 when one was not, 2 for a wrong command line.
+
+Examples:
+  verona bucket rewrite 01HF4D3T000000000000000001 --delete '{job="debug"}' --dir data/bucket
+  verona bucket rewrite 01HF4D3T000000000000000001 --relabel-config '[{action: labeldrop, regex: pod}]' --dir data/bucket
+`;
+
+async function rewrite(
+  tool: BucketTool,
+  block: BucketBlock,
+  { request, change }: Rewriting,
+  isDry: boolean,
+): Promise<{ outcome: string; into: readonly string[] }> {
+  const { resolutionMs } = block.meta;
+  const shape = { kind: 'rewrite', resolutionMs, shards: 1, replicaLabels: [] } as const;
+  const job = makeJob(block.ref.tenant, [block], request ? [request] : [], shape);
+  if (isDry) return { outcome: 'would be rewritten', into: [] };
+  const options = { dedup: 'penalty', source: 'bucket.rewrite', ...(change && { change }) } as const;
+  const { report, error } = await doJob(tool, job, options);
+  if (!report) return { outcome: `FAILED: ${error}`, into: [] };
+  if (report.keepsSources) return { outcome: 'nothing to leave out', into: [] };
+  await new BlockMarker(tool).mark(tool.ctx, block.ref, 'deletion', { details: 'rewritten by hand' });
+  return { outcome: 'rewritten', into: report.outputs };
+}
+
+function deletionOf(given: Given): Omit<DeletionRequest, 'id' | 'timeMs'> | undefined {
+  if (given.delete === undefined) return undefined;
+  const selectors = (given.delete as string[]).map((text) => selectorOf('--delete', text));
+  checkSelective(selectors);
+  return {
+    mint: timeOf('--min-time', given.minTime),
+    maxt: timeOf('--max-time', given.maxTime),
+    matcherSets: selectors.map((set) => set.map(({ name, type, value }) => ({ name, type, value }))),
+  };
+}
+
+function changeOf({ relabelConfigFile, relabelConfig }: Given): LabelChange | undefined {
+  if (relabelConfigFile !== undefined && relabelConfig !== undefined)
+    throw new VeronaError('bad_data', 'give one of --relabel-config-file and --relabel-config');
+  if (relabelConfigFile === undefined && relabelConfig === undefined) return undefined;
+  const file = String(relabelConfigFile ?? '--relabel-config');
+  const text = relabelConfig === undefined ? readRules(file) : String(relabelConfig);
+  const relabeler = new Relabeler(loadRelabelRules({ file, text }));
+  return (flat) => {
+    const pairs = Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]] as const);
+    const after = relabeler.apply(Labels.from(pairs));
+    // Without any label left it is no series.
+    return after && after.flat.length > 0 ? after.flat : undefined;
+  };
+}
+
+function readRules(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new VeronaError('bad_data', `cannot read the rules: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function timeOf(name: string, text: unknown): number {
+  const ms = /^-?\d{1,16}$/.test(String(text)) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(ms))
+    throw new VeronaError('bad_data', `${name}: not ms since the epoch: ${JSON.stringify(text)}`);
+  return ms;
+}
