@@ -2,6 +2,7 @@ import { wrapError } from '../../model/errors.ts';
 import { assert } from '../../platform/assert.ts';
 import type { Disk, DiskFile } from '../../platform/disk.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
+import { syncFile } from '../format/sync-file.ts';
 import {
   CHUNK_FILE_HEADER_BYTES,
   checkFileHeader,
@@ -241,15 +242,6 @@ function scanFile(
     return undefined;
   } catch (error) {
     return { offset, reason: (error as Error).message };
-  }
-}
-
-async function syncFile(disk: Disk, path: string): Promise<void> {
-  const file = await disk.open(path, 'write');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

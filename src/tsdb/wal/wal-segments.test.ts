@@ -163,3 +163,15 @@ test('a cut that was asked for when the log fails is refused, and records keep t
   await wal.close();
   expect(await readNumbers(disk, 0, 0)).toEqual([0, 1, 2, 3]);
 });
+
+test('what a killed process had written is on stable storage when the log is open again', async () => {
+  const disk = new SlowDisk();
+  const wal = await open(disk);
+  for (let i = 0; i < 20; i++) await wal.log([numbered(i)]);
+  // The process dies; the machine goes on, and does so only after the next one has begun.
+  await open(disk);
+  for (let seed = 0; seed < 5; seed++) {
+    disk.crash(seed);
+    expect(await readNumbers(disk)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  }
+});

@@ -5,6 +5,7 @@ import type { Disk, DiskFile } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
 import { releaseBytes } from '../../platform/release-bytes.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
+import { syncFile } from '../format/sync-file.ts';
 import { compressRecord, type WalCompression } from './compression.ts';
 import { type FramedRecord, fitsSegment, frameRecord, PAGE_BYTES } from './framing.ts';
 import { type OpenSegment, SegmentSyncs } from './segment-syncs.ts';
@@ -88,12 +89,15 @@ export class Wal {
 
   /**
    * Opens a log for writing, after the last segment present, and after those that the last checkpoint stands for: they are
-   * not read again. Damage in what is there is a matter for `repairWal` before.
+   * not read again. What is there is on stable storage then; damage in it is a matter for `repairWal` before.
    */
   static async open(options: WalOptions): Promise<Wal> {
     const { disk, dir } = options;
     await disk.makeDir(dir);
-    const last = (await listSegments(disk, dir)).at(-1)?.index ?? -1;
+    const segments = await listSegments(disk, dir);
+    // A process that was killed may have left some of them unsynced.
+    for (const { path } of segments) await syncFile(disk, path);
+    const last = segments.at(-1)?.index ?? -1;
     const checkpoint = (await findLastCheckpoint(disk, dir))?.index ?? -1;
     const wal = new Wal(options, Math.max(last, checkpoint) + 1);
     await wal.#openSegment();
