@@ -97,7 +97,7 @@ new ThreadHost(port, {
   clock,
   kernels,
   answer: (...request) => answerer.answer(...request),
-  open: ({ tenant, view, ready, job, limits, timeoutMs: queryTimeoutMs }, ask) => {
+  open: ({ tenant, view, ready, job, limits, timeoutMs: queryTimeoutMs }, ask, verifiesChunks) => {
     const wish = resolutionWish(job);
     const { local, bucketBlocks, deletions, warnings, remote, replicaLabels, dedup } = view as TenantView;
     const source: Queryable = {
@@ -112,7 +112,9 @@ new ThreadHost(port, {
           queriers.push(gateway.querier({ blocks, localUlids, localBlocks, deletions }, mint, maxt, wish));
         }
         if (remotes && remote)
-          queriers.push(...remotes.queriers(tenant, remote.stores, remote.read, mint, maxt));
+          queriers.push(
+            ...remotes.queriers(tenant, remote.stores, { ...remote.read, verifiesChunks }, mint, maxt),
+          );
         if (warnings.length > 0) queriers.push(emptyQuerier(warnings));
         const all = mergeQueriers(queriers);
         // What is only in memory is raw.

@@ -7,6 +7,7 @@ import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import { limitQueryable } from '../storage/limited-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
+import { secondLook } from '../storage/second-look.ts';
 import type { CancelWords } from './cancel-flags.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { fromPlainError, toPlainError } from './plain-error.ts';
@@ -30,8 +31,8 @@ export type OpenedRun = Pick<
 >;
 
 export interface ThreadHostOptions {
-  /** Opens the sources that a view describes. */
-  readonly open: (run: OpenedRun, ask: Ask) => QuerySource;
+  /** Opens the sources that a view describes; with `verifiesChunks` those elsewhere check every chunk before they give it. */
+  readonly open: (run: OpenedRun, ask: Ask, verifiesChunks: boolean) => QuerySource;
   readonly answer: (
     job: QueryJob,
     limits: JobLimits,
@@ -109,11 +110,15 @@ export class ThreadHost {
     this.#signals.set(run.id, signal);
     if (this.#load) Atomics.add(this.#load, 0, 1);
     try {
-      const queryable = open({ ...run, view }, (request) => this.#ask(run.id, request));
-      const limited = limitQueryable(queryable, run.limits);
-      const team = this.#team.forQuery(cancel, deadline);
-      const { remote } = queryable;
-      const result = await answer(run.job, run.limits, limited, signal, run.waitedMs, team, remote);
+      const result = await secondLook(async (verifiesChunks) => {
+        // What was at hand the first time may have been given away.
+        const opened = { ...run, view, ...(verifiesChunks && { ready: [] }) };
+        const queryable = open(opened, (request) => this.#ask(run.id, request), verifiesChunks);
+        const limited = limitQueryable(queryable, run.limits);
+        const team = this.#team.forQuery(cancel, deadline);
+        const { remote } = queryable;
+        return answer(run.job, run.limits, limited, signal, run.waitedMs, team, remote);
+      });
       const { stream, ...whole } = result;
       if (stream) await this.#stream(run.id, whole, stream, signal);
       else {

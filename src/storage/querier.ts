@@ -8,6 +8,8 @@ export interface ReadContext {
   readonly signal: AbortSignal;
   /** Set when the caller wants to know which source gave what. */
   readonly tally?: ReadTally;
+  /** To be called by a source when something came that is not enough yet to be given on: it is slow then, and not stuck. */
+  readonly progress?: () => void;
 }
 
 /** Collects what each source of a read gives. */

@@ -81,6 +81,22 @@ test('a source that stalls is given up, and said to have stalled', async () => {
   expect(querier.warnings).toEqual(['store-1: nothing came for 0.02 s']);
 });
 
+test('a source that brings little at a time is not taken for one that stalls', async () => {
+  const storage = await stored();
+  const slow: Querier = {
+    ...emptyQuerier([]),
+    async *select(ctx, wanted) {
+      for (let i = 0; i < 6; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 40));
+        ctx.progress?.();
+      }
+      yield* (await storage.querier(0, 100)).select(ctx, wanted);
+    },
+  };
+  const querier = new TolerantQuerier(slow, { onFailure: 'abort', stallMs: 120, name: 'slow:1' }, clock);
+  expect(await selectSamples(querier, request)).toEqual({ '{__name__="up"}': ['1 1'] });
+});
+
 test('a failure of one source ends a merge although another stalls for ever', async () => {
   const merged = mergeQueriers([
     tolerant(stalled, 'abort'),

@@ -32,10 +32,19 @@ export class TolerantQuerier implements Querier {
 
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
     const signal = new LinkedSignal(ctx.signal);
-    const batches = this.#source.select({ ...ctx, signal }, request)[Symbol.asyncIterator]();
+    let restart = () => {};
+    const batches = this.#source
+      .select({ ...ctx, signal, progress: () => restart() }, request)
+      [Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await this.#inTime(signal, () => batches.next());
+        const next = await this.#inTime(
+          signal,
+          () => batches.next(),
+          (again) => {
+            restart = again;
+          },
+        );
         if (next.done) return;
         yield next.value;
       }
@@ -87,22 +96,32 @@ export class TolerantQuerier implements Querier {
   }
 
   /** Rejects when the source takes too long or the signal aborts, whatever the source does about it. */
-  async #inTime<T>(signal: LinkedSignal, ask: () => Promise<T>): Promise<T> {
+  async #inTime<T>(
+    signal: LinkedSignal,
+    ask: () => Promise<T>,
+    onStart: (restart: () => void) => void = () => {},
+  ): Promise<T> {
     const { stallMs, name } = this.#tolerance;
     let stopTimer = () => {};
     let onAbort = () => {};
     const ended = new Promise<never>((_, reject) => {
       onAbort = () => reject(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
-      if (stallMs > 0)
+      const startTimer = () => {
+        stopTimer();
         stopTimer = this.#clock.after(stallMs, () =>
           signal.abort(new VeronaError('timeout', `${name}: nothing came for ${stallMs / 1000} s`)),
         );
+      };
+      if (stallMs <= 0) return;
+      startTimer();
+      onStart(startTimer);
     });
     try {
       signal.throwIfAborted();
       return await Promise.race([ask(), ended]);
     } finally {
+      onStart(() => {});
       stopTimer();
       signal.removeEventListener('abort', onAbort);
     }

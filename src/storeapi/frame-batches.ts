@@ -1,5 +1,6 @@
+import { decodeChunk } from '../chunkenc/chunk.ts';
 import { ChunkEncoding } from '../chunkenc/encoding.ts';
-import { encodeLabels, visitLabels } from '../encoding/label-bytes.ts';
+import { decodeLabels, encodeLabels, visitLabels } from '../encoding/label-bytes.ts';
 import { WireReader } from '../encoding/protobuf.ts';
 import { VeronaError, wrapError } from '../model/errors.ts';
 import { Labels } from '../model/labels.ts';
@@ -20,6 +21,10 @@ export interface FrameBatchOptions {
   readonly bytesMax: number;
   /** A label that every series must have. */
   readonly required?: { readonly name: string; readonly value: string };
+  /** Every chunk is decoded here, and one that does not decode is `corrupt` with the endpoint's name. */
+  readonly verifiesChunks?: boolean;
+  /** Told of each frame that is not empty. */
+  readonly progress?: () => void;
 }
 
 /**
@@ -38,6 +43,7 @@ export async function* frameBatches(
   let series = 0;
   for await (const frame of frames) {
     bytes += frame.length;
+    if (frame.length > 0) options.progress?.();
     if (bytes > options.bytesMax)
       throw new VeronaError(
         'limit',
@@ -53,7 +59,7 @@ export async function* frameBatches(
         );
       if (order < 0) {
         if (pair && !hasPair(labelBytes, pair)) throw foreignSeries(options.endpoint, required!);
-        if (open) finish(builder, open);
+        if (open) finish(builder, open, options);
         if (builder.isFull) yield builder.take();
         if (++series > options.seriesMax)
           throw new VeronaError(
@@ -65,7 +71,7 @@ export async function* frameBatches(
       for (const chunk of next.chunks) open!.chunks.push(chunk);
     }
   }
-  if (open) finish(builder, open);
+  if (open) finish(builder, open, options);
   if (!builder.isEmpty) yield builder.take();
 }
 
@@ -106,21 +112,40 @@ function readFrame(frame: Uint8Array, { endpoint, warn }: FrameBatchOptions): re
 }
 
 function checkedLabels({ labelBytes }: StoreSeries, { endpoint }: FrameBatchOptions): Uint8Array {
+  let labels: Uint8Array;
   try {
-    return canonicalLabels(labelBytes);
+    labels = canonicalLabels(labelBytes);
   } catch (error) {
     throw wrapError(`${endpoint}: labels of a series`, error, 'corrupt');
   }
+  if (labels.length === 0) throw new VeronaError('corrupt', `${endpoint}: a series came without labels`);
+  return labels;
 }
 
-function finish(builder: BatchBuilder, { labelBytes, chunks }: OpenSeries): void {
+function finish(
+  builder: BatchBuilder,
+  { labelBytes, chunks }: OpenSeries,
+  { endpoint, verifiesChunks = false }: FrameBatchOptions,
+): void {
   builder.addSeries(labelBytes);
   if (!isOrdered(chunks)) chunks.sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
   for (const [i, chunk] of chunks.entries())
-    if (i === 0 || !isSame(chunk, chunks[i - 1])) addChunk(builder, chunk);
+    if (i === 0 || !isSame(chunk, chunks[i - 1]))
+      try {
+        addChunk(builder, chunk, verifiesChunks);
+      } catch (error) {
+        throw wrapError(`${endpoint}: a chunk of ${decodeLabels(labelBytes)}`, error, 'corrupt');
+      }
 }
 
-function addChunk(builder: BatchBuilder, { mint, maxt, raw, aggregates }: StoreAggrChunk): void {
+function addChunk(
+  builder: BatchBuilder,
+  { mint, maxt, raw, aggregates }: StoreAggrChunk,
+  verifies: boolean,
+): void {
+  if (verifies)
+    for (const part of raw ? [raw] : aggregates)
+      if (part) decodeChunk(part.type + 1, part.data, 0, part.data.length);
   if (!raw) {
     if (aggregates.some((part) => part !== undefined))
       builder.addChunk(mint, maxt, ChunkEncoding.aggregate, aggregatePayload(aggregates));

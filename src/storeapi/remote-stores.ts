@@ -39,6 +39,8 @@ export interface RemoteRead {
   readonly shard?: Shard;
   /** A label that the series of this tenant must have, when stores hold several tenants; empty for none. */
   readonly tenantLabel: string;
+  /** Every chunk is decoded before it is given, so that one that does not decode fails the store that sent it. */
+  readonly verifiesChunks?: boolean;
 }
 
 export interface RemoteStoresOptions {
@@ -123,6 +125,7 @@ export class RemoteStores {
       seriesMax,
       bytesMax,
       shard: read.shard,
+      verifiesChunks: read.verifiesChunks,
       required: tenantLabel === '' ? undefined : { name: tenantLabel, value: tenant },
       exemplars: store.hasExemplars
         ? (request, signal) =>
@@ -186,7 +189,7 @@ export class RemoteStores {
 }
 
 /** Asks its source only when data under one of the label sets can satisfy the matchers. */
-class PrunedQuerier implements Querier {
+export class PrunedQuerier implements Querier {
   readonly #address: string;
   readonly #source: Querier;
   readonly #labelSets: readonly Labels[];

@@ -34,6 +34,8 @@ export interface StoreQuerierOptions {
   readonly shard?: Shard;
   /** Every series must have this label; a store that sends others has failed. */
   readonly required?: RequiredLabel;
+  /** Every chunk is decoded before it is given. */
+  readonly verifiesChunks?: boolean;
   /** Asks for exemplars; undefined when the store has none to offer. */
   readonly exemplars?: (request: ExemplarsRequest, signal: AbortSignal) => AsyncIterable<ExemplarsResponse>;
 }
@@ -84,10 +86,18 @@ export class StoreQuerier implements Querier {
   }
 
   select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
-    const { tenant, endpoint, seriesMax, bytesMax, required } = this.#options;
+    const { tenant, endpoint, seriesMax, bytesMax, required, verifiesChunks } = this.#options;
     const frames = this.#store.series(tenant, this.#seriesRequest(request), ctx.signal);
     const warn = (warning: string) => void this.#warnings.add(`${endpoint}: ${warning}`);
-    return frameBatches(frames, { endpoint, warn, seriesMax, bytesMax, required });
+    return frameBatches(frames, {
+      endpoint,
+      warn,
+      seriesMax,
+      bytesMax,
+      required,
+      verifiesChunks,
+      progress: ctx.progress,
+    });
   }
 
   async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {

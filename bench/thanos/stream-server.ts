@@ -1,0 +1,51 @@
+import { encodeLabels } from '../../src/encoding/label-bytes.ts';
+import { Labels } from '../../src/model/labels.ts';
+import { BatchBuilder } from '../../src/storage/batch-builder.ts';
+import { emptyQuerier } from '../../src/storage/empty-querier.ts';
+import type { Querier } from '../../src/storage/querier.ts';
+import type { SeriesBatch } from '../../src/storage/series-batch.ts';
+import { QueryableStore } from '../../src/storeapi/queryable-store.ts';
+import { loopback } from '../../src/storeapi/testdata/loopback.ts';
+
+/**
+ * A store of as many bytes of chunks as the environment says, made again and again out of one batch: what is measured is
+ * the way over gRPC. Prints its port.
+ */
+const chunksPerSeries = Number(process.env.CHUNKS ?? 48);
+const chunkBytes = Number(process.env.CHUNK_BYTES ?? 500);
+const seriesCount = Number(process.env.SERIES ?? 20_000);
+const PER_BATCH = Math.max(1, Math.floor((4 << 20) / (chunksPerSeries * chunkBytes)));
+
+const T0 = 1_700_000_000_000;
+const PAYLOAD = Uint8Array.from({ length: chunkBytes }, (_, i) => (i * 37) & 255);
+
+const querier: Querier = {
+  ...emptyQuerier([]),
+  async *select() {
+    for (let from = 0; from < seriesCount; from += PER_BATCH)
+      yield batchOf(from, Math.min(seriesCount, from + PER_BATCH));
+  },
+};
+const info = { component: 'store', labelSets: [], mint: 0, maxt: Number.MAX_SAFE_INTEGER };
+const store = new QueryableStore({ querier: async () => querier }, () => info);
+const { port } = await loopback(store);
+process.stdout.write(`${port}\n`);
+process.on('message', (message) => {
+  if (message === 'usage')
+    process.send?.({
+      cpu: process.cpuUsage(),
+      rss: process.memoryUsage.rss(),
+      peak: process.resourceUsage().maxRSS * 1024,
+    });
+});
+
+function batchOf(from: number, to: number): SeriesBatch {
+  const builder = new BatchBuilder(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  for (let i = from; i < to; i++) {
+    const instance = String(i).padStart(8, '0');
+    builder.addSeries(encodeLabels(Labels.from({ __name__: 'requests_total', instance, job: 'web' })));
+    for (let c = 0; c < chunksPerSeries; c++)
+      builder.addChunk(T0 + c * 1_800_000, T0 + (c + 1) * 1_800_000 - 1, 1, PAYLOAD);
+  }
+  return builder.take();
+}
