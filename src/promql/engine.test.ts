@@ -396,3 +396,18 @@ test('the median of a window of a million samples is found in time', async () =>
   );
   expect(value.type === 'vector' && value.columns.values[0]).toBe(500_000.5);
 });
+
+test('labels that a query makes are bounded, however little text asks for them', async () => {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  appender.append(Labels.from({ __name__: 'x', g: '0123456789' }), 0, 1);
+  await appender.commit();
+  const nested = `${'label_join('.repeat(40)}x${', "g", "g", "g", "g")'.repeat(40)}`;
+  const templated = `label_replace(x, "h", "${'$1'.repeat(10_000)}", "g", "(.*)")`;
+  for (const query of [nested, templated])
+    await expect(new Engine().instant(ctx, storage, query, { timeMs: 0 })).rejects.toThrow(
+      /a value made for the label "[gh]" has \d+ characters \(limit 65536\)/,
+    );
+  const name = `label_replace(x, "${'n'.repeat(70_000)}", "v", "g", ".*")`;
+  await expect(new Engine().instant(ctx, storage, name, { timeMs: 0 })).rejects.toThrow('70000 characters');
+});

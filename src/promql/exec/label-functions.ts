@@ -12,10 +12,7 @@ export function labelReplace(context: QueryContext, child: Operator, args: reado
   const [dst, template, src, regex] = args;
   const replace = compile(regex, template);
   requireName(dst, 'destination', 'label_replace');
-  return relabel(context, child, dst, (labels) => {
-    const value = replace(labels.get(src));
-    return value === undefined ? labels : labels.with({ [dst]: value });
-  });
+  return relabel(context, child, dst, (labels) => replace(labels.get(src)));
 }
 
 function compile(regex: string, template: string): (value: string) => string | undefined {
@@ -33,24 +30,45 @@ export function labelJoin(context: QueryContext, child: Operator, args: readonly
   for (const source of sources) requireName(source, 'source', 'label_join');
   requireName(dst, 'destination', 'label_join');
   return relabel(context, child, dst, (labels) =>
-    labels.with({ [dst]: sources.map((source) => labels.get(source)).join(separator) }),
+    sources.map((source) => labels.get(source)).join(separator),
   );
 }
 
 function requireName(name: string, role: string, func: string): void {
   if (name === '' || !name.isWellFormed())
     throw new VeronaError('execution', `invalid ${role} label name in ${func}(): ${name.toWellFormed()}`);
+  requireShort(name, `the name of the ${role} label`);
 }
 
+/** Of a label that a query makes. A text of a few bytes can ask for gigabytes: `$1$1$1…`, or joins of a label with itself. */
+const TEXT_LENGTH_MAX = 65_536;
+/** A sample counts as 16 bytes. */
+const SAMPLE_LENGTH = 16;
+
+function requireShort(text: string, what: string): void {
+  if (text.length > TEXT_LENGTH_MAX)
+    throw new VeronaError('execution', `${what} has ${text.length} characters (limit ${TEXT_LENGTH_MAX})`);
+}
+
+/** `valueFor` gives what the label becomes; undefined leaves the row as it is. */
 function relabel(
   context: QueryContext,
   child: Operator,
   dst: string,
-  change: (labels: Labels) => Labels,
+  valueFor: (labels: Labels) => string | undefined,
 ): Operator {
   return new Deferred(child.grid, async () => {
     const rows = await collect(child, context);
-    const labels = LabelColumn.from(rows.labels.toArray().map(change));
+    const labels = LabelColumn.from(
+      rows.labels.toArray().map((before) => {
+        context.check();
+        const value = valueFor(before);
+        if (value === undefined) return before;
+        requireShort(value, `a value made for the label ${JSON.stringify(dst)}`);
+        context.hold(Math.ceil(value.length / SAMPLE_LENGTH));
+        return before.with({ [dst]: value });
+      }),
+    );
     return mergeRows({ ...rows, labels, nameDropped: dropsLeft(rows, labels, dst) });
   });
 }
