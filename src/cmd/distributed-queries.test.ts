@@ -267,7 +267,7 @@ test('the plan says what is evaluated where, and what is read', () => {
   const plan = planOf('avg by (job) (rate(m{i!="7"}[5m] offset 1m))', RANGE, ['replica']);
   const inner = '(rate({i!="7",__name__="m"}[300000ms] offset 60000ms))';
   const bounds = `[${DATA_START - 360_000 + 1}, ${DATA_START + 29 * 60_000}]`;
-  const read = `windows of 300000ms of {i!="7", __name__="m"} offset 60000ms ${bounds} without ${c0}, ${c1}`;
+  const read = `windows of 300000ms of {i!="7", __name__="m"} offset 60000ms ${bounds} without ${c0}, ${c1} labels (job)`;
   const parts = (op: string) => [
     'aggregate sum by (job)',
     'union',

@@ -25,6 +25,7 @@ import type { Features as SyntaxFeatures } from './parser/options.ts';
 import { parseExpr } from './parser/parse.ts';
 import { buildPlan, type PlanContext } from './plan/build-plan.ts';
 import { distribute } from './plan/distribute.ts';
+import { lookedAtLabels } from './plan/looked-at-labels.ts';
 import { type PlanNode, planChildren, planType } from './plan/node.ts';
 import { makePlan, type OptionalRewrite } from './plan/plan.ts';
 import { describeNode, printPlan } from './plan/print-plan.ts';
@@ -441,6 +442,11 @@ function resultOf(value: QueryValue, context: QueryContext, run: Run, evaluation
   };
 }
 
-function planTree(node: PlanNode): PlanTree {
-  return { name: describeNode(node), children: planChildren(node).map(planTree) };
+function planTree(plan: PlanNode): PlanTree {
+  const labels = lookedAtLabels(plan);
+  const treeOf = (node: PlanNode): PlanTree => ({
+    name: describeNode(node, labels),
+    children: planChildren(node).map(treeOf),
+  });
+  return treeOf(plan);
 }

@@ -1,4 +1,4 @@
-import type { AnalysisNode, OperatorFigures, ReadFigures } from '../promql/exec/analysis.ts';
+import type { AnalysisNode, HelperFigures, OperatorFigures, ReadFigures } from '../promql/exec/analysis.ts';
 
 /**
  * An analysis as the API shows it: Thanos' keys (`name`, `executionTime`, `peakSamples`, `totalSamples`, `fanout`,
@@ -16,6 +16,8 @@ export interface AnalysisJson {
   readonly rows: number;
   readonly batches: number;
   readonly fanout?: readonly FanoutJson[];
+  /** Of a part that is split by series: what each other thread took over. Its time and rows are not in those above. */
+  readonly helpers?: readonly HelperFigures[];
   readonly children?: readonly AnalysisJson[];
 }
 
@@ -40,7 +42,7 @@ const IDLE: OperatorFigures = {
   peakBytes: 0,
 };
 
-export function analysisJson({ name, operator, reads, children }: AnalysisNode): AnalysisJson {
+export function analysisJson({ name, operator, reads, helpers, children }: AnalysisNode): AnalysisJson {
   const figures = operator ?? figuresOf(reads);
   return {
     name,
@@ -51,6 +53,7 @@ export function analysisJson({ name, operator, reads, children }: AnalysisNode):
     peakBytes: figures.peakBytes,
     rows: figures.rows,
     batches: figures.batches,
+    ...(helpers && { helpers }),
     ...(reads && { fanout: reads.sources.map(fanoutJson) }),
     ...(children.length > 0 && { children: children.map(analysisJson) }),
   };

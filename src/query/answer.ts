@@ -60,7 +60,7 @@ export class Answerer {
           perStep: this.#options.features?.['promql-per-step-stats'] === true,
         });
       case 'explain':
-        return answerExplain(job, this.#engine, remote);
+        return answerExplain(job, this.#engine, { remote, team });
       case 'labelNames':
       case 'labelValues':
       case 'series':

@@ -241,11 +241,11 @@ test('a query is explained, and analysed when asked to', async () => {
   const { json } = await serve();
   expect((await json('/api/v1/query_explain?query=sum(requests_total)')).data).toMatchObject({
     name: 'aggregate sum by ()',
-    children: [{ name: expect.stringContaining('select {') }],
+    children: [{ name: 'split by series', children: [{ name: expect.stringContaining('labels ()') }] }],
   });
   const range = 'start=0&end=300&step=60';
   const explained = await json(`/api/v1/query_range_explain?query=rate(requests_total[1m])&${range}`);
-  expect(explained.data.name).toBe('call rate');
+  expect(explained.data).toMatchObject({ name: 'split by series', children: [{ name: 'call rate' }] });
   const analysed = await json(`/api/v1/query_range?query=sum(requests_total)&${range}&analyze=true`);
   expect(analysed.data.analysis).toMatchObject({ name: 'aggregate sum by ()', rows: 1 });
   expect((await json(`/api/v1/query_range?query=1&${range}&analyze=0`)).data.analysis).toBeUndefined();

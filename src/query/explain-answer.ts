@@ -1,6 +1,7 @@
 import { VeronaError } from '../model/errors.ts';
 import type { Engine, PlanTree } from '../promql/engine.ts';
 import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
+import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import type { QueryJob } from './jobs.ts';
 import { jsonAnswer } from './json-answer.ts';
 import { invalid } from './params.ts';
@@ -12,10 +13,10 @@ type ExplainJob = Extract<QueryJob, { kind: 'explain' }>;
 export function answerExplain(
   { query, times, lookbackDeltaMs }: ExplainJob,
   engine: Engine,
-  remote: RemoteEngines | undefined,
+  help: { readonly remote: RemoteEngines | undefined; readonly team: SeriesTeam | undefined },
 ): Answer {
   try {
-    const { before, after } = engine.plans(query, { ...times, lookbackDeltaMs, remote });
+    const { before, after } = engine.plans(query, { ...times, lookbackDeltaMs, ...help });
     return jsonAnswer({ ...treeJson(after), before: treeJson(before) });
   } catch (error) {
     if (error instanceof VeronaError && error.code === 'bad_data') throw invalid('query', error.message);

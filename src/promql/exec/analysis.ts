@@ -1,6 +1,7 @@
 import { countBatch, newTally } from '../../storage/named-querier.ts';
 import type { ReadTally, SourceTally } from '../../storage/querier.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
+import { type LookedAtLabels, lookedAtLabels } from '../plan/looked-at-labels.ts';
 import { type PlanNode, planChildren, type SelectorSource } from '../plan/node.ts';
 import { describeNode } from '../plan/print-plan.ts';
 import { type Batch, countSamples } from './batch.ts';
@@ -27,11 +28,21 @@ export interface ReadFigures extends Readonly<SourceTally> {
   readonly sources: readonly ({ readonly name: string } & Readonly<SourceTally>)[];
 }
 
+/** What another thread took over of a part that is split by series, and worked on out of sight of the operators. */
+export interface HelperFigures {
+  readonly batches: number;
+  readonly series: number;
+  /** Samples decoded. */
+  readonly samplesRead: number;
+}
+
 /** The plan that was run, with what each part of it did. Ranges and subqueries have no operator of their own. */
 export interface AnalysisNode {
   readonly name: string;
   readonly operator: OperatorFigures | undefined;
   readonly reads: ReadFigures | undefined;
+  /** Of a part that is split by series. */
+  readonly helpers: readonly HelperFigures[] | undefined;
   readonly children: readonly AnalysisNode[];
 }
 
@@ -43,6 +54,7 @@ export class Analysis {
   readonly now: () => number;
   readonly #operators = new Map<PlanNode, OperatorRecord>();
   readonly #reads = new Map<SelectorSource, ReadRecord>();
+  readonly #helpers = new Map<PlanNode, readonly HelperFigures[]>();
   #current: OperatorRecord | undefined;
 
   /** `now` in ms. */
@@ -61,6 +73,11 @@ export class Analysis {
     let record = this.#reads.get(source);
     if (record === undefined) this.#reads.set(source, (record = new ReadRecord(this.now)));
     return record;
+  }
+
+  /** What other threads did of the part below a `split`. */
+  helped(rows: PlanNode, helpers: readonly HelperFigures[]): void {
+    this.#helpers.set(rows, [...(this.#helpers.get(rows) ?? []), ...helpers]);
   }
 
   /** Samples are held by the operator at work. */
@@ -85,13 +102,18 @@ export class Analysis {
     this.#current = parent;
   }
 
-  tree(node: PlanNode): AnalysisNode {
+  tree(plan: PlanNode): AnalysisNode {
+    return this.#tree(plan, lookedAtLabels(plan));
+  }
+
+  #tree(node: PlanNode, labels: LookedAtLabels): AnalysisNode {
     const source = node.kind === 'select' || node.kind === 'windows' ? node.source : undefined;
     return {
-      name: describeNode(node),
+      name: describeNode(node, labels),
+      helpers: node.kind === 'split' ? this.#helpers.get(node.child) : undefined,
       operator: this.#operators.get(node)?.figures(),
       reads: source && this.#reads.get(source)?.figures(),
-      children: planChildren(node).map((child) => this.tree(child)),
+      children: planChildren(node).map((child) => this.#tree(child, labels)),
     };
   }
 }

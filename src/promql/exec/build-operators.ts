@@ -124,8 +124,12 @@ export class OperatorBuilder {
   #buildSplit({ child }: SplitPlan, grid: Grid): { rows: Operator; part: TeamPart | undefined } {
     const { context } = this;
     const { team } = context;
-    const isWatched = context.analysis !== undefined || context.stepCounts !== undefined;
-    if (team === undefined || isWatched || context.delayedNameRemoval || context.typeLabels)
+    if (
+      team === undefined ||
+      context.stepCounts !== undefined ||
+      context.delayedNameRemoval ||
+      context.typeLabels
+    )
       return { rows: this.build(child, grid), part: undefined };
     const part = new TeamPart(context, team, child, grid);
     this.#part = part;

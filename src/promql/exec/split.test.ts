@@ -8,6 +8,7 @@ import { MemoryStorage } from '../../storage/memory-storage.ts';
 import type { Queryable } from '../../storage/querier.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
 import { Engine, type QueryOptions, type QueryResult } from '../engine.ts';
+import type { AnalysisNode } from './analysis.ts';
 import { KernelPool } from './kernel-pool.ts';
 import { PartEvaluator } from './part-evaluator.ts';
 import type { SeriesTeam, TeamMember } from './series-team.ts';
@@ -154,6 +155,30 @@ test('other threads take batches from the second on', async () => {
   await ask(await filled([1, 2, 3]), 'sum(b)', { team: team(2, log) });
   expect(new Set(log)).toEqual(new Set([0, 1]));
 });
+
+test('an analysis gives the same answer, and tells what other threads took over', async () => {
+  const source = await filled([1, 2, 3]);
+  for (const query of ['sum by (job) (rate(a_total[2m]))', 'topk(3, rate(b[2m]))', 'limitk(4, b)', '-b']) {
+    const alone = await ask(source, query, {});
+    const shared = await ask(source, query, { team: team(2), analyze: true });
+    expectSame(shared, alone, query);
+    const split = partNamed(shared.analysis!, 'split by series');
+    expect(split?.helpers, query).toHaveLength(2);
+    for (const { batches, series, samplesRead } of split!.helpers!) {
+      expect(series).toBeGreaterThanOrEqual(batches);
+      expect(samplesRead).toBeGreaterThan(0);
+    }
+  }
+});
+
+function partNamed(node: AnalysisNode, name: string): AnalysisNode | undefined {
+  if (node.name === name) return node;
+  for (const child of node.children) {
+    const found = partNamed(child, name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
 
 test('a member that fails ends the query with its error', async () => {
   const failing: SeriesTeam = {

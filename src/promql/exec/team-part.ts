@@ -20,6 +20,8 @@ export class TeamPart {
   /** Set once, by the ranking that takes only what may be among the best. */
   rank: Rank | undefined;
   #members: readonly TeamMember[] | undefined;
+  /** By member, for an analysis. */
+  readonly #given: { batches: number; series: number }[] = [];
   /** By number of the batch: the rows that a member makes of it. */
   readonly #taken = new Map<number, Promise<readonly PlainRows[]>>();
   #count = 0;
@@ -46,6 +48,7 @@ export class TeamPart {
     this.#members ??= this.#team.join(this.#request());
     const member = leastBusy(this.#members);
     if (member === undefined || member.waiting >= WAITING_MAX) return false;
+    this.#noteGiven(this.#members.indexOf(member), batch);
     const rows = member.evaluate(batch);
     rows.catch(() => {});
     this.#taken.set(number, rows);
@@ -63,8 +66,19 @@ export class TeamPart {
     await Promise.all(this.#taken.values());
     const results = await Promise.all((this.#members ?? []).map((member) => member.finish()));
     for (const result of results) this.#context.adopt(result);
+    if (results.length > 0)
+      this.#context.analysis?.helped(
+        this.#rows,
+        results.map(({ samplesRead }, i) => ({ ...(this.#given[i] ?? NOTHING_GIVEN), samplesRead })),
+      );
     this.#members = undefined;
     return results;
+  }
+
+  #noteGiven(member: number, { seriesCount }: SeriesBatch): void {
+    this.#given[member] ??= { batches: 0, series: 0 };
+    this.#given[member].batches++;
+    this.#given[member].series += seriesCount;
   }
 
   close(): void {
@@ -93,6 +107,8 @@ export class TeamPart {
     };
   }
 }
+
+const NOTHING_GIVEN = { batches: 0, series: 0 };
 
 function holdsFloats({ chunkEncoding, startTimes }: SeriesBatch): boolean {
   return startTimes === undefined && chunkEncoding.every((encoding) => encoding === ChunkEncoding.xor);

@@ -11,7 +11,7 @@ test('windows are read from one range before the first step, its left end exclud
   expect(explain('sum by (job) (rate(up[5m] offset 1m))')).toEqual([
     'aggregate sum by (job)',
     '  call rate',
-    '    windows of 300000ms of {__name__="up"} offset 60000ms [240001, 1140000]',
+    '    windows of 300000ms of {__name__="up"} offset 60000ms [240001, 1140000] labels (job)',
   ]);
 });
 
@@ -28,7 +28,7 @@ test('what does not vary with time is evaluated once', () => {
     'binary + one-to-one',
     '  once',
     '    aggregate sum by ()',
-    '      select {__name__="up"} at 300000 [1, 300000] newest only',
+    '      select {__name__="up"} at 300000 [1, 300000] newest only labels ()',
     '  select {__name__="up"} [300001, 1200000]',
   ]);
 });
@@ -77,4 +77,19 @@ test('a subquery is evaluated on multiples of its step', () => {
 test('histograms of which only the count is wanted are marked, but not below a subquery', () => {
   expect(explain('histogram_count(rate(h[5m]))')[2]).toContain('statistics only');
   expect(explain('histogram_count(rate(h[5m:1m]))').join()).not.toContain('statistics only');
+});
+
+test('a plan shows what threads share, and which labels are ever looked at', () => {
+  const options = { ...RANGE, team: { join: () => [] } };
+  const linesOf = (query: string) => new Engine().explain(query, options).split('\n');
+  const sum = linesOf('sum by (job, zone) (rate(up[5m]) > 1)');
+  expect(sum[1]).toBe('  split by series');
+  expect(sum[4]).toMatch(/windows of .* labels \(job, zone\)$/);
+  for (const query of [
+    'sum without (job) (up)',
+    'topk by (job) (1, up)',
+    'sum by (job) (up + up)',
+    'rate(up[5m])',
+  ])
+    expect(linesOf(query).join(), query).not.toContain('labels (');
 });

@@ -1,18 +1,24 @@
+import { type LookedAtLabels, lookedAtLabels } from './looked-at-labels.ts';
 import { type PlanNode, planChildren, type SelectorSource } from './node.ts';
 
 /** A plan as text, one node per line, children indented below. */
-export function printPlan(node: PlanNode): string {
+export function printPlan(node: PlanNode, labels: LookedAtLabels = lookedAtLabels(node)): string {
   const lines: string[] = [];
   const visit = (part: PlanNode, depth: number) => {
-    lines.push(`${'  '.repeat(depth)}${describeNode(part)}`);
+    lines.push(`${'  '.repeat(depth)}${describeNode(part, labels)}`);
     for (const child of planChildren(part)) visit(child, depth + 1);
   };
   visit(node, 0);
   return lines.join('\n');
 }
 
-/** A node without its children, on one line. */
-export function describeNode(node: PlanNode): string {
+/** A node without its children, on one line; for a selector also which labels of its series are looked at, if not all. */
+export function describeNode(node: PlanNode, labels?: LookedAtLabels): string {
+  const names = labels?.get(node);
+  return names === undefined ? describe(node) : `${describe(node)} labels (${names.join(', ')})`;
+}
+
+function describe(node: PlanNode): string {
   switch (node.kind) {
     case 'number':
       return `number ${node.value}`;
