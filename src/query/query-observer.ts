@@ -52,6 +52,8 @@ export function queryText(job: QueryJob): string {
     case 'range':
     case 'explain':
     case 'exemplars':
+    case 'storeQuery':
+    case 'storeExemplars':
       return job.query;
     case 'labelNames':
     case 'labelValues':
@@ -71,10 +73,16 @@ function selectorText(matchers: readonly PlainMatcher[]): string {
 
 /** The times of a query, as RFC 3339 where it has any. */
 export function queryTimes(job: QueryJob): { start?: string; end?: string; step?: number } {
-  if (job.kind === 'instant') return { start: timeText(job.timeMs), end: timeText(job.timeMs), step: 0 };
-  if (job.kind === 'range')
-    return { start: timeText(job.startMs), end: timeText(job.endMs), step: job.stepMs / 1000 };
+  if (job.kind === 'storeQuery') return stepTimes(job.times);
+  if (job.kind === 'instant' || job.kind === 'range') return stepTimes(job);
   return 'startMs' in job ? { start: timeText(job.startMs), end: timeText(job.endMs) } : {};
+}
+
+type Steps = Extract<QueryJob, { kind: 'storeQuery' }>['times'];
+
+function stepTimes(times: Steps): { start: string; end: string; step: number } {
+  if ('timeMs' in times) return { start: timeText(times.timeMs), end: timeText(times.timeMs), step: 0 };
+  return { start: timeText(times.startMs), end: timeText(times.endMs), step: times.stepMs / 1000 };
 }
 
 export function timeText(ms: number): string {

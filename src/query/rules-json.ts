@@ -74,7 +74,8 @@ export function labelsJson(set: WireLabelSet | null | undefined): Record<string,
 }
 
 const NEVER = '0001-01-01T00:00:00Z';
-const SECONDS_MAX = 8.64e12;
+/** Somewhat less than what a Date holds. */
+const SECONDS_MAX = 8.6e12;
 
 /** RFC 3339; what never was is the first second of all, as in Go. */
 export function timeText(time: WireTimestamp | null | undefined): string {

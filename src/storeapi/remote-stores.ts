@@ -77,8 +77,9 @@ export function remoteStoresOf(endpoints: readonly Endpoint[]): RemoteStore[] {
     }));
 }
 
-/** A connection that no query used for so long is closed when another one is made. */
-const IDLE_MS = 10 * 60_000;
+/** A connection that no query used for so long is closed; looked for this often, when queries come. */
+const IDLE_MS = 5 * 60_000;
+const SWEEP_MS = 60_000;
 
 /** Connections to stores, one per address, kept between queries. */
 export class RemoteStores {
@@ -87,6 +88,7 @@ export class RemoteStores {
   readonly #clients = new Map<string, { readonly client: StoreClient; usedMs: number }>();
   /** Which member of a group is asked first next time. */
   readonly #turns = new Map<string, number>();
+  #sweptMs = 0;
   #services: Services | undefined;
 
   constructor(options: RemoteStoresOptions, clock: Clock) {
@@ -115,7 +117,7 @@ export class RemoteStores {
   #querier(tenant: string, store: RemoteStore, read: RemoteRead): Querier {
     const { seriesMax, bytesMax, stallMs } = this.#options;
     const tolerance = { onFailure: read.partialResponse, stallMs, name: store.address };
-    const client = this.#callsOf(store);
+    const client = this.#laterCalls(store);
     const { tenantLabel } = read;
     const querier = new StoreQuerier(client, {
       tenant,
@@ -150,6 +152,21 @@ export class RemoteStores {
     return this.#options;
   }
 
+  /** Addresses that there is a connection to. */
+  get connected(): readonly string[] {
+    return [...this.#clients.keys()];
+  }
+
+  /** Looks for the connection with each call: a long query may outlive one that it does not use. */
+  #laterCalls(store: RemoteStore): StoreCalls {
+    return {
+      series: (...call) => this.#callsOf(store).series(...call),
+      labelNames: (...call) => this.#callsOf(store).labelNames(...call),
+      labelValues: (...call) => this.#callsOf(store).labelValues(...call),
+      messages: (...call) => this.#callsOf(store).messages(...call),
+    };
+  }
+
   #callsOf({ address, members }: RemoteStore): StoreCalls {
     const [only, ...others] = members;
     // A group that nobody resolved is asked by its name, and fails by it.
@@ -167,8 +184,8 @@ export class RemoteStores {
   #client(address: string): StoreClient {
     const now = this.#clock.now();
     let known = this.#clients.get(address);
+    if (now - this.#sweptMs > SWEEP_MS) this.#closeIdle(now);
     if (!known) {
-      this.#closeIdle(now);
       this.#services ??= loadServices();
       const client = new StoreClient({ ...this.#options.client, address }, this.#services, this.#clock);
       known = { client, usedMs: now };
@@ -180,6 +197,7 @@ export class RemoteStores {
 
   /** Addresses come and go, in some clusters by the hour. Calls under way on a connection that is closed go on. */
   #closeIdle(now: number): void {
+    this.#sweptMs = now;
     for (const [address, { client, usedMs }] of this.#clients)
       if (now - usedMs > IDLE_MS) {
         client.close();
