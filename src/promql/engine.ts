@@ -214,7 +214,7 @@ export class Engine {
     const run: Run = { query, plan, times, grid, options, planMs: (clock?.monotonic() ?? 0) - begun };
     const result = await this.#run(ctx, source, run, async (context) => ({
       type: 'matrix',
-      columns: columnsOf(sorted(await evaluate(context, plan, grid)), grid),
+      columns: columnsOf(sorted(await evaluate(context, plan, grid), context), grid),
     }));
     return result ?? this.range(ctx, source, query, { ...options, remote: undefined });
   }
@@ -372,7 +372,7 @@ async function evaluateInstant(context: QueryContext, plan: PlanNode, grid: Grid
       return { type: 'series', series: await readRawSeries(context, plan, grid) };
     case 'vector': {
       const rows = await evaluate(context, plan, grid);
-      return { type: 'vector', columns: columnsOf(isOrdered(plan) ? rows : sorted(rows), grid) };
+      return { type: 'vector', columns: columnsOf(isOrdered(plan) ? rows : sorted(rows, context), grid) };
     }
   }
 }
@@ -392,7 +392,7 @@ const MIX = 'a mix of histograms';
 async function evaluate(context: QueryContext, plan: PlanNode, grid: Grid): Promise<Batch> {
   const rows = await collect(new OperatorBuilder(context).build(plan, grid), context);
   const isDistinct = !context.delayedNameRemoval && rowsAreDistinct(plan);
-  return dropEmptyRows(isDistinct ? rows : mergeRows(dropMarkedNames(rows)));
+  return dropEmptyRows(isDistinct ? rows : mergeRows(dropMarkedNames(rows, context), context));
 }
 
 /** Whether the order of the rows is part of the answer. */
@@ -402,9 +402,9 @@ function isOrdered(plan: PlanNode): boolean {
   return plan.kind === 'step-invariant' && isOrdered(plan.child);
 }
 
-function sorted(batch: Batch): Batch {
+function sorted(batch: Batch, context: QueryContext): Batch {
   if (batch.count <= 1) return batch;
-  const rows = batch.labels.order();
+  const rows = batch.labels.order(context);
   return rows.every((row, i) => row === i) ? batch : pickRows(batch, rows);
 }
 

@@ -24,6 +24,9 @@ const HISTOGRAM = 2;
 /** An answer beyond this is refused rather than built. */
 const ANSWER_BYTES_MAX = 1024 * 1024 * 1024;
 
+/** So much of an answer is written between two looks at whether it is still wanted: some milliseconds. */
+const CHECKED_BYTES = 256 * 1024;
+
 /** `query` and `query_range`. */
 export async function answerEvaluation(
   job: EvaluationJob,
@@ -36,7 +39,7 @@ export async function answerEvaluation(
   const result = await evaluate(job, queryable, engine, signal, helpers);
   const sink = new ByteSink();
   sink.text(JSON_BEGIN);
-  const truncated = new ResultWriter(kernel, sink, job.limit).write(result.value);
+  const truncated = new ResultWriter(kernel, sink, job.limit, signal).write(result.value);
   if (job.stats !== 'none') {
     const steps = job.stats === 'all' && perStep ? gridOf(job) : undefined;
     sink.text(`,"stats":${JSON.stringify(statsOf(result, waitedMs, steps))}`);
@@ -120,8 +123,11 @@ class ResultWriter {
   readonly #kernel: QueryKernel;
   readonly #sink: ByteSink;
   readonly #limit: number;
+  readonly #signal: AbortSignal;
+  #checkedAt = 0;
 
-  constructor(kernel: QueryKernel, sink: ByteSink, limit: number) {
+  constructor(kernel: QueryKernel, sink: ByteSink, limit: number, signal: AbortSignal) {
+    this.#signal = signal;
     this.#kernel = kernel;
     this.#sink = sink;
     this.#limit = limit;
@@ -148,6 +154,13 @@ class ResultWriter {
     }
   }
 
+  /** Throws when the query is to stop, once in a while. */
+  #checkNow(): void {
+    if (this.#sink.size < this.#checkedAt + CHECKED_BYTES) return;
+    this.#checkedAt = this.#sink.size;
+    this.#signal.throwIfAborted();
+  }
+
   #single(type: string, text: string): boolean {
     this.#sink.text(`{"resultType":"${type}","result":${text}`);
     return false;
@@ -170,6 +183,7 @@ class ResultWriter {
       this.#sink.text(row > 0 ? ',{"metric":' : '{"metric":');
       writeLabels(row);
       writeRow(row);
+      this.#checkNow();
       this.#sink.text('}');
       if (this.#sink.size > ANSWER_BYTES_MAX)
         throw new VeronaError(
@@ -219,6 +233,7 @@ class ResultWriter {
         this.#sink.text(`${i > 0 ? ',' : ''}[${formatSeconds(floatTimes[i])},"`);
         this.#sink.bytes(this.#kernel.writeValue(floats[i]));
         this.#sink.text('"]');
+        this.#checkNow();
       }
       this.#sink.text(']');
     }

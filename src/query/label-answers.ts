@@ -70,6 +70,7 @@ async function series(
     );
     let taken = 0;
     for await (const batch of batches) {
+      signal.throwIfAborted();
       for (let i = 0; i < batch.seriesCount && (limit === 0 || taken < limit); i++, taken++) {
         const labels = decodeLabels(batch.labelBytes, batch.labelOffsets[i], batch.labelOffsets[i + 1]);
         found.set(labels.key(), labels);

@@ -124,6 +124,7 @@ export class Aggregate implements Operator {
 
   #finishInKernel(groups: GroupRows, batch: Batch): void {
     for (let group = 0; group < groups.groupCount; group++) {
+      this.#context.workedOn(this.grid.count);
       const row = groups.finish(group);
       putKernelRow(batch, group, row, groups.rowCount());
     }
@@ -131,9 +132,10 @@ export class Aggregate implements Operator {
   }
 
   #addBatch(batch: Batch, groups: GroupIds, accumulator: Accumulator): void {
-    for (let row = 0; row < batch.count; row++)
+    for (let row = 0; row < batch.count; row++) {
+      this.#context.workedOn(batch.steps);
       accumulator.add(this.#groupOf(batch, row, groups), batch, row);
-    this.#context.check();
+    }
   }
 
   #groupOf(rows: Pick<Batch, 'labels' | 'nameDropped'>, row: number, groups: GroupIds): number {

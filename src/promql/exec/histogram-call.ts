@@ -32,6 +32,9 @@ interface ClassicRows {
   distinct: boolean;
 }
 
+/** What a native histogram costs, in cells. */
+const HISTOGRAM_WORK = 16;
+
 /** The histograms in a batch, classic ones gathered from their `le` rows. */
 export class HistogramRows {
   readonly #context: QueryContext;
@@ -54,13 +57,17 @@ export class HistogramRows {
   /** Gives the result of every histogram at every step where it is there. The labels are its own, the metric name included, without `le`. */
   evaluate(compute: HistogramFunction, open: OpenRow): void {
     const mixed = this.#evaluateNative(compute, open);
-    for (const classic of this.#classic) this.#evaluateClassic(classic, compute, open, mixed.get(classic));
+    for (const classic of this.#classic) {
+      this.#context.workedOn(classic.rows.length * this.#batch.steps);
+      this.#evaluateClassic(classic, compute, open, mixed.get(classic));
+    }
   }
 
   #gather(): void {
     const { labels, count } = this.#batch;
     const boundOf = new Map<string, number | undefined>();
     for (let row = 0; row < count; row++) {
+      this.#context.workedOn(this.#batch.steps);
       if (!this.#hasFloats(row)) continue;
       const text = labels.at(row).get(BUCKET_LABEL);
       if (!boundOf.has(text)) boundOf.set(text, parseFloatText(text));
@@ -94,6 +101,7 @@ export class HistogramRows {
     if (histograms === undefined) return mixed;
     const classicOf = this.#classicByLabels();
     for (let row = 0; row < count; row++) {
+      this.#context.workedOn(steps * HISTOGRAM_WORK);
       const name = this.#nameOf(labels.at(row));
       const classic = classicOf(row);
       let put: ReturnType<OpenRow> | undefined;

@@ -25,10 +25,10 @@ export function joinFloats(
   if (oneRows === undefined || (oneToOne && rowOfEachGroup(groups.many, groups.count) === undefined))
     return undefined;
   const labels = resultLabels(plan, sides.many.labels);
-  if (!oneToOne && !areDistinct(labels)) return undefined;
+  if (!oneToOne && !areDistinct(context, labels)) return undefined;
   const combine = cellsOf(plan);
   for (let row = 0; row < sides.many.count; row++) {
-    if ((row & 255) === 0) context.check();
+    context.workedOn(sides.many.steps);
     combine(sides, row, oneRows[groups.many[row]]);
   }
   return { ...sides.many, labels };
@@ -65,9 +65,12 @@ function resultLabels({ op, returnBool, matching }: BinaryPlan, many: LabelColum
   return column.project(on ? new LabelGrouping(labels, false) : LabelGrouping.allBut(labels));
 }
 
-function areDistinct(labels: LabelColumn): boolean {
+function areDistinct(context: QueryContext, labels: LabelColumn): boolean {
   const table = GroupTable.ofWholeRows();
-  for (let row = 0; row < labels.count; row++) if (table.idOf(labels, row) !== row) return false;
+  for (let row = 0; row < labels.count; row++) {
+    context.workedOn(0);
+    if (table.idOf(labels, row) !== row) return false;
+  }
   return true;
 }
 

@@ -104,11 +104,14 @@ class Matching {
   run(): Batch {
     this.#placeOneSide();
     for (let row = 0; row < this.#many.count; row++) {
-      if ((row & 255) === 0) this.#context.check();
+      this.#context.workedOn(this.#steps);
       this.#joinRow(row);
     }
     const fill = this.#fillOf('many');
-    if (fill !== undefined) for (let row = 0; row < this.#one.count; row++) this.#fillMany(row, fill);
+    for (let row = 0; fill !== undefined && row < this.#one.count; row++) {
+      this.#context.workedOn(this.#steps);
+      this.#fillMany(row, fill);
+    }
     if (this.#error !== undefined) throw this.#error;
     this.#remarks.make(this.#context, this.#plan.span);
     return this.#out.finish();
@@ -118,6 +121,7 @@ class Matching {
     const one = this.#one;
     const occupied = this.#stepsWithMany();
     for (let row = 0; row < one.count; row++) {
+      this.#context.workedOn(this.#steps);
       const to = this.#oneGroups[row] * this.#steps;
       for (let i = 0; i < this.#failingStep; i++) {
         if (one.presence[row * this.#steps + i] === Presence.none) continue;

@@ -3,6 +3,7 @@ import { LabelJson } from '../../encoding/label-json.ts';
 import { compareLabels, type Labels } from '../../model/labels.ts';
 import { LabelGrouping } from './label-grouping.ts';
 import { METADATA_LABELS } from './metadata-labels.ts';
+import type { WorkMeter } from './work-meter.ts';
 
 /**
  * The label sets of the rows of a batch, decoded only when somebody asks: most rows end in an aggregation that
@@ -120,12 +121,22 @@ export class LabelColumn {
   }
 
   /** The numbers of the rows in the order of their label sets; equal ones stay as they are. */
-  order(): number[] {
+  order(meter: WorkMeter): number[] {
     const rows = Array.from({ length: this.count }, (_, i) => i);
-    const keys = this.#sortKeys();
-    if (keys !== undefined) return rows.sort((a, b) => (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : 0));
-    const labels = this.toArray();
-    return rows.sort((a, b) => compareLabels(labels[a], labels[b]));
+    const keys = this.#sortKeys(meter);
+    if (keys !== undefined)
+      return rows.sort((a, b) => {
+        meter.compared();
+        return keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : 0;
+      });
+    const labels = rows.map((row) => {
+      meter.workedOn(0);
+      return this.at(row);
+    });
+    return rows.sort((a, b) => {
+      meter.compared();
+      return compareLabels(labels[a], labels[b]);
+    });
   }
 
   /** The same with hidden labels really gone. */
@@ -135,11 +146,12 @@ export class LabelColumn {
   }
 
   /** Texts that order as the label sets do; undefined where not all have one. */
-  #sortKeys(): string[] | undefined {
+  #sortKeys(meter: WorkMeter): string[] | undefined {
     if (this.#bytes === undefined) return undefined;
     const plain = this.#withoutHidden();
     const keys: string[] = [];
     for (let i = 0; i < plain.count; i++) {
+      meter.workedOn(0);
       const key = sortKey(plain.#bytes!, plain.#starts![i], plain.#ends![i]);
       if (key === undefined) return undefined;
       keys.push(key);

@@ -59,17 +59,17 @@ function relabel(
 ): Operator {
   return new Deferred(child.grid, async () => {
     const rows = await collect(child, context);
-    const labels = LabelColumn.from(
-      rows.labels.toArray().map((before) => {
-        context.check();
-        const value = valueFor(before);
-        if (value === undefined) return before;
-        requireShort(value, `a value made for the label ${JSON.stringify(dst)}`);
-        context.hold(Math.ceil(value.length / SAMPLE_LENGTH));
-        return before.with({ [dst]: value });
-      }),
-    );
-    return mergeRows({ ...rows, labels, nameDropped: dropsLeft(rows, labels, dst) });
+    const changed = Array.from({ length: rows.count }, (_, row) => {
+      const before = rows.labels.at(row);
+      const value = valueFor(before);
+      context.workedOn(value?.length ?? 0);
+      if (value === undefined) return before;
+      requireShort(value, `a value made for the label ${JSON.stringify(dst)}`);
+      context.hold(Math.ceil(value.length / SAMPLE_LENGTH));
+      return before.with({ [dst]: value });
+    });
+    const labels = LabelColumn.from(changed);
+    return mergeRows({ ...rows, labels, nameDropped: dropsLeft(rows, labels, dst) }, context);
   });
 }
 

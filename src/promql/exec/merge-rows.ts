@@ -10,12 +10,13 @@ import type { QueryContext } from './query-context.ts';
  * Rows with equal label sets become one. Two samples at one step are an error, as in Prometheus; with `strict`,
  * equal label sets are an error even when their samples never meet.
  */
-export function mergeRows(batch: Batch, strict = false): Batch {
+export function mergeRows(batch: Batch, context: QueryContext, strict = false): Batch {
   if (batch.count <= 1) return batch;
   const rows = GroupTable.ofWholeRows();
   const target = new Int32Array(batch.count);
   const firsts: number[] = [];
   for (let row = 0; row < batch.count; row++) {
+    context.workedOn(0);
     target[row] = rows.idOf(batch.labels, row);
     if (target[row] === firsts.length) firsts.push(row);
     else if (strict) throw sameLabelset();
@@ -24,7 +25,10 @@ export function mergeRows(batch: Batch, strict = false): Batch {
   const merged = newBatch(batch.labels.pick(firsts), batch.steps, {
     nameDropped: batch.nameDropped && Uint8Array.from(firsts, (row) => batch.nameDropped![row]),
   });
-  for (let row = 0; row < batch.count; row++) addRow(batch, row, merged, target[row]);
+  for (let row = 0; row < batch.count; row++) {
+    context.workedOn(batch.steps);
+    addRow(batch, row, merged, target[row]);
+  }
   return merged;
 }
 
@@ -72,7 +76,7 @@ export class DropNames implements Operator {
     if (this.#done) return undefined;
     this.#done = true;
     const all = await collect(this.#child, this.#context);
-    return all.count === 0 ? undefined : mergeRows(hideMetadata(all)!, this.#options.strict);
+    return all.count === 0 ? undefined : mergeRows(hideMetadata(all)!, this.#context, this.#options.strict);
   }
 
   /** Only where the names go at once and rows stream through. */
@@ -102,12 +106,15 @@ function markDropped(batch: Batch | undefined): Batch | undefined {
 }
 
 /** Takes off the metadata labels that were marked, at the end of a query. */
-export function dropMarkedNames(batch: Batch): Batch {
+export function dropMarkedNames(batch: Batch, context: QueryContext): Batch {
   const { nameDropped } = batch;
   if (nameDropped === undefined || !nameDropped.includes(1)) return batch;
   const hidden = batch.labels.withoutMetadata();
   const labels = LabelColumn.from(
-    Array.from(nameDropped, (dropped, row) => (dropped ? hidden.at(row) : batch.labels.at(row))),
+    Array.from(nameDropped, (dropped, row) => {
+      context.workedOn(0);
+      return dropped ? hidden.at(row) : batch.labels.at(row);
+    }),
   );
-  return mergeRows({ ...batch, labels, nameDropped: undefined });
+  return mergeRows({ ...batch, labels, nameDropped: undefined }, context);
 }

@@ -11,6 +11,7 @@ import type { RemoteEngines } from './remote-engines.ts';
 import type { PartResult, SeriesTeam } from './series-team.ts';
 import type { BudgetAccount, SharedBudget } from './shared-budget.ts';
 import type { StepCounts } from './step-counts.ts';
+import type { WorkMeter } from './work-meter.ts';
 
 /** What a query may use; every limit is named in the error that reaching it throws. */
 export interface QueryLimits {
@@ -28,9 +29,10 @@ const SAMPLE_BYTES = 16;
 /** What a series costs besides its samples, and after how much work a query is asked whether it is to stop: well below a millisecond. */
 const SERIES_WORK = 64;
 const CHECKED_WORK = 16_384;
+const COMPARISON_WORK = 8;
 
 /** All that one running query shares: its view of the data, cancellation, budget, and remarks. */
-export class QueryContext {
+export class QueryContext implements WorkMeter {
   readonly read: ReadContext;
   readonly querier: Querier;
   /** How far an instant selector looks back, ms. */
@@ -183,7 +185,21 @@ export class QueryContext {
     this.#samplesRead += samples;
     // Below the peak no limit is near, which is true of all but the largest series.
     if (this.#held + samples > this.#peak || this.analysis !== undefined) this.requireRoom(samples);
-    this.#unchecked += samples + SERIES_WORK;
+    this.workedOn(samples);
+  }
+
+  /** Counts a row of so many cells that was worked on, and checks now and then: for loops over rows that do not wait. */
+  workedOn(cells: number): void {
+    this.#worked(cells + SERIES_WORK);
+  }
+
+  /** The same for a comparison of two rows. */
+  compared(): void {
+    this.#worked(COMPARISON_WORK);
+  }
+
+  #worked(work: number): void {
+    this.#unchecked += work;
     if (this.#unchecked < CHECKED_WORK) return;
     this.#unchecked = 0;
     this.check();

@@ -76,7 +76,6 @@ class Ranking {
 
   async addAll(child: Operator): Promise<void> {
     for (let batch = await child.next(); batch !== undefined; batch = await child.next()) {
-      this.#context.check();
       this.#add(batch);
     }
   }
@@ -93,6 +92,7 @@ class Ranking {
     )
       this.#context.info(infoText.histogramIgnoredInAggregation(this.#plan.op), this.#plan.span);
     for (let row = 0; row < batch.count; row++) {
+      this.#context.workedOn(steps);
       const group = this.#groups.idOf(labels, row);
       const best = (this.#best[group] ??= new BestCells(this.#k, this.#plan.op === 'topk'));
       const before = best.size;
@@ -116,6 +116,7 @@ class Ranking {
     const values: number[] = [];
     for (const best of this.#best)
       for (const { row, value } of best.bestFirst(0)) {
+        this.#context.workedOn(0);
         order.push(row);
         values.push(value);
       }
@@ -137,8 +138,10 @@ class Ranking {
     const placeOf = new Int32Array(this.#count);
     for (let row = 0; row < this.#count; row++) if (isKept[row] === 1) placeOf[row] = order.push(row) - 1;
     const batch = this.#batchOf(order);
-    for (const best of this.#best)
+    for (const best of this.#best) {
+      this.#context.workedOn(steps);
       best.visit((row, step, value) => setFloat(batch, placeOf[row] * steps + step, value));
+    }
     return batch;
   }
 
@@ -171,7 +174,7 @@ function takeFirst(
   const taken: Int32Array[] = [];
   const { steps, presence } = rows;
   for (let row = 0; row < rows.count; row++) {
-    if ((row & 255) === 0) context.check();
+    context.workedOn(steps);
     const counts = (taken[groups.idOf(rows.labels, row)] ??= new Int32Array(steps));
     for (let i = 0; i < steps; i++) {
       const cell = row * steps + i;

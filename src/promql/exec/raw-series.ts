@@ -41,7 +41,10 @@ export async function readRawSeries(context: QueryContext, plan: PlanNode, grid:
       if (series.floats.length + series.histograms.length > 0) found.push(series);
     }
   }
-  return found.sort((a, b) => compareLabels(a.labels, b.labels));
+  return found.sort((a, b) => {
+    context.compared();
+    return compareLabels(a.labels, b.labels);
+  });
 }
 
 function cut(labels: Labels, samples: SeriesSamples, start: number, end: number): RawSeries {

@@ -31,7 +31,11 @@ export class SetOperation implements Operator {
     const left = await collect(this.#left, this.#context);
     const right = await collect(this.#right, this.#context);
     const matching = this.#plan.matching!;
-    const groups = new PresenceByGroup(new LabelGrouping(matching.labels, !matching.on), left.steps);
+    const groups = new PresenceByGroup(
+      this.#context,
+      new LabelGrouping(matching.labels, !matching.on),
+      left.steps,
+    );
     if (this.#plan.op === 'or') return this.#union(left, right, groups);
     groups.add(right);
     groups.keep(left, this.#plan.op === 'and');
@@ -43,7 +47,11 @@ export class SetOperation implements Operator {
     groups.add(left);
     groups.keep(right, false);
     const rows = new RowBuilder(left.steps, left.count + right.count);
-    for (const batch of [left, right]) for (let row = 0; row < batch.count; row++) copyInto(rows, batch, row);
+    for (const batch of [left, right])
+      for (let row = 0; row < batch.count; row++) {
+        this.#context.workedOn(batch.steps);
+        copyInto(rows, batch, row);
+      }
     const batch = dropEmptyRows(rows.finish());
     return batch.count === 0 ? undefined : batch;
   }
@@ -62,17 +70,20 @@ function copyInto(rows: RowBuilder, batch: Batch, row: number): void {
 
 /** At which steps a match group has samples. */
 class PresenceByGroup {
+  readonly #context: QueryContext;
   readonly #table: GroupTable;
   readonly #steps: number;
   readonly #present: Uint8Array[] = [];
 
-  constructor(grouping: LabelGrouping, steps: number) {
+  constructor(context: QueryContext, grouping: LabelGrouping, steps: number) {
+    this.#context = context;
     this.#table = new GroupTable(grouping);
     this.#steps = steps;
   }
 
   add(batch: Batch): void {
     for (let row = 0; row < batch.count; row++) {
+      this.#context.workedOn(this.#steps);
       const present = (this.#present[this.#table.idOf(batch.labels, row)] ??= new Uint8Array(this.#steps));
       const from = row * this.#steps;
       for (let i = 0; i < this.#steps; i++) if (batch.presence[from + i] !== Presence.none) present[i] = 1;
@@ -82,6 +93,7 @@ class PresenceByGroup {
   /** Empties the cells whose group is present (`wanted` false) or absent (`wanted` true) at their step. */
   keep(batch: Batch, wanted: boolean): void {
     for (let row = 0; row < batch.count; row++) {
+      this.#context.workedOn(this.#steps);
       const group = this.#table.find(batch.labels, row);
       const present = group === -1 ? undefined : this.#present[group];
       for (let i = 0; i < this.#steps; i++)

@@ -18,8 +18,15 @@ export function sortByValue(
     warnInRange(context, child.grid, span);
     const batch = await collect(child, context);
     const rows: number[] = [];
-    for (let row = 0; row < batch.count; row++) if (dropHistograms(batch, row)) rows.push(row);
-    if (batch.steps === 1) rows.sort((a, b) => compareValues(batch.values[a], batch.values[b], descending));
+    for (let row = 0; row < batch.count; row++) {
+      context.workedOn(batch.steps);
+      if (dropHistograms(batch, row)) rows.push(row);
+    }
+    if (batch.steps === 1)
+      rows.sort((a, b) => {
+        context.compared();
+        return compareValues(batch.values[a], batch.values[b], descending);
+      });
     return pickRows(batch, rows);
   });
 }
@@ -58,6 +65,7 @@ export function sortByLabels(
     const sign = descending ? -1 : 1;
     const rows = labels.map((_, row) => row);
     rows.sort((a, b) => {
+      context.compared();
       for (const name of names) {
         const order = compareNatural(labels[a].get(name), labels[b].get(name));
         if (order !== 0) return sign * order;
