@@ -211,11 +211,10 @@ export class Db implements Queryable {
 
   async #compactAll(): Promise<void> {
     const { mint, maxt } = this.#headRange();
-    if (mint <= maxt) {
-      this.head.store.setMinValidTime(maxt + 1);
-      for (let from = mint; from <= maxt; from = this.#rangeEnd(from))
-        await this.#compactRange(from, Math.min(this.#rangeEnd(from), maxt + 1));
-    }
+    if (mint <= maxt) this.head.store.raiseMinValidTime(maxt + 1);
+    // From one range that has samples to the next: there may be years between them.
+    for (let from = mint; from <= maxt; from = this.#headRange().mint)
+      await this.#compactRange(from, Math.min(this.#rangeEnd(from), maxt + 1));
     await this.#compactLate();
   }
 
@@ -243,7 +242,7 @@ export class Db implements Queryable {
     const block = await this.#makeBlock(target, () => writeHeadBlock(this.head, this.#maker, place));
     if (block !== undefined) this.#show(block);
     this.#inOrderMint = Math.max(this.#inOrderMint, maxt);
-    this.head.store.setMinValidTime(maxt);
+    this.head.store.raiseMinValidTime(maxt);
     this.head.handOver();
     await this.#waitForReaders();
     await this.head.truncate(maxt);

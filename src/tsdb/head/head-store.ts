@@ -89,9 +89,13 @@ export class HeadStore {
     return this.#minValidTime;
   }
 
-  setMinValidTime(t: number): void {
-    this.#minValidTime = t;
-    this.memory.setBounds(t, Number.POSITIVE_INFINITY);
+  /**
+   * Never goes back: when all of the head becomes blocks, one range after the other, a sample in a range to come would be
+   * taken, acknowledged, and missing in the block that is being written of it.
+   */
+  raiseMinValidTime(t: number): void {
+    this.#minValidTime = Math.max(this.#minValidTime, t);
+    this.memory.setBounds(this.#minValidTime, Number.POSITIVE_INFINITY);
   }
 
   /** To be called before a batch of appends; `now` is the clock's. */

@@ -120,7 +120,7 @@ export class Head {
     const writer = await HeadChunkWriter.open(disk, `${dir}/chunks_head`);
     const closed = new ClosedChunks(memory, writer, log);
     const store = new HeadStore(memory, closed, limits);
-    store.setMinValidTime(options.minValidTime);
+    store.raiseMinValidTime(options.minValidTime);
     // A number in these files must not mean another series later.
     store.table.reserveRefs(found.seriesRefMax);
     const deletions = new Deletions();
@@ -288,7 +288,7 @@ export class Head {
    * `chunks_head/` accordingly. Sliced; writes and queries go on meanwhile.
    */
   async truncate(mint: number): Promise<void> {
-    this.store.setMinValidTime(mint);
+    this.store.raiseMinValidTime(mint);
     this.#forgotten = this.#handovers;
     const { oldestChunkFile } = await cutHead(this.#cutOptions(mint));
     this.#oldestChunkFile = oldestChunkFile;
