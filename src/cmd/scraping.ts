@@ -15,6 +15,7 @@ import { parseMatchers } from '../promql/parser/parse.ts';
 import { DnsDiscovery } from '../pull/scrape/discovery/dns-discovery.ts';
 import { FileDiscovery, matchingFiles } from '../pull/scrape/discovery/file-discovery.ts';
 import { HttpDiscovery } from '../pull/scrape/discovery/http-discovery.ts';
+import { KubernetesDiscovery } from '../pull/scrape/discovery/kubernetes/kubernetes-discovery.ts';
 import { StaticDiscovery } from '../pull/scrape/discovery/static-discovery.ts';
 import type { Discovery } from '../pull/scrape/discovery/target-group.ts';
 import { ScrapeMetrics } from '../pull/scrape/scrape-metrics.ts';
@@ -47,7 +48,14 @@ export interface Scraping {
 export function buildScraping(config: Config, push: PushContext, deps: ScrapingDeps): Scraping {
   const metrics = new ScrapeMetrics(deps.metrics);
   const resolver = new SystemResolver();
-  const shared = { ...deps, metrics, open: openWebClient, userAgent: USER_AGENT, resolver };
+  const shared = {
+    ...deps,
+    metrics,
+    open: openWebClient,
+    userAgent: USER_AGENT,
+    resolver,
+    environment: process.env,
+  };
   const { config_file, max_concurrency, max_targets } = config.scrape;
   const tenant = config.scrape.tenant || config.tenant.default;
   const scraper = new Scraper(
@@ -70,7 +78,8 @@ export function buildScraping(config: Config, push: PushContext, deps: ScrapingD
 
 type DiscoveryDeps = ConstructorParameters<typeof HttpDiscovery>[1] &
   ConstructorParameters<typeof DnsDiscovery>[1] &
-  ConstructorParameters<typeof FileDiscovery>[1];
+  ConstructorParameters<typeof FileDiscovery>[1] &
+  ConstructorParameters<typeof KubernetesDiscovery>[1];
 
 function discoveriesOf(config: DiscoveryConfig, deps: DiscoveryDeps): Discovery[] {
   return [
@@ -78,6 +87,7 @@ function discoveriesOf(config: DiscoveryConfig, deps: DiscoveryDeps): Discovery[
     ...config.file_sd_configs.map((one) => new FileDiscovery(one, deps)),
     ...config.http_sd_configs.map((one) => new HttpDiscovery(one, deps)),
     ...config.dns_sd_configs.map((one) => new DnsDiscovery(one, deps)),
+    ...config.kubernetes_sd_configs.map((one) => new KubernetesDiscovery(one, deps)),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '../../model/duration.ts';
-import { count, duration, listOf, mapOf, oneOf, optional, text } from './fields.ts';
+import { count, duration, flag, listOf, mapOf, oneOf, optional, text } from './fields.ts';
 import { checkHttpClient, httpClientShape } from './http-client.ts';
 
 /** As Prometheus: at most one star, in the name of the file. */
@@ -43,12 +43,34 @@ const dnsDiscovery = z
   });
 export type DnsDiscoveryConfig = z.output<typeof dnsDiscovery>;
 
+const KUBERNETES_ROLES = ['node', 'pod', 'service', 'endpoints', 'endpointslice', 'ingress'] as const;
+
+const kubernetesDiscovery = z
+  .strictObject({
+    role: oneOf(KUBERNETES_ROLES),
+    api_server: optional(text.regex(/^https?:\/\/[^/]/, 'not a URL of http or https')),
+    kubeconfig_file: optional(text),
+    namespaces: optional(z.strictObject({ own_namespace: optional(flag), names: listOf(text) })),
+    selectors: listOf(
+      z.strictObject({ role: oneOf(KUBERNETES_ROLES), label: optional(text), field: optional(text) }),
+    ),
+    attach_metadata: optional(z.strictObject({ node: optional(flag), namespace: optional(flag) })),
+    ...httpClientShape,
+  })
+  .superRefine(checkHttpClient)
+  .superRefine(({ api_server, kubeconfig_file }, context) => {
+    if (api_server !== undefined && kubeconfig_file !== undefined)
+      context.addIssue({ code: 'custom', message: 'at most one of api_server and kubeconfig_file' });
+  });
+export type KubernetesDiscoveryConfig = z.output<typeof kubernetesDiscovery>;
+
 /** Where targets come from, inline in a scrape configuration. */
 export const discoveryShape = {
   static_configs: listOf(targetGroup),
   file_sd_configs: listOf(fileDiscovery),
   http_sd_configs: listOf(httpDiscovery),
   dns_sd_configs: listOf(dnsDiscovery),
+  kubernetes_sd_configs: listOf(kubernetesDiscovery),
 };
 
 const discovery = z.strictObject(discoveryShape);

@@ -162,12 +162,20 @@ export class Scraper {
 }
 
 function split(job: ScrapeJob): { discovery: DiscoveryConfig; settings: unknown } {
-  const { static_configs, file_sd_configs, http_sd_configs, dns_sd_configs, ...settings } = job;
+  const {
+    static_configs,
+    file_sd_configs,
+    http_sd_configs,
+    dns_sd_configs,
+    kubernetes_sd_configs,
+    ...settings
+  } = job;
   const discovery = {
     static_configs,
     file_sd_configs,
     http_sd_configs,
     dns_sd_configs,
+    kubernetes_sd_configs,
   };
   return { discovery, settings };
 }
