@@ -8,7 +8,7 @@ import { metricsRoute } from './metrics-route.ts';
 interface AdminSources {
   readonly tenants: Tenants;
   readonly metrics: Metrics;
-  readonly reload: () => boolean;
+  readonly reload: () => Promise<boolean>;
   /** Whether series may be deleted over HTTP. */
   readonly adminApi: boolean;
 }
@@ -23,8 +23,8 @@ export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources
       refusesForeignOrigins: true,
       bodyMax: 1024,
       ofAllTenants: true,
-      handle: () =>
-        reload()
+      handle: async () =>
+        (await reload())
           ? text(200, 'reloaded\n')
           : text(500, 'the configuration is not good; the old one stays, see the log\n'),
     },

@@ -53,7 +53,7 @@ function readConfig(command: Command): Config {
 async function run(config: Config, reread: () => Config, role: Role): Promise<number> {
   const log = PinoLog.open(config.log.level, config.log.format);
   const system = await buildSystem(config, log, new SystemClock(), reread, role);
-  process.on('SIGHUP', () => system.reload());
+  process.on('SIGHUP', () => void system.reload());
   const texts = { name: 'Verona', stopping: 'stopping: requests under way are finished first' };
   return runUntilSignal(system.lifecycle, log, texts, () => greet(config, system, role));
 }

@@ -74,7 +74,7 @@ export interface System {
   /** Where it is reached, once started. */
   url(): string;
   /** Reads the configuration again and applies what can change. Never throws; says in the log what happened. */
-  reload(): boolean;
+  reload(): Promise<boolean>;
 }
 
 const PAGE_CACHE_BYTES = 64 * 1024 * 1024;
@@ -244,17 +244,18 @@ export async function buildSystem(
     version: VERSION,
     bucketName: bucketOptions ? bucketText(bucketOptions) : 'none: blocks stay on this disk',
     url: () => `${web?.current.tls ? 'https' : 'http'}://${bound.host}:${bound.port}`,
-    reload: () => {
+    reload: async () => {
+      // What is scraped stands in a file of its own: each of them is applied if it is good.
+      const scrapes = (await scraping?.scraper.reload()) ?? true;
       try {
         current = reread();
         limits.replace(current.limits, current.overrides);
         void tenants.applyLimits();
         log.setLevel(current.log.level);
-        Object.assign(reloads, { ok: true, atMs: clock.now() });
+        Object.assign(reloads, scrapes ? { ok: true, atMs: clock.now() } : { ok: false });
         queryLog.reopen();
-        void scraping?.scraper.reload();
         log.info('the configuration was read again: limits, overrides and log level are in force');
-        return true;
+        return scrapes;
       } catch (error) {
         Object.assign(reloads, { ok: false });
         log.error('the configuration was not read again; the old one stays', { error: String(error) });

@@ -82,7 +82,7 @@ export type SharedSettings = z.output<typeof shared>;
 /** One entry of `scrape_configs` as it stands in the file. */
 export const scrapeConfig = z
   .strictObject({
-    job_name: text.min(1, 'job_name is empty'),
+    job_name: z.string({ error: 'is missing' }).min(1, 'is empty'),
     honor_labels: optional(flag),
     honor_timestamps: optional(flag),
     track_timestamps_staleness: optional(flag),

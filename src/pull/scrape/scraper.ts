@@ -46,7 +46,7 @@ export class Scraper {
   readonly #batch = new ScrapeBatch();
   readonly #slots: Slots;
   #targetCount = 0;
-  #applying: Promise<void> = Promise.resolve();
+  #applying: Promise<boolean> = Promise.resolve(true);
 
   constructor(options: ScraperOptions, deps: ScraperDeps) {
     this.#options = options;
@@ -66,15 +66,22 @@ export class Scraper {
     await this.#apply();
   }
 
-  /** Applies the configuration as it is now; what did not change goes on. Never rejects: the old one stays, and the log says why. */
-  reload(): Promise<void> {
+  /**
+   * Applies the configuration as it is now; what did not change goes on. Resolves with whether it is in force: else the
+   * old one stays, and the log says why.
+   */
+  reload(): Promise<boolean> {
     this.#applying = this.#applying
-      .then(() => this.#apply())
+      .then(async () => {
+        await this.#apply();
+        return true;
+      })
       .catch((error: unknown) => {
         this.#deps.metrics.reloadsFailed.inc();
         this.#deps.log.error('the scrape configuration was not read again; the old one stays', {
           error: (error as Error).message,
         });
+        return false;
       });
     return this.#applying;
   }
