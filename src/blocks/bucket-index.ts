@@ -7,6 +7,7 @@ import type { BucketBlock } from './block-catalog.ts';
 import { type Json, JsonReader } from './json-reader.ts';
 import { META_FILE } from './layout.ts';
 import { type BlockMeta, metaDocument, parseMeta } from './meta.ts';
+import { SHARD_LABEL } from './shard-label.ts';
 
 /** A block's `meta.json` as the index has it, and which object it was. */
 export interface IndexedMeta {
@@ -85,19 +86,24 @@ export async function decodeBucketIndex(data: Uint8Array, where: string): Promis
   return { updatedMs: reader.count(root.updated_at, 'updated_at') * 1000, metas };
 }
 
-/** What Cortex and Mimir read, and beside it, in a field that they pass over, what the catalog reads. */
+/** What Cortex and Mimir read, by their names, and beside it, in a field that they pass over, what the catalog reads. */
 function entryOf({ meta, sizes, uploadedMs }: BucketBlock): object {
-  const segments = meta.files
-    .filter(({ relPath }) => relPath.startsWith('chunks/'))
-    .map(({ relPath }) => relPath);
+  const segments = [...sizes.keys()].filter((path) => path.startsWith('chunks/')).sort();
   const isPlain = segments.length > 0 && segments.every((path, i) => path === segmentName(i + 1));
   return {
     block_id: meta.ulid,
     min_time: meta.mint,
     max_time: meta.maxt,
     ...(isPlain ? { segments_format: '1b6d', segments_num: segments.length } : {}),
+    ...(meta.indexStats && {
+      series_max_size: meta.indexStats.seriesMaxBytes,
+      chunk_max_size: meta.indexStats.chunkMaxBytes,
+    }),
     uploaded_at: toSeconds(uploadedMs),
+    ...(meta.labels[SHARD_LABEL] !== undefined && { compactor_shard_id: meta.labels[SHARD_LABEL] }),
+    ...(meta.source !== undefined && { source: meta.source }),
     compaction_level: meta.level,
+    ...(meta.isOutOfOrder && { out_of_order: true }),
     labels: meta.labels,
     verona: { meta: metaDocument(meta), size: sizes.get(META_FILE) ?? 0, modified: uploadedMs },
   };

@@ -35,6 +35,7 @@ test('a meta.json of Thanos or Cortex is understood', () => {
     chunkCount: 3,
     labels: { __org_id__: 'acme' },
     resolutionMs: 300_000,
+    source: 'receive',
     files: [
       { relPath: 'index', sizeBytes: 7 },
       { relPath: 'meta.json', sizeBytes: 0 },

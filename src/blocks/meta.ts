@@ -1,5 +1,6 @@
 import { isUlid } from '../tsdb/block/ulid.ts';
-import { JsonReader, show } from './json-reader.ts';
+import { FROM_OUT_OF_ORDER } from '../tsdb/compact/late-blocks.ts';
+import { type Json, JsonReader, show } from './json-reader.ts';
 
 /** One file of a block as Thanos lists it. `meta.json` itself has no size. */
 export interface BlockFile {
@@ -25,10 +26,23 @@ export interface BlockMeta {
   readonly files: readonly BlockFile[];
   /** Deletion requests that were applied when the block was written, by id (`thanos.rewrites`). */
   readonly appliedDeletions: readonly string[];
+  /** Who made the block, in Thanos' words; absent when it is not said. */
+  readonly source?: string;
+  /** Made of late samples only (`compaction.hints`). */
+  readonly isOutOfOrder?: boolean;
+  /** The largest series entry and chunk, when whoever made the block said. */
+  readonly indexStats?: IndexStats;
+}
+
+/** Bytes, for readers that fetch before they know a length; 0 when it is not known. */
+export interface IndexStats {
+  readonly seriesMaxBytes: number;
+  readonly chunkMaxBytes: number;
 }
 
 export const META_SIZE_BYTES_MAX = 16 * 1024 * 1024;
 export const META_VERSION = 1;
+const SEGMENTS = 'chunks/';
 
 /**
  * Reads a `meta.json` (`docs/format/bucket.md`). Throws `corrupt` naming `where` and what is wrong; unknown fields are
@@ -46,7 +60,11 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
   const stats = reader.object(root.stats ?? {}, 'stats');
   const compaction = reader.object(root.compaction ?? {}, 'compaction');
   const thanos = reader.object(root.thanos ?? {}, 'thanos');
+  // The first writers of the section gave it no version.
+  const version = reader.count(thanos.version, 'thanos.version');
+  if (version > META_VERSION) reader.fail(`thanos.version is ${version}, only 1 is known`);
   return {
+    ...optionalFields(reader, compaction, thanos),
     ulid,
     mint,
     maxt,
@@ -66,6 +84,23 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
   };
 }
 
+/** What not every block says; nothing stands for what is not said. */
+function optionalFields(
+  reader: JsonReader,
+  { hints }: Json,
+  { source, index_stats }: Json,
+): Pick<BlockMeta, 'source' | 'isOutOfOrder' | 'indexStats'> {
+  const stats = reader.object(index_stats ?? {}, 'thanos.index_stats');
+  const seriesMaxBytes = reader.count(stats.series_max_size, 'series_max_size');
+  const chunkMaxBytes = reader.count(stats.chunk_max_size, 'chunk_max_size');
+  const said = reader.optionalText(source, 'thanos.source');
+  return {
+    ...(said !== '' && { source: said }),
+    ...(reader.list(hints, 'compaction.hints').includes(FROM_OUT_OF_ORDER) && { isOutOfOrder: true }),
+    ...(seriesMaxBytes + chunkMaxBytes > 0 && { indexStats: { seriesMaxBytes, chunkMaxBytes } }),
+  };
+}
+
 /** A document that `parseMeta` reads as the same: for lists of metas, not for a block. */
 export function metaDocument(meta: BlockMeta): object {
   return {
@@ -74,9 +109,15 @@ export function metaDocument(meta: BlockMeta): object {
     maxTime: meta.maxt,
     version: META_VERSION,
     stats: { numSeries: meta.seriesCount, numChunks: meta.chunkCount },
-    compaction: { level: meta.level, sources: meta.sources },
+    compaction: {
+      level: meta.level,
+      sources: meta.sources,
+      ...(meta.isOutOfOrder && { hints: [FROM_OUT_OF_ORDER] }),
+    },
     thanos: {
       labels: meta.labels,
+      ...(meta.source !== undefined && { source: meta.source }),
+      ...(meta.indexStats && { index_stats: statsDocument(meta.indexStats) }),
       downsample: { resolution: meta.resolutionMs },
       files: meta.files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes })),
       ...(meta.appliedDeletions.length > 0 && {
@@ -97,6 +138,8 @@ export interface ThanosSection {
   readonly resolutionMs?: number;
   /** Thanos' list of what was changed in the block, with the deletion requests that hold for it. */
   readonly rewrites?: readonly unknown[];
+  /** When it is known. */
+  readonly indexStats?: IndexStats;
 }
 
 /**
@@ -111,8 +154,8 @@ export function withThanosSection(local: Uint8Array, where: string, section: Tha
     labels: section.labels,
     downsample: { resolution: section.resolutionMs ?? 0 },
     source: section.source ?? 'receive',
-    files: fileList(section.files),
-    index_stats: {},
+    ...filesOf(section.files),
+    index_stats: section.indexStats ? statsDocument(section.indexStats) : {},
     ...(section.rewrites && { rewrites: section.rewrites }),
   };
   return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
@@ -148,16 +191,22 @@ export function withCounts(
       downsample: { resolution: 0 },
       source: '',
       ...thanos,
-      files: fileList(files),
+      ...filesOf(files),
     },
   };
   return new TextEncoder().encode(`${JSON.stringify(document, null, '\t')}\n`);
 }
 
-/** As Thanos has it: ordered by path, `meta.json` without a size. */
-function fileList(files: readonly BlockFile[]): object[] {
+/** As Thanos has it: ordered by path, `meta.json` without a size; and once more the chunk files, as it was before 0.17. */
+function filesOf(files: readonly BlockFile[]): { segment_files: string[]; files: object[] } {
   const list = files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes }));
-  return [...list, { rel_path: 'meta.json' }].sort((a, b) => (a.rel_path < b.rel_path ? -1 : 1));
+  const all = [...list, { rel_path: 'meta.json' }].sort((a, b) => (a.rel_path < b.rel_path ? -1 : 1));
+  const segments = all.filter(({ rel_path }) => rel_path.startsWith(SEGMENTS));
+  return { segment_files: segments.map(({ rel_path }) => rel_path.slice(SEGMENTS.length)), files: all };
+}
+
+function statsDocument({ seriesMaxBytes, chunkMaxBytes }: IndexStats): object {
+  return { series_max_size: seriesMaxBytes, chunk_max_size: chunkMaxBytes };
 }
 
 /**
@@ -179,7 +228,7 @@ export function withLabels(
     index_stats: {},
     ...reader.object(root.thanos ?? {}, 'thanos'),
     labels,
-    files: fileList(files),
+    ...filesOf(files),
   };
   return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
 }

@@ -1,3 +1,4 @@
+import type { IndexStats } from '../blocks/meta.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Disk } from '../platform/disk.ts';
 import { type BlockCompaction, type BlockMeta, readMeta } from '../tsdb/block/meta.ts';
@@ -19,6 +20,7 @@ export interface RepairRequest {
 
 export interface RepairedBlock {
   readonly meta: BlockMeta;
+  readonly indexStats: IndexStats;
   readonly samplesRead: number;
   /** What was done, in plain fragments. */
   readonly changes: readonly string[];
@@ -49,8 +51,8 @@ export async function repairBlock(request: RepairRequest): Promise<RepairedBlock
     });
     const [meta] = report.outputs;
     if (!meta) throw new VeronaError('corrupt', 'no sample is left in its time');
-    await verifyOutput(disk, `${dir}/${output}`, meta, signal);
-    return { meta, samplesRead: report.samplesRead, changes: changesOf(report) };
+    const indexStats = await verifyOutput(disk, `${dir}/${output}`, meta, signal);
+    return { meta, indexStats, samplesRead: report.samplesRead, changes: changesOf(report) };
   } catch (error) {
     throw error instanceof VeronaError && error.code === 'corrupt' && !(error instanceof BlockFault)
       ? BlockFault.because(ulid, error)

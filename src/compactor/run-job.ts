@@ -1,5 +1,5 @@
 import { blockRef, META_FILE } from '../blocks/layout.ts';
-import { parseMeta, withCounts, withRewrites } from '../blocks/meta.ts';
+import { type IndexStats, parseMeta, withCounts, withRewrites } from '../blocks/meta.ts';
 import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
@@ -140,9 +140,11 @@ class JobRun {
     if (this.#job.kind === 'repair') return this.#repair();
     const report = await this.#merge();
     const outputs = report.outputs.filter((meta) => meta !== undefined);
-    for (const meta of outputs) await this.#verify(meta);
+    const stats = new Map<string, IndexStats>();
+    for (const meta of outputs) stats.set(meta.ulid, await this.#verify(meta));
     checkCounts(report, outputs);
-    for (const [shard, meta] of report.outputs.entries()) if (meta) await this.#upload(meta, shard);
+    for (const [shard, meta] of report.outputs.entries())
+      if (meta) await this.#upload(meta, shard, stats.get(meta.ulid));
     return {
       outputs: outputs.map(({ ulid }) => ulid),
       keepsSources: false,
@@ -200,10 +202,7 @@ class JobRun {
       onProgress: (done) => this.#onProgress({ step: 'downsample', done }),
     });
     const outputs = report.output ? [report.output] : [];
-    for (const meta of outputs) {
-      await this.#verify(meta);
-      await this.#upload(meta, 0);
-    }
+    for (const meta of outputs) await this.#upload(meta, 0, await this.#verify(meta));
     return {
       outputs: outputs.map((meta) => meta.ulid),
       keepsSources: true,
@@ -224,7 +223,7 @@ class JobRun {
     const diagnosis = { ...found, findings };
     if (repair === 'look' || diagnosis.remedy === 'none') return this.#kept(diagnosis, []);
     if (diagnosis.remedy === 'meta') return this.#repairMeta(diagnosis, repair);
-    const { meta, samplesRead, changes } = await repairBlock({
+    const { meta, indexStats, samplesRead, changes } = await repairBlock({
       disk,
       source,
       ulid: ref.ulid,
@@ -234,7 +233,7 @@ class JobRun {
       onProgress: (done) => this.#onProgress({ step: 'repair', done }),
     });
     if (repair === 'try') return this.#kept(diagnosis, changes);
-    await this.#upload(meta, 0);
+    await this.#upload(meta, 0, indexStats);
     return {
       outputs: [meta.ulid],
       keepsSources: false,
@@ -284,12 +283,12 @@ class JobRun {
     });
   }
 
-  async #verify(meta: BlockMeta): Promise<void> {
+  async #verify(meta: BlockMeta): Promise<IndexStats> {
     this.#onProgress({ step: 'verify', done: 0 });
-    await verifyOutput(this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, meta, this.#ctx.signal);
+    return verifyOutput(this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, meta, this.#ctx.signal);
   }
 
-  async #upload(meta: BlockMeta, shard: number): Promise<void> {
+  async #upload(meta: BlockMeta, shard: number, indexStats?: IndexStats): Promise<void> {
     this.#onProgress({ step: 'upload', done: shard / this.#job.shards });
     const { tenant, labels, resolutionMs, shards, blocks, appliedDeletions } = this.#job;
     const ref = blockRef(tenant, meta.ulid, blocks[0].ref.layout);
@@ -297,6 +296,7 @@ class JobRun {
       labels: shards > 1 ? { ...labels, [SHARD_LABEL]: shardText({ index: shard, count: shards }) } : labels,
       source: this.#options.source ?? (this.#job.kind === 'repair' ? 'compactor.repair' : 'compactor'),
       resolutionMs,
+      ...(indexStats && { indexStats }),
       rewrites: rewritesOf(
         appliedDeletions,
         blocks.map((block) => block.ref.ulid),

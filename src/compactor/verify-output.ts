@@ -1,3 +1,4 @@
+import type { IndexStats } from '../blocks/meta.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Disk } from '../platform/disk.ts';
 import { Block } from '../tsdb/block/block.ts';
@@ -7,18 +8,19 @@ import { PageCache } from '../tsdb/chunks/page-cache.ts';
 
 const CACHE_BYTES = 16 * 1024 * 1024;
 
-/** Reads a block that was just written as a whole. What is wrong with it is an error of ours: `internal`. */
+/** Reads a block that was just written as a whole, and tells what readers like to know of it. What is wrong with it is an error of ours: `internal`. */
 export async function verifyOutput(
   disk: Disk,
   dir: string,
   meta: BlockMeta,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<IndexStats> {
   const block = await Block.open(disk, dir, new PageCache(CACHE_BYTES));
   try {
-    const { findings, samples } = await verifyBlock(block, signal);
+    const { findings, samples, seriesMaxBytes, chunkMaxBytes } = await verifyBlock(block, signal);
     if (findings.length > 0 || samples !== meta.stats.numSamples)
       throw new VeronaError('internal', `block ${meta.ulid} is not as it should be: ${findings[0]}`);
+    return { seriesMaxBytes, chunkMaxBytes };
   } finally {
     await block.close();
   }

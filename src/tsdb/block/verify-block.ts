@@ -1,7 +1,8 @@
 import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import { isHistogramEncoding } from '../../chunkenc/encoding.ts';
+import { uvarintSize } from '../../encoding/varint.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
-import { SeriesEntry } from '../index/index-format.ts';
+import { SERIES_ALIGN, SeriesEntry } from '../index/index-format.ts';
 import { compareLabelBytes } from '../index/index-writer.ts';
 import { nextTurn } from '../next-turn.ts';
 import type { Block } from './block.ts';
@@ -9,6 +10,8 @@ import type { Block } from './block.ts';
 /** Findings beyond this many are counted, not told. */
 const FINDINGS_MAX = 100;
 const SERIES_AT_ONCE = 1024;
+/** Of a chunk entry besides length and data: encoding and checksum. */
+const ENTRY_EXTRA_BYTES = 5;
 /** Entries of postings looked at between two turns of the event loop. */
 const REFS_PER_TURN = 100_000;
 
@@ -23,6 +26,9 @@ export interface BlockVerdict {
   readonly samples: number;
   /** Those of the samples that are histograms. */
   readonly histogramSamples: number;
+  /** Bytes of the largest series entry, up to the next one, and of the largest chunk entry. */
+  readonly seriesMaxBytes: number;
+  readonly chunkMaxBytes: number;
 }
 
 /**
@@ -41,6 +47,7 @@ class Verification {
   #chunks = 0;
   #samples = 0;
   #histogramSamples = 0;
+  #chunkMaxBytes = 0;
   #lastLabels: Uint8Array = new Uint8Array(0);
   /** Labels of all series: each must be in exactly one postings list. */
   #labelEntries = 0;
@@ -70,6 +77,8 @@ class Verification {
       chunks: this.#chunks,
       samples: this.#samples,
       histogramSamples: this.#histogramSamples,
+      seriesMaxBytes: largestGap(refs) * SERIES_ALIGN,
+      chunkMaxBytes: this.#chunkMaxBytes,
     };
   }
 
@@ -100,6 +109,8 @@ class Verification {
       await chunks.readAll(chunkRefs, (_, { encoding, data }) => {
         const samples = storedSampleCount(encoding, data, 0);
         this.#samples += samples;
+        const bytes = uvarintSize(data.length) + data.length + ENTRY_EXTRA_BYTES;
+        this.#chunkMaxBytes = Math.max(this.#chunkMaxBytes, bytes);
         if (isHistogramEncoding(encoding)) this.#histogramSamples += samples;
       });
     } catch (error) {
@@ -179,6 +190,12 @@ class Verification {
   #wrong(finding: string): void {
     if (this.#findingCount++ < FINDINGS_MAX) this.#findings.push(finding);
   }
+}
+
+function largestGap(refs: Uint32Array): number {
+  let most = 0;
+  for (let i = 1; i < refs.length; i++) most = Math.max(most, refs[i] - refs[i - 1]);
+  return most;
 }
 
 /** A damaged index may name any ref: beyond this many bits per series they are kept in a hash set. */
