@@ -10,7 +10,7 @@ import type { TimeSeries } from '../proto/time-series.ts';
 import type { Db } from './db.ts';
 import type { RareValue } from './head/rare-series.ts';
 import { admitAll } from './head/series-table.ts';
-import { answer, HOUR, openDb, T0, TestClock } from './testdata/db-fixture.ts';
+import { answer, EVERYTHING, HOUR, openDb, T0, TestClock } from './testdata/db-fixture.ts';
 
 /** Series `m` has floats and histograms in turn, the others floats only. */
 const NAMES = ['a', 'b', 'c', 'm'];
@@ -69,6 +69,7 @@ test('any sequence of writes, waits, deletions, crashes and compactions answers 
         const run = await ModelRun.start(window);
         for (const step of list) await run.take(step);
         await run.check();
+        for (const minutes of [0, 10, 90]) await run.checkNewest(minutes * 60_000);
       },
     ),
     { numRuns: 25 },
@@ -138,6 +139,17 @@ class ModelRun {
       if (list.length > 0) found[labels] = list;
     }
     expect(found).toEqual(expected);
+  }
+
+  /** Told that only the newest samples are looked at, the database gives the same ones. */
+  async checkNewest(ago: number): Promise<void> {
+    const maxt = this.#clock.time - ago;
+    const mint = maxt - 20 * 60_000;
+    const ask = async (newestOnly: boolean) => {
+      const found = await answer(this.#db, mint, maxt, EVERYTHING, false, { newestOnly });
+      return Object.entries(found).map(([labels, samples]) => [labels, samples.at(-1)]);
+    };
+    expect((await ask(true)).sort()).toEqual((await ask(false)).sort());
   }
 
   #certain(name: string, list: [number, number | string][]): [number, number | string][] {

@@ -10,7 +10,7 @@ import { Metrics } from '../../platform/metrics.ts';
 import { SeededRandom } from '../../platform/random.ts';
 import { encodeWriteRequest } from '../../proto/remote-write.ts';
 import type { TimeSeries } from '../../proto/time-series.ts';
-import type { Querier } from '../../storage/querier.ts';
+import type { Querier, SelectHints } from '../../storage/querier.ts';
 import { PageCache } from '../chunks/page-cache.ts';
 import { Db } from '../db.ts';
 import type { DbOptions } from '../db-options.ts';
@@ -84,12 +84,13 @@ export async function answer(
   maxt: number,
   matchers: readonly Matcher[] = EVERYTHING,
   sorted = true,
+  hints: SelectHints = {},
 ): Promise<Answer> {
   const querier = await from.querier(mint, maxt);
   const found: Answer = {};
   try {
     const { signal } = new AbortController();
-    for await (const batch of querier.select({ signal }, { matchers, mint, maxt, sorted }))
+    for await (const batch of querier.select({ signal }, { matchers, mint, maxt, sorted, hints }))
       for (let i = 0; i < batch.seriesCount; i++) {
         const labels = decodeLabels(batch.labelBytes, batch.labelOffsets[i], batch.labelOffsets[i + 1]).toString();
         if (found[labels] !== undefined) throw new Error(`${labels} appears twice`);
