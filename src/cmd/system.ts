@@ -40,6 +40,7 @@ import { ThreadPool } from '../query/thread-pool.ts';
 import { HttpServer, type ListenerAccess, OPEN_ACCESS } from '../server/http-server.ts';
 import { Lifecycle, type Service } from '../server/lifecycle.ts';
 import { removeUnfinishedHeaders, retainHeaders } from '../store-gateway/header-store.ts';
+import { withExternalLabels } from '../storeapi/external-messages.ts';
 import type { StreamingService } from '../storeapi/grpc-server.ts';
 import { TenantLimits } from '../tenancy/limits.ts';
 import { RateLimiter } from '../tenancy/rate-limiter.ts';
@@ -422,7 +423,9 @@ export async function buildSystem(
       clock,
       run,
     });
-    const further = [...(keeps ? own : joinedStreams(services)), exemplars, queries];
+    const shown = keeps ? own : joinedStreams(services);
+    const labelled = withExternalLabels(shown, (tenant) => store.labelsOf(tenant));
+    const further = [...labelled, exemplars, queries];
     return grpcService(config, store, further, () => lifecycle.ready, { disk, clock, log, metrics });
   }
 
