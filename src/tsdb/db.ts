@@ -245,7 +245,7 @@ export class Db implements Queryable {
     this.head.store.raiseMinValidTime(maxt);
     this.head.handOver();
     await this.#waitForReaders();
-    await this.head.truncate(maxt);
+    await this.head.truncate(maxt, this.#blocks.inOrderMaxTime);
     this.#metrics.compactions.inc();
     this.#metrics.compactionSeconds.inc((this.#options.clock.monotonic() - startedAt) / 1000);
     if (block !== undefined) await this.#announce(block.block.meta);

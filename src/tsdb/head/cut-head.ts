@@ -36,14 +36,18 @@ export interface CutOptions {
  * that only had such. The order makes a crash at any point harmless: at the next start `mint` is known from the block,
  * and what is still on disk but older is skipped.
  */
-export async function cutHead(options: CutOptions): Promise<{ readonly oldestChunkFile: number }> {
+export async function cutHead(
+  options: CutOptions & { readonly blocksEnd: number },
+): Promise<{ readonly oldestChunkFile: number }> {
   await collectSeries(options);
-  // Late samples and chunks that reach over `mint` may be older, and what was deleted of them must stay so.
-  const { late } = options.store;
-  const deletedFrom = Math.min(options.mint, late.range().mint, options.store.timeRange().mint);
-  options.deletions.truncate(deletedFrom);
+  const { deletions, store, mint, blocksEnd } = options;
+  // Late samples and chunks that reach over `mint` may be older, and what was deleted of them must stay so; so must what is
+  // after the newest block, where the next start begins to look for closed chunks.
+  const deletedFrom = Math.min(mint, blocksEnd, store.late.range().mint, store.timeRange().mint);
+  deletions.truncate(deletedFrom);
   options.metrics.truncations.inc();
-  await cutLog({ ...options, mint: options.deletions.isEmpty ? options.mint : deletedFrom });
+  const keepsDeletions = blocksEnd < mint || !deletions.isEmpty;
+  await cutLog({ ...options, mint: keepsDeletions ? deletedFrom : mint });
   return { oldestChunkFile: await cutChunkFiles(options) };
 }
 

@@ -285,12 +285,13 @@ export class Head {
 
   /**
    * Forgets samples in order before `mint`, which a block has, with the series left without any, and cuts the log and
-   * `chunks_head/` accordingly. Sliced; writes and queries go on meanwhile.
+   * `chunks_head/` accordingly. Sliced; writes and queries go on meanwhile. `blocksEnd` is where the newest block ends, before
+   * `mint` when nothing was left to make one of.
    */
-  async truncate(mint: number): Promise<void> {
+  async truncate(mint: number, blocksEnd = mint): Promise<void> {
     this.store.raiseMinValidTime(mint);
     this.#forgotten = this.#handovers;
-    const { oldestChunkFile } = await cutHead(this.#cutOptions(mint));
+    const { oldestChunkFile } = await cutHead({ ...this.#cutOptions(mint), blocksEnd });
     this.#oldestChunkFile = oldestChunkFile;
     await this.chunkReader.forgetBefore(oldestChunkFile);
   }
