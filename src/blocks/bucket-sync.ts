@@ -152,8 +152,9 @@ export class BucketSync {
     try {
       const tenants = await this.#catalog.tenants(ctx);
       await this.#refreshDeleted(ctx, tenants);
-      this.#problems.delete('');
       for (const tenant of tenants) await this.#refreshOne(tenant);
+      // Not before: until then blocks that only this round finds are missing, and nobody else says so.
+      this.#problems.delete('');
     } catch (error) {
       this.#note('', 'the bucket cannot be listed; blocks known so far are served', error);
     }
