@@ -1,10 +1,14 @@
+import type { BucketBlock } from '../blocks/block-catalog.ts';
 import type { BucketSync } from '../blocks/bucket-sync.ts';
 import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import type { Tenants } from '../push/ingester/tenants.ts';
 import type { QueryJob } from '../query/jobs.ts';
+import { answerTexts, toMatcher } from '../query/label-answers.ts';
 import type { PinnedView } from '../query/thread-pool.ts';
+import type { Answer } from '../query/thread-protocol.ts';
 import type { Db } from '../tsdb/db.ts';
 import type { ForeseenAsks, QuerySpan } from '../tsdb/foreseen-asks.ts';
+import type { HeadQuerier } from '../tsdb/head/head-querier.ts';
 import { HeadServer } from '../tsdb/head-server.ts';
 import type { ViewDescription } from '../tsdb/view-sources.ts';
 import type { TenantView } from './query-thread.ts';
@@ -34,14 +38,39 @@ export function pinTenantView(
     ...joined,
     warnings: problems.filter((problem) => problem !== undefined),
   });
+  const isOnlyHead =
+    local !== undefined &&
+    joined.remote === undefined &&
+    joined.replicaLabels.length === 0 &&
+    description.warnings.length === 0;
   return {
     description,
+    answerAtOnce: () =>
+      isOnlyHead && !hasBlocksFor(job, description, blocks) ? local.answerAtOnce?.() : undefined,
     ready: local?.ready,
     isSmall: local?.isSmall,
     transfer: local?.transfer,
     serve: (request) => local?.serve(request) ?? Promise.resolve({ reply: undefined, transfer: [] }),
     release: () => local?.release(),
   };
+}
+
+type LabelsJob = Extract<QueryJob, { kind: 'labelNames' | 'labelValues' }>;
+
+/** Names and values of labels, but for requests that look at some sources only. */
+function isLabels(job: QueryJob): job is LabelsJob {
+  return (job.kind === 'labelNames' || job.kind === 'labelValues') && job.read === undefined;
+}
+
+/** Whether there are blocks that may have labels of the time asked for. */
+function hasBlocksFor(job: QueryJob, { local }: TenantView, bucketBlocks: readonly BucketBlock[]): boolean {
+  if (!isLabels(job)) return true;
+  const { startMs, endMs } = job;
+  const isAsked = (mint: number, end: number) => mint <= endMs && startMs < end;
+  return (
+    bucketBlocks.some(({ meta }) => isAsked(meta.mint, meta.maxt)) ||
+    local?.blocks.some(({ minTime, maxTime }) => isAsked(minTime, maxTime)) === true
+  );
 }
 
 /** One for the process each: lists and views are told apart by who holds them. */
@@ -92,11 +121,30 @@ function pinLocal(db: Db, dir: string, job: QueryJob, foreseen: ForeseenAsks): P
       if (query && learned) foreseen.learn(query.key, query, learned);
       view.release();
     };
-    return { description, ready, isSmall, transfer, serve: (request) => server.serve(request), release };
+    const answerAtOnce = () => (isLabels(job) ? labelsAtOnce(head, job) : undefined);
+    return {
+      description,
+      answerAtOnce,
+      ready,
+      isSmall,
+      transfer,
+      serve: (request) => server.serve(request),
+      release,
+    };
   } catch (error) {
     view.release();
     throw error;
   }
+}
+
+function labelsAtOnce(head: HeadQuerier, job: LabelsJob): Answer | undefined {
+  const { matcherSets, startMs: mint, endMs: maxt } = job;
+  if (matcherSets.length > 1) return undefined;
+  // One more than the limit tells whether there is more.
+  const limit = job.limit > 0 ? job.limit + 1 : 0;
+  const request = { matchers: (matcherSets[0] ?? []).map(toMatcher), mint, maxt, limit };
+  const found = head.labelsAtOnce(job.kind === 'labelValues' ? job.name : undefined, request);
+  return found && answerTexts(found, job.limit);
 }
 
 const NEVER = new AbortController().signal;

@@ -149,6 +149,23 @@ test('queries that waited are refused when their thread is not back soon', async
   await pool.close();
 });
 
+test('what is known at once is answered without a thread, unless the tenant may not see all of it', async () => {
+  const { pool, queriesOf } = setUp();
+  const known = { status: 200, headers: {}, parts: [Uint8Array.of(1)] };
+  let released = 0;
+  const view = (): PinnedView => ({
+    description: undefined,
+    answerAtOnce: () => known,
+    serve: async () => ({ reply: undefined, transfer: [] }),
+    release: () => released++,
+  });
+  expect((await pool.run('a', JOB, NO_LIMITS, view, signal)).body).toEqual(Uint8Array.of(1));
+  expect([queriesOf(0), released]).toEqual([0, 1]);
+  pool.run('a', JOB, { ...NO_LIMITS, mint: 5 }, view, signal).catch(() => {});
+  expect(queriesOf(0)).toBe(1);
+  await pool.close();
+});
+
 test('small queries keep to one thread as long as none of them takes long, others spread', async () => {
   const { clock, run, queriesOf, pool } = setUp(2, 100);
   run(true);

@@ -25,6 +25,8 @@ export interface PinnedView {
   readonly description: unknown;
   /** Plain data for this query only: answers to what it is likely to ask. */
   readonly ready?: unknown;
+  /** The answer, where this thread has it in a short step without decoding anything. For queries without a limit on time. */
+  answerAtOnce?(): Answer | undefined;
   /** Whether that is all it is likely to ask. */
   readonly isSmall?: boolean;
   /** The memory in `ready` that is to be moved. */
@@ -198,6 +200,11 @@ export class ThreadPool {
       if (task.begunAt - task.enqueuedAt > task.timeoutMs)
         throw new VeronaError('timeout', 'query timed out in query queue');
       task.pinned = task.view();
+      const known = task.limits.mint === Number.NEGATIVE_INFINITY ? task.pinned.answerAtOnce?.() : undefined;
+      if (known !== undefined) {
+        this.#finish(task, known, undefined);
+        return;
+      }
       task.isSmall = task.pinned.isSmall === true;
       const seat = task.isSmall ? this.#seats.forSmall() : this.#seats.free();
       if (seat === undefined) throw new VeronaError('unavailable', 'no query thread runs; try again soon');
