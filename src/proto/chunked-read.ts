@@ -21,6 +21,8 @@ export interface RawReadChunk {
 /** Prometheus' own limit of a frame. */
 const FRAME_BYTES_MAX = 50 * 1024 * 1024;
 const CHECKSUM_SIZE = 4;
+/** Of the size of a frame. */
+const HEAD_SIZE_MAX = 10;
 
 /** Series of a stream of frames as its bytes come in. Throws `corrupt` with the number of the frame, or `WireError`. */
 export async function* readChunkedStream(
@@ -77,46 +79,68 @@ function readChunk(reader: WireReader): RawReadChunk {
   return { mint, maxt, encoding, data };
 }
 
-/** Bytes that came and were not read. */
+/** Bytes that came and were not read, as they came: a frame is put together once, when all of it is here. */
 class ByteQueue {
-  #bytes = new Uint8Array(0);
-  #at = 0;
-
-  get length(): number {
-    return this.#bytes.length - this.#at;
-  }
+  readonly #parts: Uint8Array[] = [];
+  length = 0;
 
   push(bytes: Uint8Array): void {
-    if (this.length === 0) {
-      this.#bytes = Uint8Array.from(bytes);
-      this.#at = 0;
-      return;
-    }
-    const joined = new Uint8Array(this.length + bytes.length);
-    joined.set(this.#bytes.subarray(this.#at));
-    joined.set(bytes, this.length);
-    this.#bytes = joined;
-    this.#at = 0;
+    if (bytes.length === 0) return;
+    this.#parts.push(bytes);
+    this.length += bytes.length;
   }
 
   /** The data of the next frame when all of it is here: a view that stays valid. */
   takeFrame(number: number): Uint8Array | undefined {
-    let size = 0;
-    let at = this.#at;
-    for (let scale = 1; ; scale *= 128) {
-      if (at >= this.#bytes.length) return undefined;
-      const byte = this.#bytes[at++];
-      size += (byte & 127) * scale;
-      if (size > FRAME_BYTES_MAX)
-        throw new VeronaError('corrupt', `frame ${number} says it has more than ${FRAME_BYTES_MAX} bytes`);
-      if (byte < 128) break;
-    }
-    const start = at + CHECKSUM_SIZE;
-    if (start + size > this.#bytes.length) return undefined;
-    const expected = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + at).getUint32(0);
-    if (crc32c(this.#bytes, start, start + size) !== expected)
+    const head = this.#head(number);
+    if (!head || head.size + head.frameBytes > this.length) return undefined;
+    const { size, frameBytes } = head;
+    const whole = this.#take(size + frameBytes);
+    const expected = new DataView(whole.buffer, whole.byteOffset + size - CHECKSUM_SIZE).getUint32(0);
+    if (crc32c(whole, size, whole.length) !== expected)
       throw new VeronaError('corrupt', `frame ${number} has a bad checksum`);
-    this.#at = start + size;
-    return this.#bytes.subarray(start, start + size);
+    return whole.subarray(size);
+  }
+
+  /** How long the head of the next frame is, with its checksum, and how long the rest; undefined when it is not all here. */
+  #head(number: number): { readonly size: number; readonly frameBytes: number } | undefined {
+    if (this.length === 0) return undefined;
+    if (this.#parts[0].length < HEAD_SIZE_MAX && this.#parts.length > 1) this.#join(HEAD_SIZE_MAX);
+    const [first] = this.#parts;
+    let frameBytes = 0;
+    let at = 0;
+    for (let scale = 1; ; scale *= 128) {
+      if (at >= first.length) return undefined;
+      const byte = first[at++];
+      frameBytes += (byte & 127) * scale;
+      if (frameBytes > FRAME_BYTES_MAX)
+        throw new VeronaError('corrupt', `frame ${number} says it has more than ${FRAME_BYTES_MAX} bytes`);
+      if (byte < 128) return { size: at + CHECKSUM_SIZE, frameBytes };
+      if (at >= HEAD_SIZE_MAX) throw new VeronaError('corrupt', `frame ${number} has no size`);
+    }
+  }
+
+  /** Exactly so many bytes, which are here. */
+  #take(size: number): Uint8Array {
+    if (this.#parts[0].length < size) this.#join(size);
+    const [first] = this.#parts;
+    if (first.length === size) this.#parts.shift();
+    else this.#parts[0] = first.subarray(size);
+    this.length -= size;
+    return first.subarray(0, size);
+  }
+
+  /** Makes the first parts one, up to so many bytes if there are as many. */
+  #join(size: number): void {
+    let count = 0;
+    let bytes = 0;
+    while (count < this.#parts.length && bytes < size) bytes += this.#parts[count++].length;
+    const joined = new Uint8Array(bytes);
+    let at = 0;
+    for (const part of this.#parts.splice(0, count)) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    this.#parts.unshift(joined);
   }
 }

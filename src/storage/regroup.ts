@@ -105,17 +105,22 @@ export async function* relabelSeries(
 
 function addChunks(builder: BatchBuilder, group: readonly PlacedSeries[]): void {
   builder.addSeries(group[0].labelBytes);
+  if (group.length === 1) {
+    const [{ batch, index }] = group;
+    for (let c = batch.chunkStarts[index]; c < batch.chunkStarts[index + 1]; c++)
+      builder.addChunkOf(batch, c);
+    return;
+  }
   const chunks = group.flatMap(({ batch, index }) =>
     Array.from({ length: batch.chunkStarts[index + 1] - batch.chunkStarts[index] }, (_, i) => ({
       batch,
       chunk: batch.chunkStarts[index] + i,
     })),
   );
-  if (group.length > 1)
-    chunks.sort(
-      (a, b) =>
-        a.batch.chunkMint[a.chunk] - b.batch.chunkMint[b.chunk] ||
-        a.batch.chunkMaxt[a.chunk] - b.batch.chunkMaxt[b.chunk],
-    );
+  chunks.sort(
+    (a, b) =>
+      a.batch.chunkMint[a.chunk] - b.batch.chunkMint[b.chunk] ||
+      a.batch.chunkMaxt[a.chunk] - b.batch.chunkMaxt[b.chunk],
+  );
   for (const { batch, chunk } of chunks) builder.addChunkOf(batch, chunk);
 }

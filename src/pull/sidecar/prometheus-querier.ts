@@ -151,7 +151,8 @@ export function times(mint: number, maxt: number): { start: string; end: string 
 
 function addChunked(builder: BatchBuilder, { labelBytes, chunks }: RawChunkedSeries): void {
   builder.addSeries(canonicalLabels(labelBytes));
-  const sorted = [...chunks].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
+  const inOrder = chunks.every(({ mint }, i) => i === 0 || chunks[i - 1].mint < mint);
+  const sorted = inOrder ? chunks : [...chunks].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
   for (const { mint, maxt, encoding, data } of sorted) builder.addChunk(mint, maxt, encoding, data);
 }
 
