@@ -1,8 +1,19 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import bcrypt from 'bcrypt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Peer, startPrometheus, startVerona } from './peers.ts';
 import { freePort, RealProcess } from './process.ts';
+import { program } from './programs.ts';
 import { floats, histograms, push } from './push.ts';
 
 mkdirSync(join(import.meta.dirname, '../.cache'), { recursive: true });
@@ -195,10 +206,14 @@ test('finished blocks are uploaded once each with the external labels, meta.json
     .poll(() => readMeta(bucket, ulid)?.thanos.labels, { timeout: 20_000 })
     .toEqual({ cluster: 'us', replica: 'a' });
   expect(readMeta(bucket, ulid)?.thanos.source).toBe('sidecar');
-  const shipped = JSON.parse(readFileSync(join(prometheus.dir, 'data', 'thanos.shipper.json'), 'utf8')) as {
-    uploaded: string[];
+  const shipped = () => {
+    const file = join(prometheus.dir, 'data', 'thanos.shipper.json');
+    return existsSync(file)
+      ? (JSON.parse(readFileSync(file, 'utf8')) as { uploaded: string[] }).uploaded
+      : [];
   };
-  expect(shipped.uploaded).toContain(ulid);
+  // It is written down after the block is whole.
+  await expect.poll(shipped, { timeout: 20_000 }).toContain(ulid);
 });
 
 function readMeta(bucket: string, ulid: string) {
@@ -218,6 +233,35 @@ test('a Prometheus that dies is a warning that names its sidecar, and its replic
   expect(answer.warnings?.join()).toContain(first.grpc);
   expect(answer.data.result).toHaveLength(20);
   expect(first.sidecar.exited).toBe(false);
+});
+
+test('a Prometheus that wants a password is asked with it', async () => {
+  const dir = join(folder, 'guarded');
+  mkdirSync(dir);
+  writeFileSync(join(dir, 'web.yml'), `basic_auth_users: {eve: ${bcrypt.hashSync('open-sesame', 4)}}\n`);
+  writeFileSync(join(dir, 'prometheus.yml'), 'global: {external_labels: {cluster: guarded}}\n');
+  writeFileSync(join(dir, 'http.yml'), `basic_auth: {username: eve, password_file: ${dir}/secret}\n`);
+  writeFileSync(join(dir, 'secret'), 'open-sesame\n');
+  const [port, httpPort, grpcPort] = [await freePort(), await freePort(), await freePort()];
+  const prometheus = new RealProcess('prometheus', await program('prometheus'), [
+    `--config.file=${dir}/prometheus.yml`,
+    `--storage.tsdb.path=${dir}/data`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    `--web.config.file=${dir}/web.yml`,
+  ]);
+  const sidecar = new RealProcess('sidecar', process.execPath, [
+    join(ROOT, 'bin/verona.js'),
+    'sidecar',
+    `--prometheus.url=http://127.0.0.1:${port}`,
+    `--prometheus.http-client-file=${dir}/http.yml`,
+    '--sidecar.check-interval=200ms',
+    `--http-address=127.0.0.1:${httpPort}`,
+    `--grpc-address=127.0.0.1:${grpcPort}`,
+  ]);
+  await sidecar.ready(`http://127.0.0.1:${httpPort}/-/ready`);
+  expect(sidecar.output).toContain('guarded');
+  expect(sidecar.output).not.toContain('open-sesame');
+  await Promise.all([sidecar.stop(), prometheus.stop()]);
 });
 
 test('without external labels nothing is uploaded, and the sidecar says what to do', async () => {

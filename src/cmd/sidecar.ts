@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Shipper } from '../blocks/shipper.ts';
+import { loadHttpClient } from '../config/http-client-file.ts';
 import { loadConfig } from '../config/load.ts';
 import { readPrometheusFile } from '../config/prometheus-config.ts';
 import type { Config } from '../config/schema.ts';
@@ -8,15 +9,18 @@ import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
 import { type Clock, SystemClock } from '../platform/clock.ts';
-import { SystemHttpClient } from '../platform/http-client.ts';
+import type { HttpClient } from '../platform/http-client.ts';
 import type { Logger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { PinoLog } from '../platform/pino-log.ts';
 import { SystemProcesses } from '../platform/processes.ts';
 import { SystemRandom } from '../platform/random.ts';
+import { openWebClient } from '../platform/web-client.ts';
 import { reloadByHttp, reloadBySignal } from '../pull/reloader/reload.ts';
 import { Reloader } from '../pull/reloader/reloader.ts';
+import { ConfiguredClient } from '../pull/scrape/credentials.ts';
+import { ConfiguredHttp } from '../pull/sidecar/configured-http.ts';
 import { PrometheusClient } from '../pull/sidecar/prometheus-client.ts';
 import { PrometheusSource } from '../pull/sidecar/prometheus-querier.ts';
 import { prometheusServices } from '../pull/sidecar/prometheus-services.ts';
@@ -33,6 +37,8 @@ import { runUntilSignal } from './run-until-signal.ts';
 /** Names in `thanos sidecar`, so that its command line can stay. */
 const THANOS_NAMES: FlagAliases = {
   '--prometheus.url': '--sidecar.prometheus-url',
+  '--prometheus.http-client': '--sidecar.http-client',
+  '--prometheus.http-client-file': '--sidecar.http-client-file',
   '--prometheus.get_config_interval': '--sidecar.check-interval',
   '--tsdb.path': '--sidecar.tsdb-path',
   '--shipper.upload-compacted': '--sidecar.upload-compacted',
@@ -46,6 +52,8 @@ const THANOS_NAMES: FlagAliases = {
   '--http.config': '--web.config-file',
 };
 
+/** To Prometheus; it has a limit of its own for reads. */
+const CONNECTIONS_MAX = 256;
 const CHECK_TIMEOUT_MS = 10_000;
 
 /** `verona sidecar`: beside a Prometheus, serves it over the StoreAPI and ships its blocks. */
@@ -91,7 +99,11 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   const metrics = new Metrics();
   metrics.describeProcess();
   const { sidecar: settings } = config;
-  const client = new PrometheusClient(settings.prometheus_url, new SystemHttpClient(), readPrometheusFile);
+  const client = new PrometheusClient(
+    settings.prometheus_url,
+    prometheusHttp(settings, clock),
+    readPrometheusFile,
+  );
   const mint = minTimeOf(settings.min_time, clock);
   const sidecar = new Sidecar(
     {
@@ -118,6 +130,17 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   const listener = await plainListener(config, [], () => sidecar.isReady, { disk, clock, log, metrics });
   const reloader = buildReloader(config, client, () => sidecar.check(), { disk, clock, log, metrics });
   return new Lifecycle([...listener, reloader, sidecar, grpc], log, clock);
+}
+
+function prometheusHttp({ http_client, http_client_file }: Config['sidecar'], clock: Clock): HttpClient {
+  if (http_client !== '' && http_client_file !== '')
+    throw new VeronaError('bad_data', 'at most one of sidecar.http_client and sidecar.http_client_file');
+  const source =
+    http_client_file === ''
+      ? { file: 'sidecar.http_client', text: http_client }
+      : { file: http_client_file, text: readConfigFile(http_client_file) };
+  const deps = { open: openWebClient, disk: new NodeDisk(), clock, connectionsMax: CONNECTIONS_MAX };
+  return new ConfiguredHttp(new ConfiguredClient(loadHttpClient(source, process.env), deps));
 }
 
 function buildReloader(

@@ -199,6 +199,11 @@ const endpoint = section(
 
 const sidecar = section('The sidecar: stands beside one Prometheus (`verona sidecar`).', {
   prometheus_url: text('http://127.0.0.1:9090', 'Where Prometheus answers, with its path if it has one.'),
+  http_client: text(
+    '',
+    'How Prometheus is asked, when it wants TLS or credentials: YAML text in the form of its `http_config` (`basic_auth`, `authorization`, `tls_config`, `proxy_url` …).',
+  ),
+  http_client_file: text('', 'A file with that YAML, instead of `http_client`.'),
   tsdb_path: text(
     '',
     "Prometheus' data folder; its finished blocks are uploaded to the bucket. Empty for no uploads.",

@@ -19,31 +19,3 @@ export interface ClientResponse {
 export interface HttpClient {
   request(request: ClientRequest): Promise<ClientResponse>;
 }
-
-export class SystemHttpClient implements HttpClient {
-  async request({ method, url, headers, body, signal }: ClientRequest): Promise<ClientResponse> {
-    const response = await fetch(url, {
-      method,
-      headers,
-      body,
-      signal: asSystemSignal(signal),
-      redirect: 'follow',
-    });
-    return {
-      status: response.status,
-      header: (name) => response.headers.get(name) ?? '',
-      body: (response.body ?? emptyBody()) as unknown as AsyncIterable<Uint8Array>,
-      text: () => response.text(),
-    };
-  }
-}
-
-/** `fetch` takes only signals of the system. */
-function asSystemSignal(signal: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  if (signal.aborted) controller.abort(signal.reason);
-  else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
-  return controller.signal;
-}
-
-async function* emptyBody(): AsyncGenerator<Uint8Array> {}

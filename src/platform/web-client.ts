@@ -32,7 +32,7 @@ export interface WebRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly signal: AbortSignal;
 }
 
@@ -132,7 +132,7 @@ class NodeWebClient implements WebClient {
 
 class ReusedSocketError extends Error {}
 
-function answerOf(request: ClientRequest, body: string | undefined): Promise<IncomingMessage> {
+function answerOf(request: ClientRequest, body: WebRequest['body']): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.on('response', resolve);
     request.on('error', (error: NodeJS.ErrnoException) => {

@@ -24,6 +24,8 @@ export interface ConfiguredClientDeps {
   readonly open: OpenWebClient;
   readonly disk: Disk;
   readonly clock: Clock;
+  /** Connections at once to one host; 16 when absent. */
+  readonly connectionsMax?: number;
 }
 
 type TlsConfig = NonNullable<HttpClientConfig['tls_config']>;
@@ -63,7 +65,7 @@ export class ConfiguredClient {
       tls: tls_config && (await this.#tls(tls_config)),
       followRedirects: follow_redirects ?? true,
       proxyUrl: proxy_url,
-      connectionsMax: CONNECTIONS_MAX,
+      connectionsMax: this.#deps.connectionsMax ?? CONNECTIONS_MAX,
     };
     const key = JSON.stringify(options.tls ?? {});
     this.#checkedAt = now;

@@ -108,7 +108,12 @@ export class PrometheusClient {
     signal: AbortSignal,
   ): Promise<ClientResponse> {
     try {
-      return await this.#http.request({ ...rest, url: this.#url + path, signal });
+      const response = await this.#http.request({ ...rest, url: this.#url + path, signal });
+      return {
+        ...response,
+        header: (name) => response.header(name),
+        body: this.#bodyOf(path, response, signal),
+      };
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       const reason =
@@ -116,6 +121,17 @@ export class PrometheusClient {
       throw new VeronaError('unavailable', `Prometheus at ${this.#url} cannot be reached: ${reason}`, {
         cause,
       });
+    }
+  }
+
+  /** Its errors say where they come from, too. */
+  async *#bodyOf(path: string, { body }: ClientResponse, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      const message = `${this.#url}${path}: the answer broke off: ${(cause as Error).message}`;
+      throw new VeronaError('unavailable', message, { cause });
     }
   }
 
