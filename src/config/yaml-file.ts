@@ -37,7 +37,16 @@ export function parseYamlTexts(source: ConfigSource): {
   // What comes after the first fault is mostly its consequence.
   const [fault] = document.errors;
   if (fault !== undefined) throw new VeronaError('bad_data', `${at(fault.pos[0])}: ${fault.message}`);
-  return { values: document.toJS() ?? undefined, positionOf: (issue) => at(offsetOf(document, issue)) };
+  return { values: plainValues(document, source.file), positionOf: (issue) => at(offsetOf(document, issue)) };
+}
+
+/** Aliases that unfold to too much are refused by the parser. */
+function plainValues(document: Document, file: string): unknown {
+  try {
+    return document.toJS() ?? undefined;
+  } catch (cause) {
+    throw new VeronaError('bad_data', `${file}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /**

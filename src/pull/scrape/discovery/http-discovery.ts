@@ -1,5 +1,5 @@
 import type { HttpDiscoveryConfig } from '../../../config/scrape/discovery.ts';
-import { parseTargetList } from '../../../config/scrape/target-list.ts';
+import { parseTargetListJson } from '../../../config/scrape/target-list.ts';
 import { VeronaError } from '../../../model/errors.ts';
 import { type Clock, repeat } from '../../../platform/clock.ts';
 import type { Logger } from '../../../platform/log.ts';
@@ -41,7 +41,7 @@ export class HttpDiscovery implements Discovery {
       async () => {
         const text = await this.#ask();
         if (text === last) return;
-        const groups = parseTargetList({ file: url, text });
+        const groups = parseTargetListJson({ file: url, text });
         last = text;
         found(groups.map((group, i) => groupOf(`${url}:${i}`, group, { __meta_url: url })));
       },
