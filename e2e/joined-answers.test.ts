@@ -40,13 +40,14 @@ interface Pair {
 
 const pairs: Pair[] = [];
 let pushed: Peer;
+let pushedGrpc: string;
 let pusher: Peer;
 let querier: Peer;
 let stacked: Peer;
 
 /** A pair of replicas, a server that pushes, and a querier over all of them and the bucket; another querier over that one. */
 beforeAll(async () => {
-  const pushedGrpc = `127.0.0.1:${await freePort()}`;
+  pushedGrpc = `127.0.0.1:${await freePort()}`;
   const querierGrpc = `127.0.0.1:${await freePort()}`;
   pushed = await startVerona(join(folder, 'pushed'), [
     '--grpc.enabled=true',
@@ -88,6 +89,7 @@ remote_write: [{ url: '${pushed.writeUrl}', queue_config: { batch_send_deadline:
     join(folder, 'querier'),
     [
       ...flags,
+      '--query.mode=distributed',
       `--endpoint.address=${endpoints}`,
       `--grpc.listen-address=${querierGrpc}`,
       `--objstore.config=${bucket}`,
@@ -311,7 +313,8 @@ test('when both Prometheus servers lose their data, history answers from the buc
     const shipped = () => readdirSync(join(folder, 'bucket', ulid)).includes('meta.json');
     await expect.poll(() => quietly(shipped), { timeout: 20_000 }).toBe(true);
     await prometheus.process.stop('SIGKILL');
-    rmSync(join(prometheus.dir, 'data'), { recursive: true });
+    // The sidecar may be writing its list of shipped blocks there.
+    rmSync(join(prometheus.dir, 'data'), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     pair.prometheus = await startPrometheus(prometheus.dir, pair.config, PROMETHEUS_FLAGS, pair.port);
   }
   const after = async () => {
@@ -320,6 +323,12 @@ test('when both Prometheus servers lose their data, history answers from the buc
   };
   const expected = { values: before.data.result[0].values, warnings: undefined };
   await expect.poll(after, { timeout: 30_000 }).toEqual(expected);
+  // The bucket holds the pair's past: what was pushed is apart from it, and aggregated where it is.
+  const summed = 'sum by (cluster) (requests_total)';
+  const { data } = await get<object>(querier, 'query_range_explain', { query: summed, ...range });
+  const text = JSON.stringify(data);
+  expect(text).toContain(`remote sum by (cluster) ({__name__=\\"requests_total\\"}) at ${pushedGrpc}`);
+  expect((await ask(querier, summed)).data).toEqual((await ask(stacked, summed)).data);
 }, 90_000);
 
 function quietly(test: () => boolean): boolean {

@@ -25,6 +25,7 @@ import { shardQueryable } from '../storeapi/shard-queryable.ts';
 import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
 import type { ReadyAnswer } from '../tsdb/head-ask.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
+import { bucketAsStore } from './bucket-as-store.ts';
 import { watchCredentials } from './endpoint-credentials.ts';
 import type { RemoteSettings } from './endpoints.ts';
 import { type SharedBlocks, SharedBlocksReader } from './shared-blocks.ts';
@@ -125,8 +126,10 @@ new ThreadHost(port, {
     const whole = replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
     const joined = job.read?.shard ? shardQueryable(whole, job.read.shard) : whole;
     // Own data have no label that would keep them apart from those of stores.
-    if (!remotes || !remote?.evaluates || local || bucketBlocks) return joined;
-    const { stores, read } = remote;
+    if (!remotes || !remote?.evaluates || local) return joined;
+    const { stores: endpoints, read } = remote;
+    const bucketed = gateway && bucketBlocks ? [bucketAsStore(sharedBlocks.read(tenant, bucketBlocks))] : [];
+    const stores = [...endpoints, ...bucketed];
     const options = { tenant, stores, ...read, replicaLabels, mint: limits.mint, timeoutMs: queryTimeoutMs };
     return { ...joined, remote: new DistributedQueries(remotes, options, clock) };
   },
