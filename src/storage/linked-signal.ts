@@ -30,10 +30,17 @@ export class LinkedSignal extends EventTarget implements AbortSignal {
   abort(reason: unknown): void {
     this.unlink();
     if (this.#own.signal.aborted) return;
+    this.onabort?.call(this, new Event('abort'));
     this.#own.abort(reason);
-    const event = new Event('abort');
-    this.onabort?.call(this, event);
-    this.dispatchEvent(event);
+  }
+
+  /** Listeners are a real signal's: a select of many blocks has one for each, which Node takes for a leak of other targets. */
+  override addEventListener(...listener: Parameters<AbortSignal['addEventListener']>): void {
+    this.#own.signal.addEventListener(...listener);
+  }
+
+  override removeEventListener(...listener: Parameters<AbortSignal['removeEventListener']>): void {
+    this.#own.signal.removeEventListener(...listener);
   }
 
   /** No longer hears of the parent's abort by event; to be called at the end of what the signal was for. */
