@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { simulateHall } from './simulation.ts';
+
+/** Seeds that once found something, kept. What each was is in the commits about compactor, blocks and store gateway. */
+const REGRESSION_SEEDS = [6, 41, 101, 125];
+
+test.each([1, ...REGRESSION_SEEDS])(
+  'the hall keeps its promises through the history of seed %i',
+  async (seed) => {
+    const { failures } = await simulateHall(seed);
+    expect(failures).toEqual([]);
+  },
+);
+
+test('the same seed gives the same history', async () => {
+  const [first, second] = [await simulateHall(3), await simulateHall(3)];
+  expect(second.digest).toBe(first.digest);
+  expect(second.counts.blocks).toBeGreaterThan(0);
+});
