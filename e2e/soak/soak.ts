@@ -1,0 +1,262 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bucket } from '../../src/objstore/bucket.ts';
+import { SeededRandom } from '../../src/platform/random.ts';
+import { type Peer, startVerona } from '../peers.ts';
+import { DAY_MS, type History } from './history.ts';
+
+export interface SoakPlan {
+  readonly history: History;
+  /** As the processes reach it, and as the uploads do. */
+  readonly bucketFlags: readonly string[];
+  readonly bucket: Bucket;
+  /** A folder for the processes' data. */
+  readonly dir: string;
+  readonly seed: number;
+  /** Days that raw samples are kept, and those of five minutes. */
+  readonly rawDays: number;
+  readonly fiveMinutesDays: number;
+  /** The compactor is killed about this often, ms. */
+  readonly killEveryMs: number;
+  /** From a deletion mark to the deletion, seconds; leftovers of uploads stay twice as long. */
+  readonly deletionDelaySeconds: number;
+  readonly log: (line: string) => void;
+}
+
+export interface SoakResult {
+  readonly blocks: number;
+  readonly kills: number;
+  /** Answers that were compared, and those that could not be had. */
+  readonly answers: number;
+  readonly unanswered: number;
+  readonly differences: readonly string[];
+  /** Blocks that are left at the end, and objects that belong to none of them or are marked. */
+  readonly blocksLeft: number;
+  readonly garbage: readonly string[];
+}
+
+const SPAN_DAYS_ASKED = 3;
+/** A reader learns of uploads within a look, and what is expired may be gone at any time from then on. */
+const SYNC_MS = 2_000;
+const REST_MS_MAX = 600_000;
+
+/**
+ * Brings the history into the bucket day by day, while a compactor joins, downsamples, expires and is killed at random, and a
+ * store is asked all the time. What it answers must be the history, whatever the compactor was doing.
+ */
+export class Soak {
+  readonly #plan: SoakPlan;
+  readonly #random: SeededRandom;
+  readonly #stopping = new AbortController();
+  readonly #differences: string[] = [];
+  #store: Peer | undefined;
+  #compactor: Peer | undefined;
+  #kills = 0;
+  #answers = 0;
+  #unanswered = 0;
+  #blocks = 0;
+  /** Days that are whole in the bucket, and when the last of them was. */
+  #daysThere = 0;
+  #daysSeen = 0;
+
+  constructor(plan: SoakPlan) {
+    this.#plan = plan;
+    this.#random = new SeededRandom(plan.seed);
+  }
+
+  async run(): Promise<SoakResult> {
+    try {
+      this.#store = await startVerona(`${this.#plan.dir}/store`, [
+        ...this.#flags(),
+        '--compactor.enabled=false',
+        '--self-metrics.enabled=false',
+      ]);
+      await this.#startCompactor();
+      const killing = this.#killAtRandom();
+      const asking = this.#askAtRandom();
+      await this.#upload();
+      await sleep(2 * SYNC_MS);
+      this.#stopping.abort();
+      await Promise.all([killing, asking]);
+      await this.#startCompactor();
+      await this.#rest();
+      await this.#askEverything();
+      return await this.#result();
+    } finally {
+      this.#stopping.abort();
+      await this.#compactor?.process.stop('SIGKILL');
+      await this.#store?.process.stop();
+    }
+  }
+
+  #flags(): string[] {
+    const { bucketFlags, rawDays, fiveMinutesDays, deletionDelaySeconds } = this.#plan;
+    return [
+      ...bucketFlags,
+      `--objstore.sync-interval=${SYNC_MS}ms`,
+      `--objstore.ignore-deletion-marks-delay=${Math.floor(deletionDelaySeconds / 2)}s`,
+      `--limits.retention-raw=${rawDays}d`,
+      `--limits.retention-5m=${fiveMinutesDays}d`,
+      '--compactor.interval=500ms',
+      '--compactor.settle-delay=1s',
+      `--compactor.deletion-delay=${deletionDelaySeconds}s`,
+      `--compactor.partial-upload-delay=${2 * deletionDelaySeconds}s`,
+      '--compactor.block-ranges=2h,12h,24h',
+      '--compactor.downsample-5m-after=1d',
+      '--compactor.downsample-1h-after=4d',
+      '--log.level=warn',
+    ];
+  }
+
+  async #startCompactor(): Promise<void> {
+    if (this.#compactor && !this.#compactor.process.exited) return;
+    this.#compactor = await startVerona(`${this.#plan.dir}/compactor`, this.#flags(), undefined, 'compactor');
+  }
+
+  async #upload(): Promise<void> {
+    const { history, bucket, log } = this.#plan;
+    const signal = new AbortController().signal;
+    for (let day = 0; day < history.days; day++) {
+      this.#blocks += await history.upload(bucket, day, signal);
+      this.#daysThere = day + 1;
+      const seen = this.#daysThere;
+      sleep(3 * SYNC_MS).then(() => {
+        this.#daysSeen = Math.max(this.#daysSeen, seen);
+      });
+      if (day % 10 === 9)
+        log(
+          `${day + 1} days there, ${this.#kills} kills, ${this.#answers} answers, ${this.#differences.length} differences`,
+        );
+    }
+    await sleep(3 * SYNC_MS);
+  }
+
+  async #killAtRandom(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await sleep(this.#plan.killEveryMs * (0.2 + 1.6 * this.#random.next()), undefined, { signal }).catch(
+        () => {},
+      );
+      if (signal.aborted) return;
+      await this.#compactor?.process.stop('SIGKILL');
+      this.#kills++;
+      await this.#startCompactor();
+    }
+  }
+
+  async #askAtRandom(): Promise<void> {
+    const { history } = this.#plan;
+    while (!this.#stopping.signal.aborted) {
+      await sleep(100);
+      if (this.#daysSeen === 0) continue;
+      const last = Math.floor(this.#random.next() * this.#daysSeen);
+      const days = Math.min(last + 1, 1 + Math.floor(this.#random.next() * SPAN_DAYS_ASKED));
+      const tenant = history.tenants[Math.floor(this.#random.next() * history.tenants.length)];
+      await this.#ask(tenant, last + 1 - days, days, this.#random.next() < 0.5 ? '0s' : '5m');
+    }
+  }
+
+  async #askEverything(): Promise<void> {
+    const { history } = this.#plan;
+    for (const tenant of history.tenants)
+      for (let day = 0; day < history.days; day++)
+        for (const resolution of ['0s', '5m', '1h']) await this.#ask(tenant, day, 1, resolution);
+  }
+
+  /** Sums over whole days; a sum tells of every sample, raw or in a window. */
+  async #ask(tenant: string, day: number, days: number, resolution: string): Promise<void> {
+    const { history } = this.#plan;
+    const from = history.startMs + day * DAY_MS;
+    const to = from + days * DAY_MS;
+    const query = new URLSearchParams({
+      query: `sum(sum_over_time(soak[${days}d]))`,
+      // Windows are at their ends, and ranges are open on the left.
+      time: String((to - 1) / 1000),
+      max_source_resolution: resolution,
+    });
+    const response = await fetch(`${this.#store?.url}/api/v1/query?${query}`, {
+      headers: { 'x-scope-orgid': tenant },
+    }).catch(() => undefined);
+    const body = (await response?.json().catch(() => undefined)) as Answer | undefined;
+    if (body?.status !== 'success') {
+      this.#unanswered++;
+      this.#plan.log(`not answered: ${JSON.stringify(body)?.slice(0, 300)}`);
+      return;
+    }
+    this.#answers++;
+    const found = Number(body.data.result[0]?.value[1] ?? 0);
+    const wrong = this.#compare(tenant, from, to, resolution, found);
+    if (!wrong) return;
+    const text = `${tenant}, days ${day} … ${day + days - 1} at ${resolution}: ${wrong}`;
+    this.#plan.log(text);
+    this.#differences.push(text);
+  }
+
+  /** What is over may be gone or not; what is not over must be there, and nothing twice. */
+  #compare(tenant: string, from: number, to: number, resolution: string, found: number): string | undefined {
+    const { history, rawDays, fiveMinutesDays } = this.#plan;
+    const whole = history.total(tenant, from, to).sum;
+    const keptDays =
+      resolution === '0s' ? rawDays : resolution === '5m' ? fiveMinutesDays : Number.POSITIVE_INFINITY;
+    const keptFrom = Date.now() - keptDays * DAY_MS + 60_000;
+    const least = from >= keptFrom ? whole : history.total(tenant, Math.max(from, ceilTo(keptFrom)), to).sum;
+    if (found > whole) return `${found}, but all there ever was is ${whole}`;
+    return found < (keptFrom >= to ? 0 : least) ? `${found}, at least ${least} must be there` : undefined;
+  }
+
+  /** Until the compactor has nothing to do and what was marked is gone. */
+  async #rest(): Promise<void> {
+    const deadline = Date.now() + REST_MS_MAX;
+    for (let quiet = 0; quiet < 3; ) {
+      if (Date.now() > deadline) return;
+      await sleep(1_000);
+      const isQuiet = (await garbageIn(this.#plan.bucket)).length === 0 && (await this.#todo()) === 0;
+      quiet = isQuiet ? quiet + 1 : 0;
+    }
+  }
+
+  async #todo(): Promise<number> {
+    const page = await (await fetch(`${this.#compactor?.url}/compactor`)).text();
+    return Number(/^to do: (\d+) jobs/.exec(page)?.[1] ?? Number.NaN);
+  }
+
+  async #result(): Promise<SoakResult> {
+    const { blocks, garbage } = await lookAt(this.#plan.bucket);
+    return {
+      blocks: this.#blocks,
+      kills: this.#kills,
+      answers: this.#answers,
+      unanswered: this.#unanswered,
+      differences: this.#differences,
+      blocksLeft: blocks,
+      garbage,
+    };
+  }
+}
+
+interface Answer {
+  readonly status: string;
+  readonly data: { readonly result: readonly { readonly value: readonly [number, string] }[] };
+}
+
+/** Raw samples go by whole blocks of a day at the most. */
+function ceilTo(t: number): number {
+  return Math.ceil(t / DAY_MS) * DAY_MS;
+}
+
+async function garbageIn(bucket: Bucket): Promise<readonly string[]> {
+  return (await lookAt(bucket)).garbage;
+}
+
+/** Blocks with a `meta.json`, and keys of marks and of folders without one. */
+async function lookAt(
+  bucket: Bucket,
+): Promise<{ readonly blocks: number; readonly garbage: readonly string[] }> {
+  const keys: string[] = [];
+  for await (const { key } of bucket.list({ signal: new AbortController().signal }, '', { recursive: true }))
+    if (!key.endsWith('/bucket-index.json.gz')) keys.push(key);
+  const whole = new Set(keys.filter((key) => key.endsWith('/meta.json')).map((key) => key.slice(0, -10)));
+  const garbage = keys.filter(
+    (key) => key.endsWith('-mark.json') || !whole.has(key.split('/').slice(0, 2).join('/')),
+  );
+  return { blocks: whole.size, garbage };
+}
