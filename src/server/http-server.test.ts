@@ -20,6 +20,10 @@ let metrics: Metrics;
 
 async function handle(request: HttpRequest): Promise<HttpResponse> {
   seen.push({ body: request.body.slice(), tenant: request.tenant, parts: request.bodyParts?.length });
+  if (request.headers['x-wait'])
+    await new Promise<void>((resolve) =>
+      request.signal.addEventListener('abort', () => setTimeout(resolve, 50)),
+    );
   if (request.headers['x-fail'] === 'known') throw new VeronaError('bad_data', 'no good');
   if (request.headers['x-fail'] === 'unknown') throw new Error('a defect');
   return request.body.length === 0 ? { status: 204 } : { status: 200, body: `${request.body.length}` };
@@ -167,6 +171,18 @@ describe.each(['/direct', '/routed'])('a request to %s', (path) => {
     await Promise.all(ends);
     await expect.poll(held).toBe('0');
     expect((await post(path, 'x'.repeat(3000))).status).toBe(200);
+  });
+
+  test('whose client hangs up while it is worked on gives its body back', async () => {
+    const held = async () => /request_body_bytes (\d+)/.exec(await metrics.registry.metrics())?.[1];
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nhost: v\r\nx-wait: 1\r\ncontent-length: 1000\r\n\r\n${'x'.repeat(1000)}`,
+    );
+    await expect.poll(() => seen.length).toBe(1);
+    expect(await held()).toBe('1000');
+    socket.destroy();
+    await expect.poll(held).toBe('0');
   });
 
   test('is counted by route and status', async () => {

@@ -87,6 +87,8 @@ export class HttpServer {
   readonly #bodies: BodyBudget;
   /** Bodies of requests that go through the router. */
   readonly #held = new WeakMap<IncomingMessage, readonly Uint8Array[]>();
+  /** Requests that were answered or whose client is gone. */
+  readonly #gone = new WeakSet<IncomingMessage>();
   /** Requests whose body was refused before its end. */
   readonly #unread = new WeakSet<IncomingMessage>();
   /** Who asks, when not everybody may. */
@@ -126,6 +128,8 @@ export class HttpServer {
     this.#app.addHook('onSend', async (request, reply) => {
       reply.headers(this.#commonHeaders(request.headers.origin));
       if (this.#unread.has(request.raw)) reply.header('connection', 'close');
+    });
+    this.#app.addHook('onRequest', async (request, reply) => {
       reply.raw.once('close', () => this.#forget(request.raw));
     });
     this.#app.addHook('onResponse', async (request, reply) => {
@@ -296,6 +300,7 @@ export class HttpServer {
   }
 
   #forget(incoming: IncomingMessage): void {
+    this.#gone.add(incoming);
     forgetBody(this.#held.get(incoming) ?? [], this.#bodies);
     this.#held.delete(incoming);
   }
@@ -307,6 +312,7 @@ export class HttpServer {
       const parts = await readBody(incoming, bodyMax, this.#bodies);
       if (parts === undefined) throw new VeronaError('canceled', 'the client hung up');
       this.#held.set(raw, parts);
+      if (this.#gone.has(raw)) this.#forget(raw);
       return parts.length === 1 ? parts[0] : Buffer.concat(parts);
     } catch (error) {
       this.#unread.add(raw);
