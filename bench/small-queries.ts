@@ -37,7 +37,7 @@ async function measure(name: string): Promise<string[]> {
   await new Promise((resolve) => setTimeout(resolve, 2000));
   if (flags.cores) peer.process.tie(flags.cores);
   const url = `${peer.url}/api/v1/query?time=${endMs / 1000}&query=${encodeURIComponent(QUERY)}`;
-  await ask(url, 1);
+  await ask(url, 3);
   const cpuBefore = peer.process.cpuSeconds();
   const seconds = Number(flags.seconds);
   const times = await ask(url, seconds);
