@@ -96,11 +96,16 @@ function compareRanges(
 
 /** Bytes below 128 are ASCII; others (text, or a length above 127) make a closer look necessary. */
 function isUtf8(bytes: Uint8Array): boolean {
-  if (bytes.every((byte) => byte < 128)) return true;
+  if (isAscii(bytes)) return true;
   try {
     decodeReceived(bytes);
     return true;
   } catch {
     return false;
   }
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] >= 128) return false;
+  return true;
 }
