@@ -175,13 +175,18 @@ function textOf(group: Group, report: CardinalityReport): string {
     alignColumns([
       [title, 'VALUES', 'SERIES', 'CHURN', 'CHUNKS', 'BYTES'],
       ...lines.map(({ name, values, series, churn, chunks, bytes }) => [
-        JSON.stringify(name).slice(1, -1).slice(0, 100),
+        plainText(name),
         ...[values, series, churn, chunks].map(String),
         readableBytes(bytes),
       ]),
     ]),
   );
   return `${[...head, ...tables].join('\n')}\n`;
+}
+
+/** On one line, and not endless. */
+function plainText(name: string): string {
+  return name.replace(/\p{Cc}/gu, '\ufffd').slice(0, 100);
 }
 
 function acceptsOf(text: string | undefined): ((labels: readonly string[]) => boolean) | undefined {

@@ -22,6 +22,7 @@ export function addCheckCommands(bucket: Command): void {
       ),
   )
     .option('--strict', 'exit code 1 for warnings too')
+    .addHelpText('after', FSCK_HELP)
     .action((given) =>
       withBucket(given, async (tool, { json }) => {
         const findings: Finding[] = [];
@@ -39,6 +40,14 @@ export function addCheckCommands(bucket: Command): void {
     );
   addVerifyCommand(bucket);
 }
+
+const FSCK_HELP = `
+Quick: nothing but listings and small files. verona bucket verify reads whole blocks.
+Exit code: 0 without errors, 1 with one (with --strict: or a warning), 2 for a wrong command line.
+
+Example, once a day:
+  verona bucket fsck --objstore.config-file bucket.yml --json || alert
+`;
 
 async function checkDeletions({ ctx, bucket }: BucketTool, tenant: string): Promise<Finding[]> {
   const findings: Finding[] = [];

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { BlockMarker } from '../blocks/block-marker.ts';
 import { MARK_KINDS, type MarkKind } from '../blocks/marks.ts';
 import { planCleanup } from '../compactor/cleanup.ts';
-import { addBucketOptions, durationOf, findBlock, print, say, withBucket } from './bucket-tool.ts';
+import { addBucketOptions, durationOf, findAnyBlock, print, say, withBucket } from './bucket-tool.ts';
 
 interface MarkOptions {
   readonly marker: MarkKind;
@@ -25,6 +25,7 @@ export function addMarkCommands(bucket: Command): void {
     .option('--details <text>', 'why, in a sentence')
     .option('--hidden', 'quarantine only: the block cannot be read, queries leave it out and say so')
     .option('--dry-run', 'only say what would be done')
+    .addHelpText('after', MARK_HELP)
     .action((ulids: string[], given: MarkOptions & Record<string, unknown>) =>
       change(ulids, given, 'mark', (marker, ctx, ref) => marker.mark(ctx, ref, given.marker, given)),
     );
@@ -32,6 +33,7 @@ export function addMarkCommands(bucket: Command): void {
     .argument('<ulid...>')
     .addOption(kinds())
     .option('--dry-run', 'only say what would be done')
+    .addHelpText('after', UNMARK_HELP)
     .action((ulids: string[], given: MarkOptions & Record<string, unknown>) =>
       change(ulids, given, 'unmark', (marker, ctx, ref) => marker.unmark(ctx, ref, given.marker)),
     );
@@ -47,8 +49,36 @@ export function addMarkCommands(bucket: Command): void {
       '48h',
     )
     .option('--dry-run', 'only say what would be done')
+    .addHelpText('after', CLEANUP_HELP)
     .action(cleanup);
 }
+
+const MARK_HELP = `
+  deletion        the block will be deleted by verona bucket cleanup or a compactor, after a delay; it is read until shortly before
+  no-compact      nothing is compacted out of it
+  no-downsample   nothing is downsampled out of it
+  quarantine      Verona's own: it is broken, nothing is made of it; with --hidden queries leave it out and say so
+Nothing is changed when one of the blocks is not there. Thanos and Cortex honour the first two, Thanos the third as well.
+
+Examples:
+  verona bucket mark 01HF4D3T000000000000000001 --marker deletion --details 'imported twice' --dir data/bucket
+  verona bucket mark 01HF4D3T000000000000000001 --marker no-compact --reason manual --objstore.config-file bucket.yml
+`;
+
+const UNMARK_HELP = `
+A block that was marked for deletion stays; one that was set aside is compacted again, and set aside again if it is still broken.
+
+Example:
+  verona bucket unmark 01HF4D3T000000000000000001 --marker quarantine --dir data/bucket
+`;
+
+const CLEANUP_HELP = `
+Removed are blocks whose deletion mark is old enough, uploads and deletions that broke off, and marks of blocks that are gone; a
+block whose meta.json does not decode only when it is marked for deletion.
+
+Example:
+  verona bucket cleanup --dry-run --dir data/bucket
+`;
 
 type Change = (
   marker: BlockMarker,
@@ -65,15 +95,15 @@ function change(
   return withBucket(given, async (tool, { json }) => {
     const tenants = await tool.tenants();
     // Nothing is changed when one of them is not there.
-    const blocks = ulids.map((ulid) => findBlock(tenants, ulid));
+    const refs = ulids.map((ulid) => findAnyBlock(tenants, ulid));
     const marker = new BlockMarker(tool);
-    for (const { ref } of blocks) {
+    for (const ref of refs) {
       if (!given.dryRun) await apply(marker, tool.ctx, ref);
       if (!json) print(`${given.dryRun ? 'would ' : ''}${what} ${ref.folder}: ${given.marker}\n`);
     }
     if (json)
       print(
-        `${JSON.stringify(blocks.map(({ ref }) => ({ ...ref, marker: given.marker, done: !given.dryRun })))}\n`,
+        `${JSON.stringify(refs.map((ref) => ({ ...ref, marker: given.marker, done: !given.dryRun })))}\n`,
       );
   });
 }

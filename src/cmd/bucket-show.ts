@@ -7,16 +7,18 @@ import { addBucketOptions, print, withBucket } from './bucket-tool.ts';
 
 /** `verona bucket ls|inspect|du`: what is there. */
 export function addShowCommands(bucket: Command): void {
-  addBucketOptions(bucket.command('ls').description('names of the blocks, a line each, by tenant')).action(
-    (given) =>
+  addBucketOptions(bucket.command('ls').description('names of the blocks, a line each, by tenant'))
+    .addHelpText('after', LS_HELP)
+    .action((given) =>
       withBucket(given, async (tool, { json }) => {
         const blocks = all(await tool.tenants());
         if (json) return print(`${JSON.stringify(blocks.map(({ ref }) => ref))}\n`);
         for (const { ref } of blocks) print(`${ref.tenant}\t${ref.folder}\n`);
       }),
-  );
-  addBucketOptions(bucket.command('inspect').description('a table of the blocks by tenant and time')).action(
-    (given) =>
+    );
+  addBucketOptions(bucket.command('inspect').description('a table of the blocks by tenant and time'))
+    .addHelpText('after', INSPECT_HELP)
+    .action((given) =>
       withBucket(given, async (tool, { json }) => {
         const blocks = all(await tool.tenants()).sort(
           (a, b) => compare(a.ref.tenant, b.ref.tenant) || a.meta.mint - b.meta.mint,
@@ -25,23 +27,46 @@ export function addShowCommands(bucket: Command): void {
           json ? `${JSON.stringify(blocks.map(asJson))}\n` : alignColumns([HEADINGS, ...blocks.map(row)]),
         );
       }),
-  );
+    );
   addBucketOptions(
     bucket.command('du').description('bytes by tenant and resolution, and what waits to be removed'),
-  ).action((given) =>
-    withBucket(given, async (tool, { json }) => {
-      const usage = [...(await tool.tenants())].flatMap(([tenant, view]) => usageOf(tenant, view));
-      if (json) return print(`${JSON.stringify(usage)}\n`);
-      const rows = usage.map(({ tenant, what, blocks, bytes }) => [
-        tenant,
-        what,
-        String(blocks),
-        readableBytes(bytes),
-      ]);
-      print(alignColumns([['TENANT', 'WHAT', 'BLOCKS', 'SIZE'], ...rows]));
-    }),
-  );
+  )
+    .addHelpText('after', DU_HELP)
+    .action((given) =>
+      withBucket(given, async (tool, { json }) => {
+        const usage = [...(await tool.tenants())].flatMap(([tenant, view]) => usageOf(tenant, view));
+        if (json) return print(`${JSON.stringify(usage)}\n`);
+        const rows = usage.map(({ tenant, what, blocks, bytes }) => [
+          tenant,
+          what,
+          String(blocks),
+          readableBytes(bytes),
+        ]);
+        print(alignColumns([['TENANT', 'WHAT', 'BLOCKS', 'SIZE'], ...rows]));
+      }),
+    );
 }
+
+const LS_HELP = `
+Blocks in Cortex' layout are shown for every tenant, those in Thanos' layout with an option that says whose they are.
+
+Examples:
+  verona bucket ls --dir data/bucket
+  verona bucket ls --objstore.config-file thanos.yml --thanos-tenant-label tenant_id
+  verona bucket ls --objstore.config-file thanos.yml --thanos-tenant team-a --json
+`;
+
+const INSPECT_HELP = `
+Example, the largest blocks of a tenant:
+  verona bucket inspect --dir data/bucket --tenant team-a --json | jq -r 'sort_by(-.bytes)[:5][] | [.ulid, .bytes] | @tsv'
+`;
+
+const DU_HELP = `
+WHAT is raw, 5m or 1h; "marked for deletion" goes by itself; "unfinished" are uploads under way or that broke off.
+
+Example:
+  verona bucket du --objstore.config-file bucket.yml
+`;
 
 const HEADINGS = [
   'TENANT',

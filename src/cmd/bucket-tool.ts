@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { BlockCatalog, type BucketBlock, type TenantBlocks } from '../blocks/block-catalog.ts';
+import type { BlockRef } from '../blocks/layout.ts';
 import { loadBucketOptions } from '../config/objstore.ts';
 import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
@@ -115,6 +116,15 @@ export function findBlock(tenants: ReadonlyMap<string, TenantBlocks>, ulid: stri
     'not_found',
     `no whole block ${JSON.stringify(ulid.slice(0, 30))}; verona bucket ls shows them`,
   );
+}
+
+/** As `findBlock`, also one that is not whole, as long as it is known whose it is. Throws `not_found`. */
+export function findAnyBlock(tenants: ReadonlyMap<string, TenantBlocks>, ulid: string): BlockRef {
+  for (const { unfinished } of tenants.values()) {
+    const block = unfinished.find(({ ref }) => ref.ulid === ulid);
+    if (block) return block.ref;
+  }
+  return findBlock(tenants, ulid).ref;
 }
 
 /** Every block named, or all of them. */

@@ -116,3 +116,14 @@ test('a meta.json that does not decode and a missing index are told, and set asi
     err: expect.stringContaining('no whole block'),
   });
 });
+
+test('a block whose meta.json does not decode goes when it is marked for deletion, and only then', async () => {
+  writeFileSync(path(0, 'meta.json'), '{');
+  const at = ['--dir', join(dir, 'bucket')];
+  const cleanup = ['cleanup', ...at, '--deletion-delay', '0s', '--partial-delay', '0s'];
+  await bucketCommand(...cleanup);
+  expect(blocks()).toEqual(BLOCKS);
+  expect((await bucketCommand('mark', BLOCKS[0], '--marker', 'deletion', ...at)).code).toBe(0);
+  await bucketCommand(...cleanup);
+  expect(blocks()).toEqual([BLOCKS[1]]);
+});

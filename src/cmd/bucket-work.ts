@@ -1,15 +1,16 @@
 import { type Command, Option } from 'commander';
-import type { TenantBlocks } from '../blocks/block-catalog.ts';
+import type { BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import { BlockMarker } from '../blocks/block-marker.ts';
 import type { CompactorJob } from '../compactor/job.ts';
-import { planCompaction } from '../compactor/plan.ts';
+import { isSettled, planCompaction } from '../compactor/plan.ts';
 import { planDownsampling } from '../compactor/plan-downsampling.ts';
 import type { CompactionRules } from '../compactor/rules.ts';
+import { formatDuration } from '../model/duration.ts';
 import type { ReplicaDedup } from '../tsdb/compact/merge-blocks.ts';
 import { doJob, type JobResult, printJobs, printResults } from './bucket-job.ts';
 import { addRetentionCommand } from './bucket-retention.ts';
 import { addRewriteCommand } from './bucket-rewrite.ts';
-import { addBucketOptions, type BucketTool, countOf, durationOf, withBucket } from './bucket-tool.ts';
+import { addBucketOptions, type BucketTool, countOf, durationOf, say, withBucket } from './bucket-tool.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -48,6 +49,7 @@ function addCompact(bucket: Command): void {
       return withBucket(given, async (tool, { json }) => {
         const plan = (tenant: string, { whole }: TenantBlocks) =>
           planCompaction(tenant, whole, rules, tool.clock.now()).jobs;
+        await tellYoung(tool, rules);
         if (given.plan === true || given.dryRun === true) return printJobs(await planned(tool, plan), json);
         const results: JobResult[] = [];
         const failed = new Set<string>();
@@ -89,14 +91,20 @@ function addDownsample(bucket: Command): void {
       '40h',
     )
     .option('--1h-after <duration>', 'the same for 5m blocks; 0s for only those that span 10d', '10d')
+    .option(
+      '--settle-delay <duration>',
+      'leave blocks alone that are younger than this: others may join them',
+      '1h',
+    )
     .addHelpText('after', DOWNSAMPLE_HELP)
     .action((given: Given) => {
       const after = {
         fiveMinutesAfterMs: durationOf('--5m-after', given['5mAfter']),
         oneHourAfterMs: durationOf('--1h-after', given['1hAfter']),
       };
-      const rules = rulesOf({});
+      const rules = rulesOf({ settleDelay: given.settleDelay });
       return withBucket(given, async (tool, { json }) => {
+        await tellYoung(tool, rules);
         const plan = (tenant: string, { whole }: TenantBlocks) => {
           const nowMs = tool.clock.now();
           return planDownsampling(tenant, whole, planCompaction(tenant, whole, rules, nowMs), after, nowMs);
@@ -115,7 +123,7 @@ function addDownsample(bucket: Command): void {
 }
 
 const DOWNSAMPLE_HELP = `
-Raw blocks stay; only those are downsampled that no compaction will join any more.
+Raw blocks stay; only those are downsampled that no compaction will join any more: see verona bucket compact.
 Exit code: 0 when all jobs were done, 1 when one failed, 2 for a wrong command line.
 
 Example:
@@ -127,6 +135,18 @@ async function planned(
   plan: (tenant: string, view: TenantBlocks) => readonly CompactorJob[],
 ): Promise<CompactorJob[]> {
   return [...(await tenants())].flatMap(([tenant, view]) => plan(tenant, view));
+}
+
+/** Why nothing happens to blocks that were just uploaded. */
+async function tellYoung(tool: BucketTool, { settleMs }: CompactionRules): Promise<void> {
+  const blocks = [...(await tool.tenants()).values()].flatMap(({ whole }) => whole);
+  const waits = (block: BucketBlock) =>
+    !block.marks.deletion && !isSettled(block, settleMs, tool.clock.now());
+  const { length } = blocks.filter(waits);
+  if (length > 0)
+    say(
+      `note: ${length} blocks were made less than ${formatDuration(settleMs)} ago and wait (--settle-delay)`,
+    );
 }
 
 /** Where nothing was left to write, no result covers the sources. */

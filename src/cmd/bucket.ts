@@ -13,6 +13,7 @@ export function addBucketCommand(program: Command): void {
     .description(
       "look at blocks in a bucket, mark, check, copy and remove them, in Cortex' and in Thanos' layout",
     );
+  bucket.addHelpText('after', HELP);
   addShowCommands(bucket);
   addAnalyzeCommand(bucket);
   addMarkCommands(bucket);
@@ -20,3 +21,11 @@ export function addBucketCommand(program: Command): void {
   addCopyCommands(bucket);
   addWorkCommands(bucket);
 }
+
+const HELP = `
+Each command names the bucket with one of --dir, --objstore.config-file and --objstore.config, says what it did with --json, and
+what it would do with --dry-run. Results go to standard output, progress and notes to standard error. --help shows examples.
+Exit codes: 0 done, 1 something is wrong or failed, 2 the command line is wrong.
+
+A session is in docs/bucket.md.
+`;

@@ -25,7 +25,8 @@ export type Cleanup =
 
 /**
  * What of a tenant is to be removed now: blocks whose mark is old enough, leftovers of uploads and deletions that broke
- * off, marks of blocks that are gone. A `meta.json` that does not decode is not removed: it may be of a version to come.
+ * off, marks of blocks that are gone. A `meta.json` that does not decode is removed only with a
+ * mark: it may be of a version to come.
  */
 export function planCleanup(view: TenantBlocks, rules: CleanupRules, nowMs: number): Cleanup[] {
   const due = [...view.whole, ...view.unfinished.filter(({ kind }) => kind === 'corrupted')].filter(
@@ -42,8 +43,8 @@ export function planCleanup(view: TenantBlocks, rules: CleanupRules, nowMs: numb
 
 /** A deletion begins with `meta.json`: a marked block without it was being deleted. */
 function isLeftOver(block: UnfinishedBlock, rules: CleanupRules, nowMs: number): boolean {
-  if (block.kind !== 'partial') return false;
   if (block.marks.deletion) return nowMs - block.marks.deletion.timeMs >= rules.deletionDelayMs;
+  if (block.kind !== 'partial') return false;
   return nowMs - block.newestMs >= rules.partialDelayMs;
 }
 

@@ -68,6 +68,17 @@ function withQuarantined(
   return all;
 }
 
+/** Whether a block of first hand is so old that others of its time have come as well. */
+export function isSettled(
+  { meta, uploadedMs }: Pick<BucketBlock, 'meta' | 'uploadedMs'>,
+  settleMs: number,
+  nowMs: number,
+): boolean {
+  // Made with a wrong clock, a block may claim to be of the future; it is at least as old as it is in the bucket.
+  const madeMs = Math.min(ulidTime(meta.ulid), uploadedMs);
+  return meta.level > 1 || madeMs + settleMs <= nowMs;
+}
+
 function mayCompact({ marks }: BucketBlock): boolean {
   return !marks['no-compact'] && !marks.quarantine;
 }
@@ -132,10 +143,8 @@ class GroupPlan {
 
   #isReady(part: readonly BucketBlock[], endMs: number): boolean {
     const { settleMs } = this.#rules;
-    // Made with a wrong clock, a block may claim to be of the future; it is at least as old as it is in the bucket.
-    const madeMs = ({ meta, uploadedMs }: BucketBlock) => Math.min(ulidTime(meta.ulid), uploadedMs);
-    const isOld = (block: BucketBlock) => block.meta.level > 1 || madeMs(block) + settleMs <= this.#nowMs;
-    return part.length > 1 && endMs + settleMs <= this.#nowMs && part.every(isOld);
+    const isOver = endMs + settleMs <= this.#nowMs;
+    return part.length > 1 && isOver && part.every((block) => isSettled(block, settleMs, this.#nowMs));
   }
 
   /** Parts between which a block lies that must not be compacted. */
@@ -173,6 +182,7 @@ class GroupPlan {
   /** Whether no later round will compact the block, as far as one can tell by its time. */
   #isFinal(block: BucketBlock): boolean {
     if (!mayCompact(block)) return true;
+    if (!isSettled(block, this.#rules.settleMs, this.#nowMs)) return false;
     const rangeMs = this.#rules.rangesMs.at(-1) as number;
     const end = (Math.floor(block.meta.mint / rangeMs) + 1) * rangeMs;
     return block.meta.maxt > end || this.#nowMs >= end + this.#rules.settleMs;
