@@ -23,19 +23,23 @@ const targets = new RealProcess('targets', process.execPath, [
   `--series=${flags.series}`,
 ]);
 const peers: Peer[] = [];
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    for (const one of [targets, ...peers.map((peer) => peer.process)]) one.child.kill('SIGKILL');
+    process.exit(1);
+  });
 try {
   const config = configOf(await portOf(targets));
   const file = join(folder, 'verona.yml');
   await writeFile(file, config);
-  peers.push(
-    await startVerona(join(folder, 'verona'), [
-      `--scrape.config.file=${file}`,
-      '--self-metrics.enabled=false',
-      '--objstore.enabled=false',
-      '--log.level=warn',
-    ]),
-    await startPrometheus(join(folder, 'prometheus'), config),
-  );
+  const veronaFlags = [
+    `--scrape.config.file=${file}`,
+    '--self-metrics.enabled=false',
+    '--objstore.enabled=false',
+    '--log.level=warn',
+  ];
+  peers.push(await startVerona(join(folder, 'verona'), veronaFlags));
+  peers.push(await startPrometheus(join(folder, 'prometheus'), config));
   await sleep(Number(flags.warmup));
   const before = peers.map(({ process }) => process.cpuSeconds());
   await sleep(Number(flags.seconds));
