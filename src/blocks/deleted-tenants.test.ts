@@ -124,11 +124,13 @@ test('a start while the bucket is away remembers whose deletion is marked', asyn
   await second.sync.stop();
 });
 
-test('a mark that does not decode hides the tenant, and is an error to whoever would delete by it', async () => {
+test('a mark that does not decode hides the tenant, and is an error to whoever would delete by it, until it is set anew', async () => {
   await put('__markers__/acme/tenant-deletion-mark.json', '{');
   const { sync } = processOn();
   await sync.start();
   expect(sync.blocksOf('acme')).toEqual([]);
   await expect(readTenantDeletion(CALM, bucket, 'acme')).rejects.toMatchObject({ code: 'corrupt' });
+  await sync.deleteTenant(CALM, 'acme');
+  expect(await readTenantDeletion(CALM, bucket, 'acme')).toMatchObject({ finishedMs: undefined });
   await sync.stop();
 });

@@ -59,14 +59,23 @@ export class DeletedTenants {
     await this.#become(new Set([...(await deletedTenants(ctx, this.#deps.bucket)), ...tenants]));
   }
 
-  /** Marks a tenant, durable when it resolves; one that is marked keeps its mark. */
+  /** Marks a tenant, durable when it resolves; one that is marked keeps its mark, unless that does not decode. */
   async mark(ctx: BucketContext, tenant: string): Promise<void> {
     const { bucket, clock, log } = this.#deps;
-    if (!(await readTenantDeletion(ctx, bucket, tenant))) {
+    if (!(await this.#isMarked(ctx, tenant))) {
       await writeTenantDeletion(ctx, bucket, tenant, { requestedMs: clock.now(), finishedMs: undefined });
       log.info('a tenant is marked for deletion', { tenant });
     }
     await this.note(tenant);
+  }
+
+  async #isMarked(ctx: BucketContext, tenant: string): Promise<boolean> {
+    try {
+      return (await readTenantDeletion(ctx, this.#deps.bucket, tenant)) !== undefined;
+    } catch (error) {
+      if (error instanceof VeronaError && error.code === 'corrupt') return false;
+      throw error;
+    }
   }
 
   /** A mark of a tenant was seen. */

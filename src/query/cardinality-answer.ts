@@ -122,6 +122,7 @@ class Counting {
     const counts = new Map<string, number>();
     for (const name of await this.#querier.labelNames(ctx, request)) {
       const { length } = await this.#querier.labelValues(ctx, name, request);
+      this.#noteValues(length);
       if (length > 0) counts.set(name, length);
     }
     return counts;
@@ -139,9 +140,14 @@ class Counting {
 
   #count(counts: Map<string, number>, value: string): void {
     const known = counts.get(value);
-    if (known === undefined && ++this.#values > VALUES_MAX)
-      throw new VeronaError('limit', `more than ${VALUES_MAX} label values; narrow the selector or the time`);
+    if (known === undefined) this.#noteValues(1);
     counts.set(value, (known ?? 0) + 1);
+  }
+
+  #noteValues(count: number): void {
+    this.#values += count;
+    if (this.#values > VALUES_MAX)
+      throw new VeronaError('limit', `more than ${VALUES_MAX} label values; narrow the selector or the time`);
   }
 
   async #eachLabel(visit: (name: string, value: string) => void): Promise<void> {
