@@ -57,6 +57,17 @@ test('a block is not downsampled again when its coarser one was joined with that
   expect(downsampled([raw, block('J', 300_000, ['A', 'B'])])).toEqual([]);
 });
 
+test('what was made coarser in two blocks of the same time is made anew as one, once', () => {
+  const joined = block('J', 0, ['A', 'L']);
+  const apart = [block('X', 300_000, ['A']), block('Y', 300_000, ['L'])];
+  expect(downsampled([joined, ...apart])).toEqual(['J']);
+  expect(downsampled([joined, ...apart, block('Z', 300_000, ['A', 'L'])])).toEqual([]);
+  // Beside a wider one that knows nothing of the late samples.
+  const wide = block('W', 300_000, ['A', 'B']);
+  const wider = { ...wide, meta: { ...wide.meta, maxt: 4 * HOUR } };
+  expect(downsampled([joined, wider, block('Z', 300_000, ['A', 'L'])])).toEqual([]);
+});
+
 test('a block is downsampled again when the coarser one is damaged, and stays until then', () => {
   const raw = block('R', 0, ['A']);
   const bad = block('X', 300_000, ['A'], {}, { quarantine: QUARANTINE });

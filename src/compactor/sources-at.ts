@@ -1,44 +1,67 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
+import { coveredBlocks } from '../blocks/covered-blocks.ts';
 import type { BlockMeta } from '../blocks/meta.ts';
-import { type BlockShard, shardOf } from '../blocks/shard-label.ts';
+import { shardOf } from '../blocks/shard-label.ts';
 
 /** What the good blocks of one resolution were made of. */
 export class SourcesAt {
-  /** Of blocks that hold all series. */
-  readonly #whole = new Set<string>();
-  /** Of shards, by count and index. */
-  readonly #shards = new Map<number, Set<string>[]>();
+  /** By source, of blocks that count for readers. */
+  readonly #holders = new Map<string, BlockMeta[]>();
 
   constructor(blocks: readonly BucketBlock[], resolutionMs: number) {
-    for (const { meta, marks } of blocks)
-      if (meta.resolutionMs === resolutionMs && !marks.deletion && !marks.quarantine) this.#add(meta);
+    const metas = blocks
+      .filter(({ meta, marks }) => meta.resolutionMs === resolutionMs && !marks.deletion && !marks.quarantine)
+      .map(({ meta }) => meta);
+    const covered = coveredBlocks(metas);
+    for (const meta of metas)
+      if (!covered.has(meta.ulid))
+        for (const source of new Set([meta.ulid, ...meta.sources])) {
+          const holders = this.#holders.get(source);
+          if (holders) holders.push(meta);
+          else this.#holders.set(source, [meta]);
+        }
   }
 
   /**
    * Whether all that a block was made of is there at the resolution: in blocks of all series, in those of its own shard, or in
-   * all shards. External labels do not matter: replicas that were joined lost theirs.
+   * all shards; and in one, or in such as follow each other, since windows of the same time in two of them are not added up.
+   * External labels do not matter: replicas that were joined lost theirs.
    */
   hold({ sources, ulid, labels }: BlockMeta): boolean {
+    const all = sources.length > 0 ? sources : [ulid];
     const shard = shardOf(labels);
-    return (sources.length > 0 ? sources : [ulid]).every((source) => this.#has(source, shard));
+    if (shard) return this.#holds(all, shard);
+    const counts = new Set(all.flatMap((source) => this.#countsOf(source)));
+    if (counts.size === 0) return this.#holds(all, undefined);
+    return [...counts].some((count) =>
+      Array.from({ length: count }, (_, index) => index).every((index) => this.#holds(all, { index, count })),
+    );
   }
 
-  #has(source: string, shard: BlockShard | undefined): boolean {
-    if (this.#whole.has(source)) return true;
-    if (shard) return this.#shards.get(shard.count)?.[shard.index].has(source) ?? false;
-    return [...this.#shards.values()].some((sets) => sets.every((set) => set.has(source)));
+  /** In blocks of all series or of this shard. */
+  #holds(sources: readonly string[], shard: { index: number; count: number } | undefined): boolean {
+    const used = new Set<BlockMeta>();
+    for (const source of sources) {
+      const fitting = (this.#holders.get(source) ?? []).filter(({ labels }) => {
+        const own = shardOf(labels);
+        return !own || (own.index === shard?.index && own.count === shard.count);
+      });
+      if (fitting.length === 0) return false;
+      for (const meta of fitting) used.add(meta);
+    }
+    const holdsAll = (meta: BlockMeta) => {
+      const own = new Set([meta.ulid, ...meta.sources]);
+      return sources.every((source) => own.has(source));
+    };
+    return [...used].some(holdsAll) || followEachOther([...used]);
   }
 
-  #add({ sources, ulid, labels }: BlockMeta): void {
-    const set = this.#setOf(shardOf(labels));
-    for (const source of [ulid, ...sources]) set.add(source);
+  #countsOf(source: string): number[] {
+    return (this.#holders.get(source) ?? []).flatMap(({ labels }) => shardOf(labels)?.count ?? []);
   }
+}
 
-  #setOf(shard: BlockShard | undefined): Set<string> {
-    if (!shard) return this.#whole;
-    const known = this.#shards.get(shard.count);
-    const sets = known ?? Array.from({ length: shard.count }, () => new Set<string>());
-    if (!known) this.#shards.set(shard.count, sets);
-    return sets[shard.index];
-  }
+function followEachOther(metas: readonly BlockMeta[]): boolean {
+  const ordered = [...metas].sort((a, b) => a.mint - b.mint);
+  return ordered.every((meta, i) => i === 0 || meta.mint >= ordered[i - 1].maxt);
 }
