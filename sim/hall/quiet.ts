@@ -9,6 +9,8 @@ import { NO_SIGNAL } from './surroundings.ts';
 
 export interface Expected {
   readonly tenants: readonly TenantPlan[];
+  /** What overlaps in a chain that is longer is left as it is, ms. */
+  readonly chainMsMax: number;
   readonly deletedTenant: string | undefined;
   /** Blocks that are damaged, which may be set aside. */
   readonly damaged: ReadonlySet<string>;
@@ -36,7 +38,7 @@ export async function findGarbage(bucket: Bucket, expected: Expected): Promise<s
       if (key.startsWith(`${deletedTenant}/`)) found.push(`of a deleted tenant: ${key}`);
   // What must not be touched keeps others from being joined across it.
   const isMixed = expected.damaged.size + expected.notCompacted.size > 0;
-  return isMixed ? found : [...found, ...overlaps(metas)];
+  return isMixed ? found : [...found, ...overlaps(metas, expected.chainMsMax)];
 }
 
 async function blockGarbage(
@@ -84,7 +86,7 @@ function isExpected(
   return file !== MARK_FILES.deletion && blocks.has(`${tenant}/${ulid}`);
 }
 
-function overlaps(metas: readonly BlockMeta[]): string[] {
+function overlaps(metas: readonly BlockMeta[], chainMsMax: number): string[] {
   const groups = Map.groupBy(
     // Windows of the same time cannot be added up, and a shard that is full is left as it is.
     metas.filter(({ resolutionMs, labels }) => resolutionMs === 0 && !labels[SHARD_LABEL]),
@@ -94,9 +96,13 @@ function overlaps(metas: readonly BlockMeta[]): string[] {
   const found: string[] = [];
   for (const [group, blocks] of groups) {
     blocks.sort((a, b) => a.mint - b.mint);
-    for (let i = 1; i < blocks.length; i++)
-      if (blocks[i].mint < blocks[i - 1].maxt)
-        found.push(`${group}: ${blocks[i - 1].ulid} and ${blocks[i].ulid} overlap`);
+    for (let i = 0; i < blocks.length; ) {
+      const from = i;
+      let end = blocks[i].maxt;
+      for (i++; i < blocks.length && blocks[i].mint < end; i++) end = Math.max(end, blocks[i].maxt);
+      if (i - from > 1 && end - blocks[from].mint <= chainMsMax)
+        found.push(`${group}: ${blocks.slice(from, i).map(({ ulid }) => ulid)} overlap`);
+    }
   }
   return found;
 }

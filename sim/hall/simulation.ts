@@ -452,6 +452,7 @@ class HallSimulation {
     const expected = {
       tenants,
       deletedTenant: this.#deletedTenant,
+      chainMsMax: 2 * (this.#plan.rules.rangesMs.at(-1) as number),
       damaged: this.#damaged,
       notCompacted: this.#notCompacted,
     };
