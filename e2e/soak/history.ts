@@ -44,16 +44,11 @@ export class History {
 
   /** Brings the blocks of one day of all tenants into the bucket, as ingesters that cut them then would have. */
   async upload(bucket: Bucket, day: number, signal: AbortSignal): Promise<number> {
-    let blocks = 0;
     const from = this.startMs + day * DAY_MS;
-    for (let mint = from; mint < from + DAY_MS; mint += BLOCK_MS)
-      await Promise.all(
-        this.tenants.map(async (tenant) => {
-          await this.#uploadBlock(bucket, tenant, mint, signal);
-          blocks++;
-        }),
-      );
-    return blocks;
+    const starts = Array.from({ length: DAY_MS / BLOCK_MS }, (_, i) => from + i * BLOCK_MS);
+    for (const tenant of this.tenants)
+      await Promise.all(starts.map((mint) => this.#uploadBlock(bucket, tenant, mint, signal)));
+    return starts.length * this.tenants.length;
   }
 
   async #uploadBlock(bucket: Bucket, tenant: string, mint: number, signal: AbortSignal): Promise<void> {

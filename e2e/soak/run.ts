@@ -47,12 +47,13 @@ try {
     seed: Number(values.seed),
     rawDays: Math.ceil(days / 2),
     fiveMinutesDays: Math.ceil((days * 3) / 4),
-    killEveryMs: 12_000,
+    killEveryMs: 45_000,
     deletionDelaySeconds: 30,
     log: (line) => console.log(`${Math.round((Date.now() - begin) / 1000)} s: ${line}`),
   }).run();
   console.log(JSON.stringify(result, undefined, 2));
-  if (result.differences.length + result.garbage.length > 0) process.exitCode = 1;
+  if (result.differences.length + result.garbage.length > 0 || result.blocksLeft > result.blocks / 4)
+    process.exitCode = 1;
 } finally {
   await gateway.stop();
   rmSync(dir, { recursive: true, force: true });

@@ -37,7 +37,7 @@ export interface SoakResult {
 const SPAN_DAYS_ASKED = 3;
 /** A reader learns of uploads within a look, and what is expired may be gone at any time from then on. */
 const SYNC_MS = 2_000;
-const REST_MS_MAX = 600_000;
+const REST_MS_MAX = 1_200_000;
 
 /**
  * Brings the history into the bucket day by day, while a compactor joins, downsamples, expires and is killed at random, and a
@@ -214,9 +214,11 @@ export class Soak {
     }
   }
 
+  /** Jobs that the compactor has to do; not a number before a whole round of it went well. */
   async #todo(): Promise<number> {
-    const page = await (await fetch(`${this.#compactor?.url}/compactor`)).text();
-    return Number(/^to do: (\d+) jobs/.exec(page)?.[1] ?? Number.NaN);
+    const read = async (path: string) => (await fetch(`${this.#compactor?.url}${path}`)).text();
+    if (!/last_successful_round_timestamp_seconds [1-9]/.test(await read('/metrics'))) return Number.NaN;
+    return Number(/^to do: (\d+) jobs/.exec(await read('/compactor'))?.[1] ?? Number.NaN);
   }
 
   async #result(): Promise<SoakResult> {
