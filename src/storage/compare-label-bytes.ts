@@ -1,10 +1,20 @@
+import { labelEnd } from '../encoding/label-bytes.ts';
+
 /**
  * Orders label sets in canonical label bytes (`encoding/label-bytes.ts`) as `compareLabels` does: pair by pair, name
  * then value, the shorter set first. The bytes themselves do not order that way, since lengths stand before texts.
  */
 export function compareLabelBytes(a: Uint8Array, b: Uint8Array): number {
-  const x = new TextCursor(a);
-  const y = new TextCursor(b);
+  const shorter = Math.min(a.length, b.length);
+  let same = 0;
+  while (same < shorter && a[same] === b[same]) same++;
+  // Bytes that end where the others go on end with a label.
+  if (same === shorter) return a.length - b.length;
+  // Up to the label that differs the lengths are the same too, so that only the texts from there on are looked at.
+  let label = 0;
+  for (let end = labelEnd(a, 0); end <= same; end = labelEnd(a, label)) label = end;
+  const x = new TextCursor(a, label);
+  const y = new TextCursor(b, label);
   for (;;) {
     const hasA = x.next();
     const hasB = y.next();
@@ -22,8 +32,10 @@ class TextCursor {
   start = 0;
   end = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** Begins at the label whose tag stands at `start`. */
+  constructor(bytes: Uint8Array, start: number) {
     this.#bytes = bytes;
+    this.#at = start;
   }
 
   next(): boolean {
