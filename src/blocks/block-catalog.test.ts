@@ -91,6 +91,12 @@ test('tenants are the folders that are not marked as internal', async () => {
   expect(await open().tenants(CALM)).toEqual(['a', 'b']);
 });
 
+test('who owns what lies below the root is a tenant also when only leftovers are there', async () => {
+  await put(`${ulid(1)}/chunks/000001`, 'cc');
+  const rootTenancy = { tenantLabel: '', tenant: 'acme', isTenant: () => true };
+  expect(await open(undefined, { rootTenancy }).tenants(CALM)).toEqual(['acme']);
+});
+
 test('partial uploads are skipped and counted, and seen when they are complete', async () => {
   await put(`acme/${ulid(1)}/index`, 'iii');
   await put('acme/bucket-index.json.gz', 'x');

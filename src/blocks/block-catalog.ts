@@ -142,8 +142,9 @@ export class BlockCatalog {
     for await (const { kind, key } of this.#deps.bucket.list(ctx, ''))
       if (kind === 'folder' && isTenantFolder(key.slice(0, -1))) names.add(key.slice(0, -1));
     if (this.#options.rootTenancy) {
-      const { whole } = await this.#refreshPlace(ctx, ROOT, false);
-      for (const { ref } of whole) names.add(ref.tenant);
+      const { whole, unfinished } = await this.#refreshPlace(ctx, ROOT, false);
+      // What is left over of the last block is somebody's to remove.
+      for (const { ref } of [...whole, ...unfinished]) names.add(ref.tenant);
     }
     return [...names].sort();
   }
