@@ -17,7 +17,10 @@ export interface BucketFaults {
   readonly errors: number;
   /** The call did its work but its answer is lost: it fails all the same. */
   readonly lostAnswers: number;
-  /** A write fails and leaves the first part of the object behind, as a store without atomic writes does. */
+  /**
+   * A write fails and leaves the first part of a new object behind, as a store without atomic writes does; what was there
+   * before stays, as every bucket promises.
+   */
   readonly halfWrites: number;
   /** A listing leaves out some of the entries. */
   readonly staleLists: number;
@@ -116,7 +119,8 @@ export class FailingBucket implements Bucket {
     if (body instanceof Uint8Array) pieces.push(body);
     else for await (const piece of body) pieces.push(piece.slice());
     const whole = new Uint8Array(Buffer.concat(pieces));
-    await this.#bucket.upload(ctx, key, whole.slice(0, Math.floor(whole.length * this.#random.next())));
+    const part = whole.slice(0, Math.floor(whole.length * this.#random.next()));
+    if (!(await this.#bucket.exists(ctx, key))) await this.#bucket.upload(ctx, key, part);
     throw fault(`upload ${key}`, 'broke off');
   }
 
