@@ -87,6 +87,8 @@ class HallSimulation {
   #readerDisk = new MemoryDisk();
   #step = 0;
   #lateBlocks = 0;
+  /** Samples in order before this are in blocks. */
+  #cutUntil = START_MS;
   #faultsUntil = 0;
   #deletedTenant: string | undefined;
 
@@ -223,10 +225,12 @@ class HallSimulation {
   /** At the end of two hours each ingester cuts its block; sometimes one of late samples, over any time. */
   async #cut(): Promise<void> {
     const now = this.#clock.now();
+    const isDue = now >= this.#cutUntil + BLOCK_MS;
+    if (isDue) this.#cutUntil += BLOCK_MS;
     for (const ingester of this.#ingesters) {
       if (ingester.tenant.name === this.#deletedTenant) continue;
-      if (now > START_MS && (now - START_MS) % BLOCK_MS === 0) {
-        await ingester.cut(now - BLOCK_MS, now, 0);
+      if (isDue) {
+        await ingester.cut(this.#cutUntil - BLOCK_MS, this.#cutUntil, 0);
         this.#counts.blocks++;
       }
       if (now - START_MS > BLOCK_MS && this.#happens(this.#plan.lateChance))
