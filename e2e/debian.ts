@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const CACHE = join(import.meta.dirname, '..', '.cache', 'debian');
 const APT_TIMEOUT_MS = 240_000;
+const POLL_MS = 200;
 
 /**
  * Unpacks Debian packages into a folder of the ignored cache and returns its path. Nothing is installed and no
@@ -61,10 +63,28 @@ async function download(packages: readonly string[], cwd: string): Promise<void>
   }
 }
 
+/** One process at a time; who finds another at it waits for what that one fetches. */
 async function updateLists(): Promise<void> {
-  await mkdir(join(CACHE, 'lists', 'partial'), { recursive: true });
-  await mkdir(join(CACHE, 'apt', 'archives', 'partial'), { recursive: true });
-  await run('apt-get', [...ownLists(), 'update'], { timeout: APT_TIMEOUT_MS });
+  const lock = join(CACHE, 'updating');
+  await mkdir(CACHE, { recursive: true });
+  const isFirst = await mkdir(lock).then(
+    () => true,
+    () => false,
+  );
+  if (!isFirst) {
+    for (let waited = 0; waited < APT_TIMEOUT_MS && (await present(lock)); waited += POLL_MS)
+      await setTimeout(POLL_MS);
+    // A process that was killed leaves its lock.
+    await rm(lock, { recursive: true, force: true });
+    return;
+  }
+  try {
+    await mkdir(join(CACHE, 'lists', 'partial'), { recursive: true });
+    await mkdir(join(CACHE, 'apt', 'archives', 'partial'), { recursive: true });
+    await run('apt-get', [...ownLists(), 'update'], { timeout: APT_TIMEOUT_MS });
+  } finally {
+    await rm(lock, { recursive: true, force: true });
+  }
 }
 
 async function aptOptions(): Promise<string[]> {
