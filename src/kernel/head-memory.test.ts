@@ -71,6 +71,20 @@ describe.each([
     expect(Buffer.from(memory.takeSamplesRecord()).toString('hex')).toMatch(/7ff0000000000002$/);
   });
 
+  test('a window of bits that became too wide is told anew', () => {
+    const memory = open();
+    const slot = memory.create(up, 1);
+    // One value of 52 bits, then ones that differ in few.
+    const values = Array.from({ length: 100 }, (_, i) => (i === 1 ? 0.1 : 64 + (i % 8)));
+    for (const [i, v] of values.entries()) memory.append(slot, START + i * 15_000, v);
+    memory.closeOpenChunk(slot);
+    const bytes = memory.takeClosedChunks();
+    const [{ values: read }] = readClosed(bytes);
+    expect([...read]).toEqual(values);
+    // With the first window each of the last 97 takes some 50 bits.
+    expect(bytes.length).toBeLessThan(200);
+  });
+
   test('what is gathered decodes to what was appended, special values bit for bit', () => {
     const memory = open();
     const slot = memory.create(up, 1);

@@ -51,6 +51,9 @@ interface Window {
   readonly trailing: number;
 }
 
+/** What telling a window costs: one that spares as much is told anew. */
+const WINDOW_BITS = 11;
+
 function writeXor(out: BitWriter, xor: bigint, window: Window): Window {
   if (xor === 0n) {
     out.write(0n, 1);
@@ -58,7 +61,9 @@ function writeXor(out: BitWriter, xor: bigint, window: Window): Window {
   }
   const leading = Math.min(31, 64 - xor.toString(2).length);
   const trailing = (xor & -xor).toString(2).length - 1;
-  if (window.leading >= 0 && leading >= window.leading && trailing >= window.trailing) {
+  const spared = leading + trailing - window.leading - window.trailing;
+  const fits = window.leading >= 0 && leading >= window.leading && trailing >= window.trailing;
+  if (fits && spared < WINDOW_BITS) {
     out.write(0b10n, 2);
     out.write(xor >> BigInt(window.trailing), 64 - window.leading - window.trailing);
     return window;

@@ -103,6 +103,9 @@ function emitUvarint(rec: u32, value: u64): void {
   emitValue(rec, head, n, v);
 }
 
+/** What telling a window costs. One that saves as much is told anew; Prometheus keeps the old one as long as it is wide enough. */
+const WINDOW_BITS: u32 = 11;
+
 /** The value, in one go with the `n` (≤ 24) bits of `head` where 64 bits hold both. */
 @inline function emitValue(rec: u32, head: u64, n: u32, v: u64): void {
   let x = v ^ lastValue(rec);
@@ -114,7 +117,10 @@ function emitUvarint(rec: u32, value: u64): void {
   let trailing = ctz<u64>(x) as u32;
   let oldLeading = load<u8>(rec, 54) as u32;
   let oldTrailing = load<u8>(rec, 55) as u32;
-  if (oldLeading != NO_LEADING && leading >= oldLeading && trailing >= oldTrailing) {
+  if (
+    oldLeading != NO_LEADING && leading >= oldLeading && trailing >= oldTrailing &&
+    leading + trailing < oldLeading + oldTrailing + WINDOW_BITS
+  ) {
     let size = 64 - oldLeading - oldTrailing;
     head = (head << 2) | 2;
     n += 2;
