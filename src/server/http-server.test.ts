@@ -33,16 +33,13 @@ function echoName({ params }: HttpRequest): HttpResponse {
   return { status: 200, body: params.name };
 }
 
-beforeEach(async () => {
-  seen = [];
-  ready = true;
-  metrics = new Metrics();
+function newServer(port: number): HttpServer {
   const route = { methods: ['POST'], bodyMax: BODY_MAX, handle } as const;
-  server = new HttpServer(
+  return new HttpServer(
     {
       clock: new SystemClock(),
       host: '127.0.0.1',
-      port: 0,
+      port,
       allowsOrigin: (origin) => origin === 'http://ours',
       requestTimeoutMs: 10_000,
       connectionsMax: 10,
@@ -64,6 +61,13 @@ beforeEach(async () => {
     silentLogger,
     metrics,
   );
+}
+
+beforeEach(async () => {
+  seen = [];
+  ready = true;
+  metrics = new Metrics();
+  server = newServer(0);
   ({ port } = await server.listen());
 });
 afterEach(() => server.close(1000));
@@ -268,4 +272,10 @@ test('a route that changes things is not for pages of other sites', async () => 
     'http.cors_origin',
   );
   expect((await post('/direct', 'a', { origin: 'http://theirs' })).status).toBe(200);
+});
+
+test('a port that another process has is named with what to do', async () => {
+  await expect(newServer(port).listen()).rejects.toThrow(
+    `127.0.0.1:${port} is in use by another process; stop that one or choose another address with --http.listen-address`,
+  );
 });

@@ -334,7 +334,10 @@ export class HttpServer {
 
   /** Starts to listen; resolves with the address in use. Rejects when the port is taken. */
   async listen(): Promise<{ host: string; port: number }> {
-    await this.#app.listen({ host: this.#options.host, port: this.#options.port });
+    const wanted = { host: this.#options.host, port: this.#options.port };
+    await this.#app.listen(wanted).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'EADDRINUSE' ? addressInUse(wanted) : error;
+    });
     const address = this.#app.server.address();
     const port = typeof address === 'object' && address ? address.port : this.#options.port;
     return { host: this.#options.host, port };
@@ -400,4 +403,11 @@ async function compressed(response: HttpResponse, accepted: string | undefined):
     headers: { ...headers, 'content-type': type, ...packed.headers },
     body: packed.bytes,
   };
+}
+
+function addressInUse({ host, port }: { readonly host: string; readonly port: number }): VeronaError {
+  return new VeronaError(
+    'unavailable',
+    `${host}:${port} is in use by another process; stop that one or choose another address with --http.listen-address`,
+  );
 }
