@@ -6,13 +6,12 @@ import { exprToJson } from '../promql/parser/json.ts';
 import type { ParseOptions } from '../promql/parser/options.ts';
 import { parseExpr } from '../promql/parser/parse.ts';
 import { prettyExpr } from '../promql/parser/pretty.ts';
+import { onApiPaths } from './api-paths.ts';
 import type { PlainMatcher, QueryJob } from './jobs.ts';
 import { jsonResponse } from './json-response.ts';
 import { invalid, MAX_TIME_MS, MIN_TIME_MS, Params, parseDurationParam } from './params.ts';
 import { hasReadOptions, readOptions } from './read-options.ts';
 
-/** Where the API is mounted: Prometheus' own paths, and Cortex' prefixes. */
-const PREFIXES = ['', '/prometheus', '/api/prom'];
 const FORM_BYTES_MAX = 10 * 1024 * 1024;
 const READ_BYTES_MAX = 10 * 1024 * 1024;
 const STEPS_MAX = 11_000;
@@ -130,7 +129,7 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
       handle: (request) => parsed(request, parse),
     },
   ];
-  return PREFIXES.flatMap((prefix) => api.map((route) => ({ ...route, path: prefix + route.path })));
+  return onApiPaths(api);
 }
 
 function instant(params: Params, now: number): QueryJob {

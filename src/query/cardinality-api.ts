@@ -3,10 +3,10 @@ import type { Clock } from '../platform/clock.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import { parseMatchers } from '../promql/parser/parse.ts';
 import type { QueryApiOptions } from './api.ts';
+import { onApiPaths } from './api-paths.ts';
 import type { CardinalityJob, PlainMatcher } from './jobs.ts';
 import { MAX_TIME_MS, MIN_TIME_MS, Params } from './params.ts';
 
-const PREFIXES = ['', '/prometheus', '/api/prom'];
 const FORM_BYTES_MAX = 10 * 1024 * 1024;
 /** Mimir's numbers. */
 const LIMIT_DEFAULT = 20;
@@ -33,9 +33,9 @@ export function cardinalityRoutes(options: CardinalityOptions): Route[] {
     ['label_values', (params) => ({ what: 'labelValues', names: names(params), matchers: selector(params) })],
     ['active_series', (params) => ({ what: 'activeSeries', names: [], matchers: requiredSelector(params) })],
   ];
-  return PREFIXES.flatMap((prefix) =>
+  return onApiPaths(
     api.map(([path, make]) => ({
-      path: `${prefix}/api/v1/cardinality/${path}`,
+      path: `/api/v1/cardinality/${path}`,
       methods: ['GET', 'POST'] as const,
       bodyMax: FORM_BYTES_MAX,
       handle: (request: HttpRequest) => answer(request, options, make),

@@ -1,21 +1,15 @@
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import { mergeMetadata } from '../storeapi/merge-metadata.ts';
 import type { WireMeta, WireMetadataRequest, WireMetadataResponse } from '../storeapi/service-messages.ts';
+import { getRoute, onApiPaths } from './api-paths.ts';
 import { jsonResponse } from './json-response.ts';
 import { Params } from './params.ts';
 import { readOptions } from './read-options.ts';
 import type { ServiceReader } from './service-reader.ts';
 
-const PREFIXES = ['', '/prometheus', '/api/prom'];
-
 /** `metadata` of this process and all its endpoints, merged. */
 export function metadataRoutes(reader: ServiceReader): Route[] {
-  return PREFIXES.map((prefix) => ({
-    path: `${prefix}/api/v1/metadata`,
-    methods: ['GET'],
-    bodyMax: 0,
-    handle: (request) => metadata(reader, request),
-  }));
+  return onApiPaths([getRoute('/api/v1/metadata', (request) => metadata(reader, request))]);
 }
 
 async function metadata(reader: ServiceReader, request: HttpRequest): Promise<HttpResponse> {

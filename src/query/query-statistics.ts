@@ -1,10 +1,10 @@
-import type { Route } from '../platform/http.ts';
+import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import type { Counter, Metrics } from '../platform/metrics.ts';
 import type { ActiveQueries } from './active-queries.ts';
+import { getRoute, onApiPaths } from './api-paths.ts';
 import { Params } from './params.ts';
 import { type EndedQuery, type QueryObserver, queryText, queryTimes, timeText } from './query-observer.ts';
 
-const PREFIXES = ['', '/prometheus', '/api/prom'];
 /** Tenants with numbers of their own; what further ones ask is counted together, under no name. */
 const TENANTS_MAX = 1000;
 const SLOWEST_MAX = 20;
@@ -80,31 +80,28 @@ export class QueryStatistics implements QueryObserver {
 
   /** What is asked about are the queries of the request's own tenant. */
   routes(active: ActiveQueries): Route[] {
-    return PREFIXES.map((prefix) => ({
-      path: `${prefix}/api/v1/status/queries`,
-      methods: ['GET'],
-      bodyMax: 0,
-      handle: (request) => {
-        const limit = new Params(request).limit() || SLOWEST_MAX;
-        const { slowest, ...totals } = this.#tenants.get(request.tenant) ?? newNumbers();
-        const running = active.of(request.tenant).slice(0, limit);
-        const data = {
-          totals,
-          running: running.map(({ query, kind, startedAtMs, runningMs }) => ({
-            query: query.slice(0, TEXT_MAX),
-            kind,
-            startedAt: timeText(startedAtMs),
-            seconds: runningMs / 1000,
-          })),
-          slowest: slowest.slice(0, limit),
-        };
-        return {
-          status: 200,
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ status: 'success', data }),
-        };
-      },
-    }));
+    return onApiPaths([getRoute('/api/v1/status/queries', async (request) => this.#answer(request, active))]);
+  }
+
+  #answer(request: HttpRequest, active: ActiveQueries): HttpResponse {
+    const limit = new Params(request).limit() || SLOWEST_MAX;
+    const { slowest, ...totals } = this.#tenants.get(request.tenant) ?? newNumbers();
+    const running = active.of(request.tenant).slice(0, limit);
+    const data = {
+      totals,
+      running: running.map(({ query, kind, startedAtMs, runningMs }) => ({
+        query: query.slice(0, TEXT_MAX),
+        kind,
+        startedAt: timeText(startedAtMs),
+        seconds: runningMs / 1000,
+      })),
+      slowest: slowest.slice(0, limit),
+    };
+    return {
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ status: 'success', data }),
+    };
   }
 
   #of(tenant: string): TenantNumbers {

@@ -8,28 +8,21 @@ import type {
   WireRulesRequest,
   WireRulesResponse,
 } from '../storeapi/service-messages.ts';
+import { getRoute, onApiPaths } from './api-paths.ts';
 import { jsonResponse } from './json-response.ts';
 import { invalid, Params } from './params.ts';
 import { readOptions } from './read-options.ts';
 import { alertsJson, groupJson } from './rules-json.ts';
 import type { ServiceReader } from './service-reader.ts';
 
-const PREFIXES = ['', '/prometheus', '/api/prom'];
 const TYPES: Readonly<Record<string, number>> = { alert: 1, record: 2 };
 
 /** `rules` and `alerts` of this process and all its endpoints, merged; with Prometheus' parameters and Thanos'. */
 export function rulesRoutes(reader: ServiceReader): Route[] {
-  const get = (path: string, handle: (request: HttpRequest) => Promise<HttpResponse>): Route => ({
-    path,
-    methods: ['GET'],
-    bodyMax: 0,
-    handle,
-  });
-  const api = [
-    get('/api/v1/rules', (request) => rules(reader, request)),
-    get('/api/v1/alerts', (request) => alerts(reader, request)),
-  ];
-  return PREFIXES.flatMap((prefix) => api.map((route) => ({ ...route, path: prefix + route.path })));
+  return onApiPaths([
+    getRoute('/api/v1/rules', (request) => rules(reader, request)),
+    getRoute('/api/v1/alerts', (request) => alerts(reader, request)),
+  ]);
 }
 
 async function rules(reader: ServiceReader, request: HttpRequest): Promise<HttpResponse> {

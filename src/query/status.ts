@@ -1,9 +1,9 @@
 import { VeronaError } from '../model/errors.ts';
 import type { HttpRequest, Route } from '../platform/http.ts';
+import { getRoute, onApiPaths } from './api-paths.ts';
 import { jsonResponse } from './json-response.ts';
 import { Params } from './params.ts';
 
-const PREFIXES = ['', '/prometheus', '/api/prom'];
 const TOP_DEFAULT = 10;
 const TOP_MAX = 10_000;
 
@@ -41,12 +41,8 @@ export interface StatusSource {
 
 /** `status/*`, and what Verona has none of but clients ask for. */
 export function statusRoutes(source: StatusSource): Route[] {
-  const get = (path: string, data: (request: HttpRequest, params: Params) => unknown): Route => ({
-    path,
-    methods: ['GET'],
-    bodyMax: 0,
-    handle: async (request) => jsonResponse(await data(request, new Params(request))),
-  });
+  const get = (path: string, data: (request: HttpRequest, params: Params) => unknown): Route =>
+    getRoute(path, async (request) => jsonResponse(await data(request, new Params(request))));
   const api = [
     get('/api/v1/status/buildinfo', () => ({
       version: source.version,
@@ -66,7 +62,7 @@ export function statusRoutes(source: StatusSource): Route[] {
     get('/api/v1/status/walreplay', () => ({ min: 0, ...source.replay() })),
     get('/api/v1/alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] })),
   ];
-  return PREFIXES.flatMap((prefix) => api.map((route) => ({ ...route, path: prefix + route.path })));
+  return onApiPaths(api);
 }
 
 function runtimeInfo(source: StatusSource) {

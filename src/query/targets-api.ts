@@ -6,29 +6,22 @@ import type {
   WireTargetsRequest,
   WireTargetsResponse,
 } from '../storeapi/service-messages.ts';
+import { getRoute, onApiPaths } from './api-paths.ts';
 import { jsonResponse } from './json-response.ts';
 import { Params } from './params.ts';
 import { readOptions } from './read-options.ts';
 import { labelsJson, timeText } from './rules-json.ts';
 import type { ServiceReader } from './service-reader.ts';
 
-const PREFIXES = ['', '/prometheus', '/api/prom'];
 const STATES: Readonly<Record<string, number>> = { any: 0, active: 1, dropped: 2 };
 const HEALTH = ['down', 'up', 'unknown'];
 
 /** `targets` and `scrape_pools` of this process and all its endpoints, merged. */
 export function targetsRoutes(reader: ServiceReader): Route[] {
-  const get = (path: string, handle: (request: HttpRequest) => Promise<HttpResponse>): Route => ({
-    path,
-    methods: ['GET'],
-    bodyMax: 0,
-    handle,
-  });
-  const api = [
-    get('/api/v1/targets', (request) => targets(reader, request)),
-    get('/api/v1/scrape_pools', (request) => scrapePools(reader, request)),
-  ];
-  return PREFIXES.flatMap((prefix) => api.map((route) => ({ ...route, path: prefix + route.path })));
+  return onApiPaths([
+    getRoute('/api/v1/targets', (request) => targets(reader, request)),
+    getRoute('/api/v1/scrape_pools', (request) => scrapePools(reader, request)),
+  ]);
 }
 
 async function targets(reader: ServiceReader, request: HttpRequest): Promise<HttpResponse> {
