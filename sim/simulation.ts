@@ -7,6 +7,7 @@ import { type Random, SeededRandom } from '../src/platform/random.ts';
 import type { QueryJob } from '../src/query/jobs.ts';
 import { FROM_OUT_OF_ORDER } from '../src/tsdb/compact/late-blocks.ts';
 import { SimulatedClock, settle } from './clock.ts';
+import { Failure } from './failure.ts';
 import { Faults, type LastingFault } from './faults.ts';
 import { Life } from './life.ts';
 import { TenantModel } from './model.ts';
@@ -44,15 +45,6 @@ export interface SimulationResult {
 /** Runs the system of one seed to its end, or to the first contradiction. */
 export async function simulate(seed: number, keepsAllLines = false): Promise<SimulationResult> {
   return new Simulation(seed, keepsAllLines).run();
-}
-
-class Failure extends Error {
-  readonly differences: readonly string[];
-
-  constructor(differences: readonly string[]) {
-    super(differences[0]);
-    this.differences = differences;
-  }
 }
 
 class Simulation {

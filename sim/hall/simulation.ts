@@ -12,6 +12,7 @@ import { Metrics } from '../../src/platform/metrics.ts';
 import { type Random, SeededRandom } from '../../src/platform/random.ts';
 import { newUlid, ulidTime } from '../../src/tsdb/block/ulid.ts';
 import { SimulatedClock, settle } from '../clock.ts';
+import { Failure } from '../failure.ts';
 import { Life } from '../life.ts';
 import { Trace } from '../trace.ts';
 import { CompactorProcess } from './compactor-process.ts';
@@ -58,15 +59,6 @@ const QUERY_PATIENCE_MS = 2 * HOUR_MS;
 /** Runs one history of the hall to its end, or to the first contradiction. */
 export function simulateHall(seed: number, keepsAllLines = false): Promise<HallResult> {
   return new HallSimulation(seed, keepsAllLines).run();
-}
-
-class Failure extends Error {
-  readonly differences: readonly string[];
-
-  constructor(differences: readonly string[]) {
-    super(differences[0]);
-    this.differences = differences;
-  }
 }
 
 class HallSimulation {

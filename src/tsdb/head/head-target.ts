@@ -1,3 +1,4 @@
+import { staleHistogram } from '../../chunkenc/histogram-fields.ts';
 import type { Exemplar } from '../../model/exemplar.ts';
 import type { AnyHistogram } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
@@ -59,21 +60,4 @@ export class HeadTarget implements SeriesTarget {
   setMetadata(slot: number, metadata: Metadata, family: string): void {
     this.#store.setMetadata(slot, metadata, family);
   }
-}
-
-function staleHistogram(kind: 'integer' | 'float'): AnyHistogram {
-  return {
-    kind,
-    counterResetHint: 'unknown',
-    schema: 0,
-    zeroThreshold: 0,
-    zeroCount: 0,
-    count: 0,
-    sum: STALE_NAN,
-    positiveSpans: [],
-    negativeSpans: [],
-    positiveBuckets: [],
-    negativeBuckets: [],
-    customValues: [],
-  };
 }
