@@ -37,10 +37,10 @@ const groupOf = (name: string, file: string, rules: object[]) => ({
 const RULES = ['a', 'b'].flatMap((replica) => [
   groupOf('web', 'f.yml', [
     { recording: rule('job:up', { replica }) },
-    { alert: alert('Quiet', { severity: 'page', replica }, replica === 'a' ? 1 : 2) },
-    { alert: alert('Templated', { severity: '{{ $value }}', replica }, 0) },
+    { alert: alert('Quiet', { severity: 'page', replica }, replica === 'a' ? 2 : 3) },
+    { alert: alert('Templated', { severity: '{{ $value }}', replica }, 1) },
   ]),
-  groupOf('db', 'g.yml', [{ alert: alert('Full', { severity: 'ticket', replica }, 0) }]),
+  groupOf('db', 'g.yml', [{ alert: alert('Full', { severity: 'ticket', replica }, 1) }]),
 ]);
 
 const target = (pool: string, health: number) => ({

@@ -1,3 +1,4 @@
+import { ALERT_STATES } from '../storeapi/alert-states.ts';
 import type { WireLabelSet } from '../storeapi/messages.ts';
 import type {
   WireAlertRule,
@@ -6,7 +7,6 @@ import type {
   WireTimestamp,
 } from '../storeapi/service-messages.ts';
 
-const STATES = ['inactive', 'pending', 'firing'];
 const STRATEGIES = ['WARN', 'ABORT'];
 
 /** A rule group in the shape of Prometheus' `rules`, with Thanos' `partialResponseStrategy`. */
@@ -45,7 +45,7 @@ function ruleJson(rule: WireRecordingRule) {
 
 function alertRuleJson(rule: WireAlertRule, withAlerts: boolean) {
   return {
-    state: STATES[rule.state] ?? STATES[0],
+    state: ALERT_STATES[rule.state] ?? ALERT_STATES[0],
     ...ruleJson(rule),
     labels: labelsJson(rule.labels),
     duration: rule.duration_seconds,
@@ -60,7 +60,7 @@ function alertList({ alerts }: WireAlertRule) {
   return alerts.map((alert) => ({
     labels: labelsJson(alert.labels),
     annotations: labelsJson(alert.annotations),
-    state: STATES[alert.state] ?? STATES[0],
+    state: ALERT_STATES[alert.state] ?? ALERT_STATES[0],
     activeAt: timeText(alert.active_at),
     value: alert.value,
   }));

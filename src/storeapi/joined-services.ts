@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
+import { withKnownStates } from './alert-states.ts';
 import type { Endpoint, EndpointSet } from './endpoint-set.ts';
 import { type Gathered, gather, type MessageSource } from './gather.ts';
 import type { StreamingService } from './grpc-server.ts';
@@ -66,7 +67,12 @@ export class JoinedServices {
       .filter(({ endpoint }) => asks(endpoint))
       .map(({ endpoint, client }) => ({
         name: endpoint.address,
-        messages: (signal) => admitted(client.messages<T>(service, method, tenant, request, signal), admit),
+        messages: (signal) => {
+          const answer = <M>() => client.messages<M>(service, method, tenant, request, signal);
+          const known =
+            service === 'rules' ? (withKnownStates(answer()) as AsyncIterable<unknown>) : answer();
+          return admitted(known as AsyncIterable<T>, admit);
+        },
       }));
   }
 }

@@ -46,7 +46,7 @@ export interface WireRecordingRule {
 }
 
 export interface WireAlertRule extends WireRecordingRule {
-  /** INACTIVE 0, PENDING 1, FIRING 2. */
+  /** As `ALERT_STATES` numbers them. */
   readonly state: number;
   readonly duration_seconds: number;
   readonly keep_firing_for_seconds?: number;

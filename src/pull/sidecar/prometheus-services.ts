@@ -1,4 +1,5 @@
 import { Labels } from '../../model/labels.ts';
+import { ALERT_STATES } from '../../storeapi/alert-states.ts';
 import type { StreamingService } from '../../storeapi/grpc-server.ts';
 import type { WireLabelSet } from '../../storeapi/messages.ts';
 import { writeLabelSet } from '../../storeapi/wire-requests.ts';
@@ -223,8 +224,6 @@ interface JsonStatus {
   readonly seriesCountByLabelValuePair: readonly JsonCount[];
 }
 
-const ALERT_STATES = ['inactive', 'pending', 'firing'];
-
 type WithExternal = (labels: Readonly<Record<string, string>>) => WireLabelSet;
 
 function writeGroup(group: JsonGroup, withExternal: WithExternal) {
@@ -258,18 +257,23 @@ function writeRecording(rule: JsonRule, withExternal: WithExternal) {
 function writeAlert(rule: JsonRule, withExternal: WithExternal) {
   return {
     ...writeRecording(rule, withExternal),
-    state: ALERT_STATES.indexOf(rule.state ?? 'inactive'),
+    state: stateNumber(rule.state ?? 'inactive'),
     duration_seconds: rule.duration ?? 0,
     keep_firing_for_seconds: rule.keepFiringFor ?? 0,
     annotations: writeLabelSet(Labels.from(rule.annotations ?? {})),
     alerts: (rule.alerts ?? []).map((alert) => ({
       labels: withExternal(alert.labels),
       annotations: writeLabelSet(Labels.from(alert.annotations)),
-      state: ALERT_STATES.indexOf(alert.state),
+      state: stateNumber(alert.state),
       active_at: timestamp(alert.activeAt),
       value: alert.value,
     })),
   };
+}
+
+/** A word that is not known is no state that is known. */
+function stateNumber(state: string): number {
+  return Math.max(0, (ALERT_STATES as readonly string[]).indexOf(state));
 }
 
 /** RFC 3339 as google.protobuf.Timestamp; milliseconds are kept. */
