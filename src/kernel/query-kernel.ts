@@ -1,6 +1,8 @@
 import { VeronaError } from '../model/errors.ts';
 import { assert } from '../platform/assert.ts';
+import { DECODE_ERRORS } from './decode-errors.ts';
 import { type GroupKind, GroupRows } from './group-rows.ts';
+import { LinearMemory, type Region } from './linear-memory.ts';
 import { instantiateQueryKernel, type QueryExports } from './query-module.ts';
 
 /**
@@ -60,23 +62,6 @@ export interface SampleView {
 /** Most samples of one series in one query: beyond it the query fails with `limit`. 16 bytes each, and as much again for sums. */
 const SERIES_SAMPLES_MAX = 16_000_000;
 
-/** Why a chunk does not decode, by the kernel's negative result. */
-const DECODE_ERRORS = [
-  '',
-  'chunk ends early',
-  'times do not ascend',
-  'XOR window beyond 64 bits',
-  'time too large',
-];
-
-/** A piece of kernel memory for one purpose. */
-interface Region {
-  at: number;
-  size: number;
-}
-
-const PAGE = 65536;
-const MEMORY_MAX = 2 ** 32 - PAGE;
 /** Decoders load whole words and may look this far beyond the last byte. */
 const SLACK = 64;
 
@@ -95,9 +80,7 @@ const SLACK = 64;
 export class QueryKernel {
   readonly #wasm: QueryExports;
   readonly #memory: WebAssembly.Memory;
-  /** Where memory begins that may be given out, and where it goes on. */
-  readonly #free: number;
-  #top: number;
+  readonly #space: LinearMemory;
   readonly #chunkData: Region = { at: 0, size: 0 };
   readonly #samples: Region = { at: 0, size: 0 };
   readonly #scratch: Region = { at: 0, size: 0 };
@@ -112,8 +95,7 @@ export class QueryKernel {
   constructor() {
     this.#wasm = instantiateQueryKernel();
     this.#memory = this.#wasm.memory;
-    this.#free = this.#wasm.init();
-    this.#top = this.#free;
+    this.#space = new LinearMemory(this.#memory, this.#wasm.init());
   }
 
   get memoryBytes(): number {
@@ -124,7 +106,7 @@ export class QueryKernel {
   reset(): void {
     for (const region of [this.#chunkData, this.#samples, this.#scratch, this.#row, this.#text])
       Object.assign(region, { at: 0, size: 0 });
-    this.#top = this.#free;
+    this.#space.reset();
     this.#columns = undefined;
     this.#capacity = 0;
     this.#count = 0;
@@ -136,7 +118,7 @@ export class QueryKernel {
   /** Copies the chunk bytes of a batch; the batch before is forgotten. `decode` refers to its chunks by number. */
   load(columns: ChunkColumns): void {
     const size = columns.chunkData.length;
-    this.#reserve(this.#chunkData, size + SLACK);
+    this.#space.reserve(this.#chunkData, size + SLACK);
     new Uint8Array(this.#memory.buffer, this.#chunkData.at, size).set(columns.chunkData);
     this.#columns = columns;
   }
@@ -197,7 +179,7 @@ export class QueryKernel {
   /** As `windows`, but leaves the row in the kernel. Gives how many steps have a value. */
   evaluateWindows(func: WindowFunction, grid: StepGrid, rangeMs: number): number {
     this.#beginRow(grid.steps);
-    this.#reserve(this.#scratch, 8 * grid.steps + 24 * (this.#count + 1) + SLACK);
+    this.#space.reserve(this.#scratch, 8 * grid.steps + 24 * (this.#count + 1) + SLACK);
     this.#wasm.windows(
       WindowFunction[func],
       this.#samples.at,
@@ -282,14 +264,14 @@ export class QueryKernel {
   writeMatrixRow(grid: StepGrid): Uint8Array {
     assert(this.#steps === grid.steps, 'the current row has the steps of the grid');
     // At most 21 bytes of time, 25 of value, 6 of punctuation.
-    this.#reserve(this.#text, 2 + 56 * grid.steps + SLACK);
+    this.#space.reserve(this.#text, 2 + 56 * grid.steps + SLACK);
     const length = this.#wasm.writeRow(this.#row.at, grid.steps, grid.start, grid.step, this.#text.at);
     return new Uint8Array(this.#memory.buffer, this.#text.at, length);
   }
 
   /** Prometheus' text of one value, as bytes: what `formatFloat` gives. */
   writeValue(value: number): Uint8Array {
-    this.#reserve(this.#text, 64 + SLACK);
+    this.#space.reserve(this.#text, 64 + SLACK);
     const length = this.#wasm.writeFloat(value, this.#text.at);
     return new Uint8Array(this.#memory.buffer, this.#text.at, length);
   }
@@ -338,7 +320,7 @@ export class QueryKernel {
    */
   #merge(boundary: number, end: number): number {
     const from = this.#lowerBound(boundary);
-    this.#reserve(this.#scratch, 16 * (boundary - from) + SLACK);
+    this.#space.reserve(this.#scratch, 16 * (boundary - from) + SLACK);
     const { at } = this.#samples;
     const merged = this.#wasm.mergeRuns(
       at + 8 * from,
@@ -368,7 +350,7 @@ export class QueryKernel {
   }
 
   #beginRow(steps: number): void {
-    this.#reserve(this.#row, 8 * steps + SLACK);
+    this.#space.reserve(this.#row, 8 * steps + SLACK);
     this.#steps = steps;
   }
 
@@ -378,7 +360,7 @@ export class QueryKernel {
       throw new VeronaError('limit', `a series has more than ${SERIES_SAMPLES_MAX} samples in range`);
     const held = this.samples();
     const capacity = Math.max(4096, 2 * count);
-    const at = this.#allocate(16 * capacity + SLACK);
+    const at = this.#space.allocate(16 * capacity + SLACK);
     const { buffer } = this.#memory;
     new Float64Array(buffer, at, this.#count).set(new Float64Array(buffer, this.#samples.at, held.count));
     new Float64Array(buffer, at + 8 * capacity, this.#count).set(
@@ -388,29 +370,10 @@ export class QueryKernel {
     this.#capacity = capacity;
   }
 
-  /** A region grows by moving to the end of memory; its content is not kept. */
-  #reserve(region: Region, size: number): void {
-    if (size <= region.size) return;
-    const larger = Math.max(size, 2 * region.size);
-    region.at = this.#allocate(larger);
-    region.size = larger;
-  }
-
   /** Memory that an earlier query may have used. */
   #allocateZeroed(size: number): number {
-    const at = this.#allocate(size);
+    const at = this.#space.allocate(size);
     new Uint8Array(this.#memory.buffer, at, size).fill(0);
-    return at;
-  }
-
-  #allocate(size: number): number {
-    const at = this.#top;
-    const end = at + ((size + 15) & ~15);
-    if (end > MEMORY_MAX) throw new VeronaError('limit', 'the query needs more than 4 GiB of kernel memory');
-    const missing = end - this.#memory.buffer.byteLength;
-    if (missing > 0)
-      this.#memory.grow(Math.ceil(Math.max(missing, this.#memory.buffer.byteLength / 4) / PAGE));
-    this.#top = end;
     return at;
   }
 }

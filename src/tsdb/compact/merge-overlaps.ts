@@ -1,9 +1,11 @@
 import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
-import { XorAppender } from '../../chunkenc/xor.ts';
+import type { KernelColumns } from '../../kernel/chunk-kernel.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
 import { mergeChunks } from '../head/clip-chunk.ts';
 import { addLate } from './add-late.ts';
+import { FloatChunks, mergeKernel } from './float-chunks.ts';
+import { followReplicas } from './follow-replicas.ts';
 import type { ReplicaDedup } from './merge-blocks.ts';
 import { LATE_REPLICA } from './merge-source.ts';
 import { penaltyMerge } from './penalty.ts';
@@ -12,16 +14,18 @@ import { decodeLane, type Lane } from './replica-lane.ts';
 /** A chunk with the number of the replica it is from. */
 export interface ReplicaChunk extends BlockChunk {
   readonly replica: number;
+  /** As it is in its file, checksum and all, when it is whole: to be copied. */
+  readonly entry?: Uint8Array;
 }
 
-/** Prometheus' size of a chunk of floats. */
-const CHUNK_SAMPLES = 120;
+/** A chunk of the result: one of those that came, or a new one. */
+export type MergedChunk = BlockChunk & Pick<ReplicaChunk, 'entry'>;
 
 /**
  * Chunks of one series that overlap, ordered by time, as chunks that do not. The same chunk twice is one. Throws
  * `corrupt` for a chunk that does not decode.
  */
-export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly BlockChunk[] {
+export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly MergedChunk[] {
   const distinct = withoutTwins(chunks);
   if (!overlap(distinct)) return distinct;
   if (distinct.every(({ encoding }) => encoding === ChunkEncoding.xor)) return mergeFloats(distinct, dedup);
@@ -34,17 +38,31 @@ export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDed
   }));
 }
 
+function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly MergedChunk[] {
+  const replicas = dedup === 'penalty' ? replicasOf(chunks) : [[0, chunks] as const];
+  return followed(replicas) ?? mergeDecoded(replicas);
+}
+
+type Replicas = readonly (readonly [replica: number, chunks: readonly ReplicaChunk[]])[];
+
+/** Two replicas, as it mostly is, without decoding all of them. */
+function followed(replicas: Replicas): readonly MergedChunk[] | undefined {
+  if (replicas.length !== 2) return undefined;
+  const [[a, chunksA], [b, chunksB]] = replicas;
+  if (a === LATE_REPLICA || b === LATE_REPLICA || overlap(chunksA) || overlap(chunksB)) return undefined;
+  return followReplicas(chunksA, chunksB);
+}
+
 /**
- * Floats of all replicas. A chunk all of whose samples stay, with none of another in between, stays as it is: where one replica is
- * followed nothing is written anew.
+ * Any number of replicas and late samples, all decoded: what `followReplicas` must not differ from. A chunk all of whose samples
+ * stay, with none of another in between, stays as it is: where one replica is followed nothing is written anew.
  */
-function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly BlockChunk[] {
-  const groups = dedup === 'penalty' ? replicasOf(chunks) : [[0, chunks] as const];
+export function mergeDecoded(replicas: Replicas): readonly MergedChunk[] {
   const lanes: Lane[] = [];
   const late: Lane[] = [];
   const wholes = new Map<number, Whole>();
   let first = 0;
-  for (const [replica, group] of groups) {
+  for (const [replica, group] of replicas) {
     (replica === LATE_REPLICA ? late : lanes).push(decodeLane(group, first));
     for (const chunk of group) {
       const count = chunkSampleCount(chunk);
@@ -52,12 +70,12 @@ function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): read
       first += count;
     }
   }
-  const followed = lanes.length > 0 ? [lanes.reduce(penaltyMerge)] : [];
-  return encodeLane([...followed, ...late].reduce(addLate), wholes);
+  const taken = lanes.length > 0 ? [lanes.reduce(penaltyMerge)] : [];
+  return encodeLane([...taken, ...late].reduce(addLate), wholes);
 }
 
 /** Chunks by replica, each ordered by time. Those that never overlap follow each other as one: there is nothing to choose. */
-function replicasOf(chunks: readonly ReplicaChunk[]): (readonly [number, readonly ReplicaChunk[]])[] {
+function replicasOf(chunks: readonly ReplicaChunk[]): Replicas {
   const joined: [number, ReplicaChunk[]][] = [];
   for (const [replica, group] of [...Map.groupBy(chunks, (chunk) => chunk.replica)].sort(
     ([a], [b]) => a - b,
@@ -89,7 +107,7 @@ function byTime(a: BlockChunk, b: BlockChunk): number {
 
 /** A chunk and the number of its samples. */
 interface Whole {
-  readonly chunk: BlockChunk;
+  readonly chunk: ReplicaChunk;
   readonly count: number;
 }
 
@@ -98,9 +116,13 @@ function chunkSampleCount({ encoding, data }: BlockChunk): number {
 }
 
 /** `wholes`: chunks by the number of their first sample. */
-function encodeLane(lane: Lane, wholes: ReadonlyMap<number, Whole>): BlockChunk[] {
+function encodeLane(lane: Lane, wholes: ReadonlyMap<number, Whole>): readonly MergedChunk[] {
   const { origins } = lane;
-  const out: BlockChunk[] = [];
+  const kernel = mergeKernel();
+  columns ??= kernel.columns();
+  kernel.clear(columns);
+  kernel.push(columns, lane.timestamps, lane.values);
+  const out = new FloatChunks<ReplicaChunk>(kernel);
   let from = 0;
   for (let i = 0; i < origins.length; ) {
     const whole = wholes.get(origins[i]);
@@ -109,13 +131,17 @@ function encodeLane(lane: Lane, wholes: ReadonlyMap<number, Whole>): BlockChunk[
       i++;
       continue;
     }
-    out.push(...encodeFloats(lane, from, i), whole.chunk);
+    out.addSamples(columns, from, i);
+    out.add(whole.chunk);
     i += whole.count;
     from = i;
   }
-  out.push(...encodeFloats(lane, from, origins.length));
-  return out;
+  out.addSamples(columns, from, origins.length);
+  return out.take();
 }
+
+/** The samples of a series in the kernel, one set per thread. */
+let columns: KernelColumns | undefined;
 
 /** Whether all samples of a chunk are there with none in between. Mostly the ends tell that they are not. */
 function ascendByOne(origins: Int32Array, start: number, count: number): boolean {
@@ -139,20 +165,4 @@ function isTwin(a: ReplicaChunk, b: ReplicaChunk): boolean {
 
 function overlap(chunks: readonly ReplicaChunk[]): boolean {
   return chunks.some((chunk, i) => i > 0 && chunk.mint <= chunks[i - 1].maxt);
-}
-
-function encodeFloats({ timestamps, values }: Lane, start: number, end: number): BlockChunk[] {
-  const chunks: BlockChunk[] = [];
-  for (let from = start; from < end; from += CHUNK_SAMPLES) {
-    const to = Math.min(from + CHUNK_SAMPLES, end);
-    const appender = new XorAppender();
-    for (let i = from; i < to; i++) appender.append(timestamps[i], values[i]);
-    chunks.push({
-      mint: timestamps[from],
-      maxt: timestamps[to - 1],
-      encoding: ChunkEncoding.xor,
-      data: appender.bytes().slice(),
-    });
-  }
-  return chunks;
 }

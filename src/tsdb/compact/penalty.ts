@@ -1,7 +1,7 @@
 import type { Lane } from './replica-lane.ts';
 
 /** The least penalty while the distance of samples is not known yet: Thanos' constant, ms. */
-const PENALTY_START_MS = 5000;
+export const PENALTY_START_MS = 5000;
 
 /**
  * Two replicas of one series as one, as Thanos' penalty algorithm does: the replica that was taken last is taken on; the

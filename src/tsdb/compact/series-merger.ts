@@ -1,10 +1,11 @@
 import { decodeChunk, storedSampleCount } from '../../chunkenc/chunk.ts';
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
-import type { BlockChunk, BlockWriter } from '../block/block-writer.ts';
+import type { BlockWriter } from '../block/block-writer.ts';
 import type { Interval } from '../block/tombstones.ts';
 import { cutChunk } from './cut-chunk.ts';
+import { KeptChunks } from './kept-chunks.ts';
 import type { ReplicaDedup } from './merge-blocks.ts';
-import { mergeOverlaps, type ReplicaChunk } from './merge-overlaps.ts';
+import { type MergedChunk, mergeOverlaps, type ReplicaChunk } from './merge-overlaps.ts';
 import type { MergeSource } from './merge-source.ts';
 
 /** One chunk of one source. */
@@ -30,6 +31,7 @@ export class SeriesMerger {
   #mint = new Float64Array(256);
   #maxt = new Float64Array(256);
   #ref = new Float64Array(256);
+  readonly #kept = new KeptChunks();
 
   constructor(dedup: ReplicaDedup) {
     this.#dedup = dedup;
@@ -98,17 +100,20 @@ export class SeriesMerger {
       return;
     }
     const chunks: ReplicaChunk[] = [];
+    this.#kept.clear();
     for (const { source, ref, mint, maxt, deleted } of group) {
-      await this.#open(source, ref);
-      const { encoding, data } = source.chunks;
-      const chunk = { replica: source.place.replica, mint, maxt, encoding, data: data.slice() };
-      chunks.push(...source.guard(() => cutChunk(chunk, deleted)));
+      if (!source.chunks.isOpen(ref)) await source.openChunks(ref);
+      this.#read(source, ref);
+      const chunk = this.#kept.keep(source.chunks, source.place.replica, mint, maxt);
+      if (deleted.length === 0) chunks.push(chunk);
+      else chunks.push(...source.guard(() => cutChunk(chunk, deleted)));
     }
     this.chunksMerged += group.length;
     for (const chunk of await this.#mergeChunks(chunks, group)) {
-      if (!writer.chunks.hasRoom(chunk.data.length)) await writer.chunks.nextFile();
-      this.#note(chunk.mint, chunk.maxt, writer.chunks.append(chunk));
-      writer.countSamples(chunk.encoding, storedSampleCount(chunk.encoding, chunk.data, 0));
+      const { entry, mint, maxt, encoding, data } = chunk;
+      if (!writer.chunks.hasRoom(data.length)) await writer.chunks.nextFile();
+      this.#note(mint, maxt, entry ? writer.chunks.copy(entry) : writer.chunks.append(chunk));
+      writer.countSamples(encoding, storedSampleCount(encoding, data, 0));
     }
     if (writer.chunks.isFull) await writer.chunks.drain();
   }
@@ -117,7 +122,7 @@ export class SeriesMerger {
   async #mergeChunks(
     chunks: readonly ReplicaChunk[],
     group: readonly Piece[],
-  ): Promise<readonly BlockChunk[]> {
+  ): Promise<readonly MergedChunk[]> {
     try {
       return mergeOverlaps(chunks, this.#dedup);
     } catch (error) {
@@ -205,7 +210,7 @@ function piecesOf(
       const mint = cursor.mint[i];
       const maxt = cursor.maxt[i];
       if (gone.some((gap) => gap.mint <= mint && gap.maxt >= maxt)) continue;
-      const cut = gone.filter((gap) => gap.mint <= maxt && gap.maxt >= mint);
+      const cut = gone.length === 0 ? gone : gone.filter((gap) => gap.mint <= maxt && gap.maxt >= mint);
       pieces.push({ source, mint, maxt, ref: cursor.chunkRef[i], deleted: cut });
     }
   }

@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { XorAppender } from '../../chunkenc/xor.ts';
+import { STALE_NAN } from '../../model/sample.ts';
+import { mergeDecoded, mergeOverlaps, type ReplicaChunk } from './merge-overlaps.ts';
+
+const NUM_RUNS = 400;
+
+/** Mostly even steps with gaps and jitter, as scrapes come; and times without any order to them. */
+const gaps = fc.oneof(
+  fc.array(
+    fc.oneof(
+      { weight: 12, arbitrary: fc.constantFrom(15_000, 15_000, 15_001, 14_998) },
+      { weight: 1, arbitrary: fc.integer({ min: 16_000, max: 900_000 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 15_000 }) },
+    ),
+    { minLength: 1, maxLength: 120 },
+  ),
+  fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 60 }),
+  fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 40 }),
+);
+
+const replica = fc.record({
+  start: fc.integer({ min: 0, max: 60_000 }),
+  gaps,
+  /** Samples in each chunk, over and over. */
+  sizes: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
+});
+
+test('two replicas merged chunk by chunk have the chunks of the plain way, to the byte', () => {
+  fc.assert(
+    fc.property(replica, replica, (a, b) => {
+      const [left, right] = [chunksOf(a, 0), chunksOf(b, 1)];
+      const expected = mergeDecoded([
+        [0, left],
+        [1, right],
+      ]);
+      if (!overlapping(left, right)) return;
+      const chunks = [...left, ...right].sort((x, y) => x.mint - y.mint || x.maxt - y.maxt);
+      const merged = mergeOverlaps(chunks, 'penalty');
+      expect(merged.map(plain)).toEqual(expected.map(plain));
+      // Chunks that stay are the very ones that came.
+      for (const chunk of expected)
+        if (chunks.includes(chunk as ReplicaChunk)) expect(merged).toContain(chunk);
+    }),
+    { numRuns: NUM_RUNS },
+  );
+});
+
+test('a chunk with other times than it should have is merged as it is', () => {
+  const [a] = chunksOf({ start: 0, gaps: Array(50).fill(15_000), sizes: [60] }, 0);
+  const [b] = chunksOf({ start: 7_000, gaps: Array(50).fill(15_000), sizes: [60] }, 1);
+  const wrong = { ...a, maxt: a.maxt - 5 };
+  expect(mergeOverlaps([wrong, b], 'penalty')).toEqual(
+    mergeDecoded([
+      [0, [wrong]],
+      [1, [b]],
+    ]),
+  );
+});
+
+function overlapping(a: readonly ReplicaChunk[], b: readonly ReplicaChunk[]): boolean {
+  return a.some((x) => b.some((y) => x.mint <= y.maxt && y.mint <= x.maxt));
+}
+
+function plain({ mint, maxt, encoding, data }: Pick<ReplicaChunk, 'mint' | 'maxt' | 'encoding' | 'data'>) {
+  return { mint, maxt, encoding, data: Buffer.from(data).toString('hex') };
+}
+
+function chunksOf(
+  { start, gaps, sizes }: { start: number; gaps: readonly number[]; sizes: readonly number[] },
+  replica: number,
+): ReplicaChunk[] {
+  const times = [start];
+  for (const gap of gaps) times.push(times[times.length - 1] + gap);
+  const chunks: ReplicaChunk[] = [];
+  const values = new Float64Array(1);
+  for (let from = 0, k = 0; from < times.length; k++) {
+    const to = Math.min(times.length, from + sizes[k % sizes.length]);
+    const appender = new XorAppender();
+    for (let i = from; i < to; i++) {
+      values[0] = i % 11 === 7 ? STALE_NAN : i * 1.25 + replica;
+      appender.append(times[i], values[0]);
+    }
+    const data = appender.bytes().slice();
+    chunks.push({ replica, mint: times[from], maxt: times[to - 1], encoding: appender.encoding, data });
+    from = to;
+  }
+  return chunks;
+}
