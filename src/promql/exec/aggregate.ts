@@ -34,12 +34,14 @@ export class GroupIds {
     this.#table = new GroupTable(new LabelGrouping(names, without));
   }
 
+  /** The group of a row. A group loses its name when one of its rows does. */
   idOf(batch: Pick<Batch, 'labels' | 'nameDropped'>, row: number): number {
     const id = this.#table.idOf(batch.labels, row);
+    const dropped = batch.nameDropped?.[row] === 1;
     if (id === this.labels.length) {
       this.labels.push(this.#table.grouping.labelsOf(batch.labels, row));
-      this.nameDropped.push(batch.nameDropped?.[row] === 1);
-    }
+      this.nameDropped.push(dropped);
+    } else if (dropped) this.nameDropped[id] = true;
     return id;
   }
 

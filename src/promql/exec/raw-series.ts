@@ -1,11 +1,14 @@
+import { VeronaError } from '../../model/errors.ts';
 import type { FloatHistogram } from '../../model/histogram.ts';
 import { compareLabels, type Labels } from '../../model/labels.ts';
 import { assert } from '../../platform/assert.ts';
+import { extendedRange } from '../functions/extended-range.ts';
 import type { SeriesSamples } from '../functions/window.ts';
 import type { PlanNode } from '../plan/node.ts';
 import { OperatorBuilder } from './build-operators.ts';
 import type { Grid } from './grid.ts';
 import type { QueryContext } from './query-context.ts';
+import type { WindowSource } from './window-call.ts';
 
 /** The samples of one series as they are, ordered by time: the answer to an instant query for a range vector. */
 export interface RawSeries {
@@ -31,11 +34,10 @@ export async function readRawSeries(context: QueryContext, plan: PlanNode, grid:
       context.delayedNameRemoval && block.nameDropped ? block.labels.withoutMetadata() : block.labels;
     block.open();
     for (let row = 0; row < block.count; row++) {
-      const series = cut(
+      const series = windowOf(
         block.nameDropped?.[row] ? labels.at(row) : block.labels.at(row),
         block.samplesOf(row),
-        end - source.range,
-        end,
+        { start: end - source.range, end, mode: source.mode, lookback: context.lookbackMs },
       );
       context.hold(series.floats.length + series.histograms.length);
       if (series.floats.length + series.histograms.length > 0) found.push(series);
@@ -45,6 +47,30 @@ export async function readRawSeries(context: QueryContext, plan: PlanNode, grid:
     context.compared();
     return compareLabels(a.labels, b.labels);
   });
+}
+
+interface Range {
+  /** ms; open on the left. */
+  readonly start: number;
+  readonly end: number;
+  readonly mode: WindowSource['mode'];
+  /** How far an extended range looks beyond its ends, ms. */
+  readonly lookback: number;
+}
+
+function windowOf(labels: Labels, samples: SeriesSamples, { start, end, mode, lookback }: Range): RawSeries {
+  if (mode === 'plain') return cut(labels, samples, start, end);
+  const smoothed = mode === 'smoothed';
+  const around = cut(labels, samples, start - lookback, smoothed ? end + lookback : end);
+  if (around.histograms.length > 0)
+    throw new VeronaError('execution', `${mode} modifier is not supported with histograms`);
+  const { times, floats } = extendedRange(
+    { times: around.floatTimes, floats: around.floats },
+    start,
+    end,
+    smoothed,
+  );
+  return { ...around, floatTimes: times, floats };
 }
 
 function cut(labels: Labels, samples: SeriesSamples, start: number, end: number): RawSeries {

@@ -17,7 +17,7 @@ export function extendedRate(w: Window, isCounter: boolean, perSecond: boolean):
 
 /** The samples that count: the last at or before the start to the first at or after the end (`smoothed`) or the last. */
 export function relevant<T extends { readonly t: number }>(
-  w: Window,
+  w: Pick<Window, 'mode' | 'start' | 'end'>,
   samples: readonly T[],
 ): T[] | undefined {
   const newest = samples.length - 1;

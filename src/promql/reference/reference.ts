@@ -6,13 +6,14 @@ import { ALL_FEATURES } from '../parser/options.ts';
 import { parseExpr } from '../parser/parse.ts';
 import type { Answer, AnswerSeries, Outcome } from '../promqltest/harness.ts';
 import { Evaluation, type Setting } from './evaluation.ts';
+import { floatEnds, relevant } from './extended-rates.ts';
 import { joinRows, requireDistinct } from './join-rows.ts';
 import { withoutMetadata } from './names.ts';
 import { modelHistogram } from './plain-histogram.ts';
 import { RemarkList } from './remarks.ts';
 import { isFloat, isHistogram, type Row, type Steps, timesOf } from './rows.ts';
-import { inside } from './selectors.ts';
-import type { SourceSeries } from './source.ts';
+import { inside, type RangeVector, split } from './selectors.ts';
+import type { SourceSample, SourceSeries } from './source.ts';
 import { statisticsSelectors } from './statistics-only.ts';
 import { unwrapped } from './step-invariance.ts';
 
@@ -121,6 +122,31 @@ function seriesOf({ labels, points }: Row, times: readonly number[]): AnswerSeri
   };
 }
 
+/** The samples of a range; an extended one has a point at each of its ends. */
+function extended(
+  { setting: { lookbackMs } }: Evaluation,
+  { mode, rangeMs }: RangeVector,
+  samples: readonly SourceSample[],
+  end: number,
+): Pick<SourceSample, 't' | 'point'>[] {
+  const start = end - rangeMs;
+  if (mode === 'plain') return inside(samples, start, end);
+  const around = split(
+    inside(samples, start - lookbackMs, mode === 'smoothed' ? end + lookbackMs : end),
+    false,
+  );
+  if (around.histograms.length > 0)
+    throw new VeronaError('execution', `${mode} modifier is not supported with histograms`);
+  const ends = { mode, start, end, floats: around.floats };
+  const [first] = around.floats;
+  if (first === undefined) return [];
+  const counted = first.t > end ? [first] : relevant(ends, around.floats);
+  if (counted === undefined) return [];
+  const { left, right } = floatEnds(ends, counted, false);
+  const between = counted.filter(({ t }) => t > start && t < end).map(({ t, v }) => ({ t, point: v }));
+  return [{ t: start, point: left }, ...between, { t: end, point: right }];
+}
+
 function rawSeries(evaluation: Evaluation, expr: Expr, steps: Steps): AnswerSeries[] {
   if (expr.kind !== 'matrix' && expr.kind !== 'subquery')
     throw new VeronaError('internal', 'not a range vector');
@@ -128,7 +154,7 @@ function rawSeries(evaluation: Evaluation, expr: Expr, steps: Steps): AnswerSeri
   const end = vector.endAt(steps.start);
   return vector.series
     .map(({ labels, dropName, samples }) => {
-      const seen = inside(samples, end - vector.rangeMs, end);
+      const seen = extended(evaluation, vector, samples, end);
       const row: Row = {
         labels: dropName ? withoutMetadata(labels) : labels,
         dropName,
