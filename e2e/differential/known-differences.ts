@@ -44,6 +44,11 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       (/huge/.test(query) || [...valuesOf(theirs), ...valuesOf(ours)].some((v) => !(Math.abs(v) < 1e15))),
   },
   {
+    what: 'since 3 a counter that is zero further than half an interval before its first sample is not drawn on to there',
+    applies: ({ query, theirs, ours }) =>
+      /^(rate|increase)\(/.test(query) && areLittleMore(valuesOf(theirs), valuesOf(ours)),
+  },
+  {
     what: 'which of equal values is best depends on the order of series in storage',
     applies: ({ query, theirs, ours }) => {
       if (/^(top|bottom)k/.test(query)) return sameNumbers(valuesOf(theirs), valuesOf(ours));
@@ -85,6 +90,16 @@ function valuesOf(result: Result): number[] {
   const { answer } = result.outcome;
   if (answer.type === 'vector') return answer.samples.map(({ v }) => v);
   return answer.type === 'matrix' ? answer.series.flatMap(({ floats }) => floats.map(({ v }) => v)) : [];
+}
+
+/** Of two samples and an interval of half and of 1.1 beside them: 2.1 / 1.5. */
+const DRAWN_ON_MAX = 1.4;
+
+function areLittleMore(theirs: readonly number[], ours: readonly number[]): boolean {
+  return (
+    theirs.length === ours.length &&
+    theirs.every((v, i) => v === ours[i] || (v >= ours[i] * (1 - 1e-12) && v <= ours[i] * DRAWN_ON_MAX))
+  );
 }
 
 function sameNumbers(a: readonly number[], b: readonly number[]): boolean {

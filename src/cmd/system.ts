@@ -29,6 +29,7 @@ import { queryRoutes } from '../query/api.ts';
 import { cardinalityRoutes } from '../query/cardinality-api.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import { metadataRoutes } from '../query/metadata-api.ts';
+import { BareSelectors } from '../query/newest-answer.ts';
 import { checkQueryLength, jobLimits, jobTimeout } from '../query/query-limits.ts';
 import { QueryLog } from '../query/query-log.ts';
 import { observeAll } from '../query/query-observer.ts';
@@ -275,7 +276,12 @@ export async function buildSystem(
   /** Rules of this process would stand here too. */
   const own: readonly StreamingService[] = [ownMetadata(tenants), ...(scraping ? [scraping.service] : [])];
   const services = joinServices(config, own, endpoints, clock);
-  const foreseen = new ForeseenAsks();
+  const parse = { features: threadData.features };
+  const shortcuts = {
+    foreseen: new ForeseenAsks(),
+    bare: new BareSelectors(parse),
+    lookbackDeltaMs: config.query.lookback_delta,
+  };
   const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number, accepts?: string) => {
     const view = () =>
       pinTenantView(
@@ -284,7 +290,7 @@ export async function buildSystem(
         tenantsDir,
         bucketSync,
         job,
-        foreseen,
+        shortcuts,
         joinedView(config, endpoints, tenant, job),
       );
     const own = limits.of(tenant);
@@ -307,7 +313,7 @@ export async function buildSystem(
       : pushRoutes(new RemoteWriteHandler(push), new OtlpHandler(push, otlpOptions(config)))),
     ...queryRoutes({
       clock,
-      parse: { features: threadData.features },
+      parse,
       run,
     }),
     ...cardinalityRoutes({

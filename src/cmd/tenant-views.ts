@@ -2,8 +2,9 @@ import type { BucketBlock } from '../blocks/block-catalog.ts';
 import type { BucketSync } from '../blocks/bucket-sync.ts';
 import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import type { Tenants } from '../push/ingester/tenants.ts';
-import type { QueryJob } from '../query/jobs.ts';
+import type { JobLimits, QueryJob } from '../query/jobs.ts';
 import { answerTexts, toMatcher } from '../query/label-answers.ts';
+import { answerNewest, type BareSelectors } from '../query/newest-answer.ts';
 import type { PinnedView } from '../query/thread-pool.ts';
 import type { Answer } from '../query/thread-protocol.ts';
 import type { Db } from '../tsdb/db.ts';
@@ -15,6 +16,14 @@ import type { TenantView } from './query-thread.ts';
 import { BlockSharer } from './shared-blocks.ts';
 import { SharedViews } from './shared-views.ts';
 
+/** What this thread knows of queries that came before, and can answer by itself. */
+export interface Shortcuts {
+  readonly foreseen: ForeseenAsks;
+  readonly bare: BareSelectors;
+  /** How far an instant selector looks back when the query does not say, ms. */
+  readonly lookbackDeltaMs: number;
+}
+
 /** Pins what one query of a tenant may read: head, local blocks, and the blocks known to be in the bucket. */
 export function pinTenantView(
   tenant: string,
@@ -22,7 +31,7 @@ export function pinTenantView(
   tenantsDir: string,
   bucket: BucketSync | undefined,
   job: QueryJob,
-  foreseen: ForeseenAsks,
+  shortcuts: Shortcuts,
   joined: JoinedView = NOTHING_JOINED,
 ): PinnedView {
   // Federation shows the last minutes, which no bucket has alone.
@@ -30,7 +39,7 @@ export function pinTenantView(
   const problems = [bucketProblem, tenants.problemOf(tenant), ...joined.warnings];
   const blocks = bucket?.blocksOf(tenant) ?? [];
   const found = tenants.find(tenant);
-  const local = found && pinLocal(found.db, `${tenantsDir}/${tenant}`, job, foreseen);
+  const local = found && pinLocal(found.db, `${tenantsDir}/${tenant}`, job, shortcuts);
   const description = views.of(`${tenant} ${joined.replicaLabels.join(' ')}`, {
     local: local?.description,
     bucketBlocks: blocks.length > 0 ? sharer.share(blocks) : undefined,
@@ -43,16 +52,21 @@ export function pinTenantView(
     joined.remote === undefined &&
     joined.replicaLabels.length === 0 &&
     description.warnings.length === 0;
+  const known = isOnlyHead && !hasBlocksFor(local.known, description, blocks) ? local.known : undefined;
   return {
     description,
-    answerAtOnce: () =>
-      isOnlyHead && !hasBlocksFor(job, description, blocks) ? local.answerAtOnce?.() : undefined,
-    ready: local?.ready,
-    isSmall: local?.isSmall,
-    transfer: local?.transfer,
+    answerAtOnce: (limits) => known?.answer(limits),
+    foresee: local?.foresee,
     serve: (request) => local?.serve(request) ?? Promise.resolve({ reply: undefined, transfer: [] }),
     release: () => local?.release(),
   };
+}
+
+/** What may be answered here, of samples and series between two times, ms, inclusive. */
+interface KnownAnswer {
+  readonly mint: number;
+  readonly maxt: number;
+  answer(limits: JobLimits): Answer | undefined;
 }
 
 type LabelsJob = Extract<QueryJob, { kind: 'labelNames' | 'labelValues' }>;
@@ -62,11 +76,14 @@ function isLabels(job: QueryJob): job is LabelsJob {
   return (job.kind === 'labelNames' || job.kind === 'labelValues') && job.read === undefined;
 }
 
-/** Whether there are blocks that may have labels of the time asked for. */
-function hasBlocksFor(job: QueryJob, { local }: TenantView, bucketBlocks: readonly BucketBlock[]): boolean {
-  if (!isLabels(job)) return true;
-  const { startMs, endMs } = job;
-  const isAsked = (mint: number, end: number) => mint <= endMs && startMs < end;
+/** Whether there are blocks that may have a say in an answer. */
+function hasBlocksFor(
+  known: KnownAnswer | undefined,
+  { local }: TenantView,
+  bucketBlocks: readonly BucketBlock[],
+): boolean {
+  if (known === undefined) return true;
+  const isAsked = (mint: number, end: number) => mint <= known.maxt && known.mint < end;
   return (
     bucketBlocks.some(({ meta }) => isAsked(meta.mint, meta.maxt)) ||
     local?.blocks.some(({ minTime, maxTime }) => isAsked(minTime, maxTime)) === true
@@ -85,9 +102,10 @@ const NO_DELETIONS: readonly DeletionRequest[] = [];
 
 interface PinnedLocal extends PinnedView {
   readonly description: ViewDescription;
+  readonly known: KnownAnswer | undefined;
 }
 
-function pinLocal(db: Db, dir: string, job: QueryJob, foreseen: ForeseenAsks): PinnedLocal {
+function pinLocal(db: Db, dir: string, job: QueryJob, shortcuts: Shortcuts): PinnedLocal {
   const view = db.view(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
   const { head } = view;
   const ctx = { signal: NEVER };
@@ -100,10 +118,13 @@ function pinLocal(db: Db, dir: string, job: QueryJob, foreseen: ForeseenAsks): P
     exemplars: (sets, mint, maxt) => head.exemplars(ctx, sets, mint, maxt),
   });
   try {
+    const { foreseen } = shortcuts;
     const query = queryOf(job);
     const asks = query ? foreseen.of(query.key, query) : [];
-    const { ready, transfer } = server.foresee(asks);
-    const isSmall = ready.length > 0 && ready.length === asks.length;
+    const foresee = () => {
+      const { ready, transfer } = server.foresee(asks);
+      return { ready, transfer, isSmall: ready.length > 0 && ready.length === asks.length };
+    };
     const description: ViewDescription = {
       dir,
       hasHead: view.usesHead,
@@ -121,13 +142,10 @@ function pinLocal(db: Db, dir: string, job: QueryJob, foreseen: ForeseenAsks): P
       if (query && learned) foreseen.learn(query.key, query, learned);
       view.release();
     };
-    const answerAtOnce = () => (isLabels(job) ? labelsAtOnce(head, job) : undefined);
     return {
       description,
-      answerAtOnce,
-      ready,
-      isSmall,
-      transfer,
+      known: isLabels(job) ? knownLabels(head, job) : knownSamples(head, job, asks.length, shortcuts),
+      foresee,
       serve: (request) => server.serve(request),
       release,
     };
@@ -137,14 +155,44 @@ function pinLocal(db: Db, dir: string, job: QueryJob, foreseen: ForeseenAsks): P
   }
 }
 
-function labelsAtOnce(head: HeadQuerier, job: LabelsJob): Answer | undefined {
+function knownLabels(head: HeadQuerier, job: LabelsJob): KnownAnswer | undefined {
   const { matcherSets, startMs: mint, endMs: maxt } = job;
   if (matcherSets.length > 1) return undefined;
   // One more than the limit tells whether there is more.
   const limit = job.limit > 0 ? job.limit + 1 : 0;
-  const request = { matchers: (matcherSets[0] ?? []).map(toMatcher), mint, maxt, limit };
-  const found = head.labelsAtOnce(job.kind === 'labelValues' ? job.name : undefined, request);
-  return found && answerTexts(found, job.limit);
+  return {
+    mint,
+    maxt,
+    answer: (limits) => {
+      if (limits.mint !== Number.NEGATIVE_INFINITY) return undefined;
+      const request = { matchers: (matcherSets[0] ?? []).map(toMatcher), mint, maxt, limit };
+      const found = head.labelsAtOnce(job.kind === 'labelValues' ? job.name : undefined, request);
+      return found && answerTexts(found, job.limit);
+    },
+  };
+}
+
+/** The newest samples of a few series, for a query that asked only for them, and for few, the last time. */
+function knownSamples(
+  head: HeadQuerier,
+  job: QueryJob,
+  asked: number,
+  { bare, lookbackDeltaMs }: Shortcuts,
+): KnownAnswer | undefined {
+  const matchers = job.kind === 'instant' && asked === 1 ? bare.matchersOf(job) : undefined;
+  if (job.kind !== 'instant' || matchers === undefined) return undefined;
+  const maxt = job.timeMs;
+  const mint = maxt - (job.lookbackDeltaMs || lookbackDeltaMs) + 1;
+  return {
+    mint,
+    maxt,
+    answer: (limits) => {
+      if (limits.mint > mint) return undefined;
+      const only = head.onlySlice({ matchers, mint, maxt, sorted: false, hints: { newestOnly: true } });
+      if (only === undefined || (only.slice && only.slice.deletions.size > 0)) return undefined;
+      return answerNewest(only.slice?.gathered, job, mint, limits);
+    },
+  };
 }
 
 const NEVER = new AbortController().signal;

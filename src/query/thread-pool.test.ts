@@ -67,7 +67,7 @@ function setUp(threads = 1, concurrencyMax = 4) {
   const run = (isSmall = false) => {
     const pinned: PinnedView = {
       description: undefined,
-      isSmall,
+      foresee: () => ({ ready: [], isSmall, transfer: [] }),
       serve: async () => ({ reply: undefined, transfer: [] }),
       release: () => released.push(pinned),
     };
@@ -155,7 +155,7 @@ test('what is known at once is answered without a thread, unless the tenant may 
   let released = 0;
   const view = (): PinnedView => ({
     description: undefined,
-    answerAtOnce: () => known,
+    answerAtOnce: ({ mint }) => (mint === Number.NEGATIVE_INFINITY ? known : undefined),
     serve: async () => ({ reply: undefined, transfer: [] }),
     release: () => released++,
   });

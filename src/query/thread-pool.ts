@@ -23,18 +23,25 @@ import type { Answer, FromThread, ToThread } from './thread-protocol.ts';
 export interface PinnedView {
   /** Plain data that tells a query thread where to read. A thread keeps it and is told again only when it is another object. */
   readonly description: unknown;
-  /** Plain data for this query only: answers to what it is likely to ask. */
-  readonly ready?: unknown;
-  /** The answer, where this thread has it in a short step without decoding anything. For queries without a limit on time. */
-  answerAtOnce?(): Answer | undefined;
-  /** Whether that is all it is likely to ask. */
-  readonly isSmall?: boolean;
-  /** The memory in `ready` that is to be moved. */
-  readonly transfer?: readonly ArrayBuffer[];
+  /** The answer within the limits, where this thread has it in less time than handing the query over takes. */
+  answerAtOnce?(limits: JobLimits): Answer | undefined;
+  /** What goes along with the query to its thread; called when there is no answer at once. */
+  foresee?(): Foreseen;
   /** Answers what a query thread asks of this thread (the head's memory is here). Plain data, and memory to move. */
   serve(request: unknown): Promise<{ reply: unknown; transfer: readonly ArrayBuffer[] }>;
   release(): void;
 }
+
+export interface Foreseen {
+  /** Plain data for this query only: answers to what it is likely to ask. */
+  readonly ready: unknown;
+  /** Whether that is all it is likely to ask. */
+  readonly isSmall: boolean;
+  /** The memory in `ready` that is to be moved. */
+  readonly transfer: readonly ArrayBuffer[];
+}
+
+const NOTHING_FORESEEN: Foreseen = { ready: undefined, isSmall: false, transfer: [] };
 
 export interface ThreadPoolOptions {
   /** At most; the first is there from the start, further ones are started when they are needed. */
@@ -200,24 +207,31 @@ export class ThreadPool {
       if (task.begunAt - task.enqueuedAt > task.timeoutMs)
         throw new VeronaError('timeout', 'query timed out in query queue');
       task.pinned = task.view();
-      const known = task.limits.mint === Number.NEGATIVE_INFINITY ? task.pinned.answerAtOnce?.() : undefined;
+      const known = task.pinned.answerAtOnce?.(task.limits);
       if (known !== undefined) {
         this.#finish(task, known, undefined);
         return;
       }
-      task.isSmall = task.pinned.isSmall === true;
+      const foreseen = task.pinned.foresee?.() ?? NOTHING_FORESEEN;
+      task.isSmall = foreseen.isSmall;
       const seat = task.isSmall ? this.#seats.forSmall() : this.#seats.free();
       if (seat === undefined) throw new VeronaError('unavailable', 'no query thread runs; try again soon');
       seat.running.set(task.id, task);
-      this.#send(seat, task, task.pinned, task.cancel);
+      this.#send(seat, task, task.pinned.description, foreseen, task.cancel);
     } catch (error) {
       this.#finish(task, undefined, error as Error);
     }
   }
 
-  #send(seat: Seat<Task>, task: Task, pinned: PinnedView, cancel: CancelFlag): void {
+  #send(
+    seat: Seat<Task>,
+    task: Task,
+    description: unknown,
+    { ready, transfer }: Foreseen,
+    cancel: CancelFlag,
+  ): void {
     const waitedMs = task.begunAt - task.enqueuedAt;
-    const { number, isNew, dropped = 0 } = seat.views.of(pinned.description);
+    const { number, isNew, dropped = 0 } = seat.views.of(description);
     const message: ToThread = {
       type: 'run',
       id: task.id,
@@ -225,16 +239,16 @@ export class ThreadPool {
       limits: task.limits,
       tenant: task.tenant,
       viewNumber: number,
-      view: isNew ? pinned.description : undefined,
+      view: isNew ? description : undefined,
       droppedView: dropped,
-      ready: pinned.ready,
+      ready,
       timeoutMs: task.timeoutMs - waitedMs,
       waitedMs,
       accepts: task.accepts,
       cancelIndex: cancel.index,
       cancelTicket: cancel.ticket,
     };
-    seat.postSoon(message, pinned.transfer);
+    seat.postSoon(message, transfer);
   }
 
   #lose(seat: Seat<Task>, error: Error | undefined): void {
