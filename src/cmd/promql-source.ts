@@ -13,12 +13,13 @@ import type { QueryJob } from '../query/jobs.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
-import { chooseBlocks, type HasMeta } from '../store-gateway/choose-blocks.ts';
+import { chooseBlocks, type HasMeta, haveWindowsToAdd } from '../store-gateway/choose-blocks.ts';
 import { within } from '../store-gateway/within.ts';
 import { Block } from '../tsdb/block/block.ts';
 import { META_FILE, readMeta } from '../tsdb/block/meta.ts';
 import { PageCache } from '../tsdb/chunks/page-cache.ts';
 import { Db } from '../tsdb/db.ts';
+import { withAddedWindows } from '../tsdb/downsample/add-windows.ts';
 import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
 import { blocksIn, type FoundBlock } from '../tsdb/tools/blocks-in.ts';
 import type { ApiEnvelope } from './promql-output.ts';
@@ -226,7 +227,8 @@ async function openBlocks(disk: OverlayDisk, found: readonly FoundBlock[]): Prom
           const block = opened.get(part.block.meta.ulid) as Block;
           return within(named(block, await block.querier(part.mint, part.maxt)), part);
         });
-        return withoutAggregates(mergeQueriers(await Promise.all(queriers)));
+        const merged = mergeQueriers(await Promise.all(queriers));
+        return withoutAggregates(haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged);
       },
     },
     newestMs: Math.max(...blocks.map(({ meta }) => meta.maxTime - 1)),

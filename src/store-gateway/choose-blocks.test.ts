@@ -70,38 +70,62 @@ test('downsampled blocks are not read', () => {
   expect(names([block('A', 0, 10), block('B', 0, 10, { resolutionMs: 300_000 })])).toEqual(['A']);
 });
 
+const HOUR = 3_600_000;
+const coarse = (ulid: string, mint: number, maxt: number, sources: string[], resolutionMs: number) =>
+  block(ulid, mint * HOUR, maxt * HOUR, { sources, resolutionMs });
+
 test('the coarsest allowed blocks are read, and finer ones where these have gaps', () => {
-  const coarse = (ulid: string, mint: number, maxt: number, sources: string[], resolutionMs: number) =>
-    block(ulid, mint, maxt, { sources, resolutionMs });
   const blocks = [
-    block('A', 0, 100, { sources: ['a'] }),
-    block('B', 100, 200, { sources: ['b'] }),
-    block('C', 200, 300, { sources: ['c'] }),
-    coarse('A5', 0, 100, ['a'], 300_000),
-    coarse('B5', 100, 200, ['b'], 300_000),
-    coarse('A60', 0, 100, ['a'], 3_600_000),
+    coarse('A', 0, 10, ['a'], 0),
+    coarse('B', 10, 20, ['b'], 0),
+    coarse('C', 20, 30, ['c'], 0),
+    coarse('A5', 0, 10, ['a'], 300_000),
+    coarse('B5', 10, 20, ['b'], 300_000),
+    coarse('A60', 0, 10, ['a'], HOUR),
   ];
   const read = (maxMs: number, preferRaw = false) =>
-    chooseBlocks(blocks, 0, 1000, new Set(), { maxMs, preferRaw }).map(({ block: { meta } }) => meta.ulid);
+    chooseBlocks(blocks, 0, 100 * HOUR, new Set(), { maxMs, preferRaw }).map(({ block: b }) => b.meta.ulid);
   expect(read(0)).toEqual(['A', 'B', 'C']);
   expect(read(300_000)).toEqual(['A5', 'B5', 'C']);
-  expect(read(3_600_000)).toEqual(['A60', 'B5', 'C']);
-  expect(read(3_600_000, true)).toEqual(['A', 'B', 'C']);
-  expect(chooseBlocks(blocks.slice(3), 0, 1000, new Set(), { maxMs: 300_000, preferRaw: true })).toHaveLength(
+  expect(read(HOUR)).toEqual(['A60', 'B5', 'C']);
+  expect(read(HOUR, true)).toEqual(['A', 'B', 'C']);
+  expect(chooseBlocks(blocks.slice(3), 0, 1e9, new Set(), { maxMs: 300_000, preferRaw: true })).toHaveLength(
     2,
   );
 });
 
+const parts = (chosen: ReturnType<typeof chooseBlocks>) =>
+  chosen.map(({ block: { meta }, mint, maxt }) => [meta.ulid, mint / HOUR, (maxt + 1) / HOUR]);
+
 test('of a block that a coarser one covers in part, the rest is read', () => {
-  const raw = block('R', 0, 300, { sources: ['a', 'b', 'c'] });
-  const coarse = block('B5', 100, 200, { sources: ['b'], resolutionMs: 300_000 });
-  const other = block('X', 100, 200, { sources: ['x'] });
-  const chosen = chooseBlocks([raw, coarse, other], 10, 250, new Set(), { maxMs: 300_000 });
-  expect(chosen.map(({ block: { meta }, mint, maxt }) => [meta.ulid, mint, maxt])).toEqual([
-    ['B5', 100, 199],
-    ['R', 0, 99],
-    ['R', 200, 299],
-    ['X', 100, 199],
+  const blocks = [
+    coarse('R', 0, 30, ['a', 'b', 'c'], 0),
+    coarse('A', 0, 10, ['a'], 0),
+    coarse('C', 20, 30, ['c'], 0),
+    coarse('B5', 10, 20, ['b'], 300_000),
+  ];
+  expect(parts(chooseBlocks(blocks, HOUR, 25 * HOUR, new Set(), { maxMs: 300_000 }))).toEqual([
+    ['B5', 10, 20],
+    ['R', 0, 10],
+    ['R', 20, 30],
+  ]);
+  // A source that the coarser block lacks.
+  const late = coarse('X', 10, 20, ['x'], 0);
+  expect(parts(chooseBlocks([...blocks, late], HOUR, 25 * HOUR, new Set(), { maxMs: 300_000 }))).toEqual([
+    ['R', 0, 30],
+    ['X', 10, 20],
+  ]);
+});
+
+test('a coarser block ends with a window where a finer one begins inside it', () => {
+  const day = coarse('D60', 0, 24, ['a'], HOUR);
+  const late = coarse('X', 10.25, 11.5, ['x'], 0);
+  const raw = coarse('D', 0, 24, ['a'], 0);
+  expect(parts(chooseBlocks([day, late, raw], 0, 25 * HOUR, new Set(), { maxMs: HOUR }))).toEqual([
+    ['D60', 0, 10],
+    ['D60', 12, 24],
+    ['D', 10, 12],
+    ['X', 10.25, 11.5],
   ]);
 });
 
@@ -113,11 +137,11 @@ test('one shard of coarser samples does not stand in for another shard', () => {
   expect(chosen.map(({ block: { meta } }) => meta.ulid)).toEqual(['F1', 'R2']);
 });
 
-test('where a local block is, no coarser one is read', () => {
-  const day = block('D5', 0, 100, { sources: ['a', 'b'], resolutionMs: 300_000 });
-  const local = [{ mint: 50, maxt: 100, sources: ['b'] }];
-  const chosen = chooseBlocks([day], 0, 1000, new Set(['b']), { maxMs: 300_000 }, local);
-  expect(chosen.map(({ mint, maxt }) => [mint, maxt])).toEqual([[0, 49]]);
+test('where a local block is, no coarser one is read that has anything of it', () => {
+  const day = coarse('D5', 0, 10, ['a', 'b'], 300_000);
+  const local = [{ mint: 5 * HOUR, maxt: 10 * HOUR, sources: ['b'] }];
+  const chosen = chooseBlocks([day], 0, 1e9, new Set(['b']), { maxMs: 300_000 }, local);
+  expect(parts(chosen)).toEqual([['D5', 0, 5]]);
 });
 
 test('shards that came before the rest of their set are not read while what they were made of is', () => {
@@ -130,12 +154,15 @@ test('shards that came before the rest of their set are not read while what they
   expect(names([a, shard(1, ['A', 'B'])])).toEqual(['A', 'S1']);
 });
 
-test('of coarser blocks that overlap, the one made anew with late samples stands in for its time', () => {
-  const wide = block('W', 0, 40, { resolutionMs: 5, sources: ['A', 'B'], level: 3 });
-  const anew = block('N', 0, 20, { resolutionMs: 5, sources: ['A', 'X'], level: 2 });
-  const chosen = chooseBlocks([wide, anew], 0, 100, new Set(), { maxMs: 5 });
-  expect(chosen.map((one) => [one.block.meta.ulid, one.mint, one.maxt])).toEqual([
-    ['N', 0, 19],
-    ['W', 20, 39],
+test('a block that was joined across a hole does not stand in for one that has something there', () => {
+  const wide = coarse('W', 0, 40, ['A', 'B', 'C'], 300_000);
+  const anew = coarse('N', 0, 30, ['A', 'X', 'C'], 300_000);
+  const raw = [coarse('R', 0, 40, ['A', 'X', 'C'], 0), coarse('B', 10, 20, ['B'], 0)];
+  expect(parts(chooseBlocks([wide, anew, ...raw], 0, 1e9, new Set(), { maxMs: 300_000 }))).toEqual([
+    ['N', 0, 10],
+    ['N', 20, 30],
+    ['W', 30, 40],
+    ['R', 10, 20],
+    ['B', 10, 20],
   ]);
 });

@@ -1,6 +1,8 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { coveredBlocks } from '../blocks/covered-blocks.ts';
-import { shardOf } from '../blocks/shard-label.ts';
+import { SHARD_LABEL, shardOf } from '../blocks/shard-label.ts';
+import { answeringBlocks, type Candidate } from './answering-blocks.ts';
+import { SourceExtents, type SourceHolder } from './source-extents.ts';
 
 /** When a local block is, and what it was made of. Raw, and read in any case. */
 export interface LocalTime {
@@ -11,7 +13,7 @@ export interface LocalTime {
 }
 
 /** All that the choice looks at. */
-export type HasMeta = Pick<BucketBlock, 'meta'>;
+export type HasMeta = Pick<BucketBlock, 'meta' | 'seriesLabels'>;
 
 /** A block, and the part of it that is read: mint … maxt (ms, inclusive). */
 export interface ChosenBlock<B extends HasMeta = BucketBlock> {
@@ -29,12 +31,11 @@ export interface ResolutionWish {
 
 /**
  * The blocks to read for mint … maxt (ms, inclusive): the coarsest ones of a resolution that will do, finer ones where
- * these have gaps, without those that are served from the local disk, and without those whose data another
- * block in the bucket holds as well.
+ * these have gaps or lack a source, without those that are served from the local disk, and without those whose data another
+ * block in the bucket holds as well. Which of several answer for a time is told by `answeringBlocks`.
  *
  * A block is local when its own ULID is, or when every block it was compacted from is. One that is local only in part is
- * read: samples that come twice are merged by time, so nothing is counted twice, and nothing is missing. A block stands
- * in for one of another resolution, or for a coarser one of its own, in its time when both were made of some block in common.
+ * read when it is raw: samples that come twice are merged by time, so nothing is counted twice, and nothing is missing.
  */
 export function chooseBlocks<B extends HasMeta>(
   blocks: readonly B[],
@@ -55,18 +56,111 @@ export function chooseBlocks<B extends HasMeta>(
       !early.has(meta.ulid) &&
       !isLocal(meta.ulid, meta.sources, localUlids),
   );
-  const sign = preferRaw ? 1 : -1;
-  const chosen: ChosenBlock<B>[] = [];
-  for (const block of useful.sort(
-    (a, b) => sign * (a.meta.resolutionMs - b.meta.resolutionMs) || byVersion(a, b),
-  )) {
-    const before = chosen.map((other) => other.block.meta).filter((meta) => standsInFor(meta, block.meta));
-    const local = localBlocks.filter((one) =>
-      standsInFor({ ...one, resolutionMs: 0, labels: {} }, block.meta),
-    );
-    chosen.push(...withoutTimes(block, mint, maxt, [...before, ...local]));
+  if (useful.every(({ meta }) => meta.resolutionMs === 0))
+    return useful.map((block) => ({ block, mint: block.meta.mint, maxt: block.meta.maxt - 1 }));
+  const extents = new SourceExtents([...blocks.map(({ meta }) => meta), ...localBlocks.map(asHolder)]);
+  const order = (a: ChosenBlock<B>, b: ChosenBlock<B>) =>
+    (preferRaw ? 1 : -1) * (a.block.meta.resolutionMs - b.block.meta.resolutionMs) || a.mint - b.mint;
+  return stretchesOf(useful, localBlocks, extents, preferRaw)
+    .filter((part) => part.mint <= maxt && part.maxt >= mint)
+    .sort(order);
+}
+
+/** Whether coarser blocks were chosen for the same time, which have no source in common: their windows are to be added up. */
+export function haveWindowsToAdd(chosen: readonly ChosenBlock<HasMeta>[]): boolean {
+  const coarse = chosen.filter(({ block }) => block.meta.resolutionMs > 0).sort((a, b) => a.mint - b.mint);
+  let end = Number.NEGATIVE_INFINITY;
+  return coarse.some(({ mint, maxt }) => {
+    const overlaps = mint <= end;
+    end = Math.max(end, maxt);
+    return overlaps;
+  });
+}
+
+/** Between two bounds of blocks nothing changes: each such stretch is decided for itself. */
+function stretchesOf<B extends HasMeta>(
+  useful: readonly B[],
+  localBlocks: readonly LocalTime[],
+  extents: SourceExtents,
+  preferRaw: boolean,
+): ChosenBlock<B>[] {
+  // Windows are read as wholes, so that blocks begin and end where those of the coarsest one do.
+  const gridMs = Math.max(...useful.map(({ meta }) => meta.resolutionMs));
+  const found = [...useful.map((block) => candidateOf(block, gridMs))];
+  const fixed = localBlocks.map((local) => fixedOf(local, gridMs));
+  const all = [...found, ...fixed].sort((a, b) => a.from - b.from);
+  const bounds = [...new Set(all.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
+  const parts = new Map<B, ChosenBlock<B>[]>();
+  let present: typeof all = [];
+  for (let i = 0, next = 0; i + 1 < bounds.length; i++) {
+    const [from, to] = [bounds[i], bounds[i + 1]];
+    present = present.filter((one) => one.to > from);
+    for (; next < all.length && all[next].from <= from; next++)
+      if (all[next].to > from) present.push(all[next]);
+    const extentOf = (source: string) => {
+      const extent = extents.of(source);
+      return extent && extent.mint < to && extent.maxt > from ? extent.maxt - extent.mint : undefined;
+    };
+    const isFound = (one: (typeof all)[number]): one is Found<B> => 'block' in one;
+    const chosen = answeringBlocks({
+      blocks: present.filter(isFound),
+      fixed: present.filter((one) => !isFound(one)),
+      extentOf,
+      preferRaw,
+    });
+    for (const { block } of chosen) addPart(parts, block, from, to - 1);
   }
-  return chosen;
+  return [...parts.values()].flat();
+}
+
+interface Present extends Candidate {
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+}
+
+interface Found<B> extends Present {
+  readonly block: B;
+}
+
+function candidateOf<B extends HasMeta>(block: B, gridMs: number): Found<B> {
+  const { ulid, mint, maxt, resolutionMs, labels, sources } = block.meta;
+  const { [SHARD_LABEL]: _, ...others } = block.seriesLabels ?? {};
+  return {
+    block,
+    ...onGrid(mint, maxt, gridMs),
+    resolutionMs,
+    labels: others,
+    shard: shardOf(labels),
+    sources: sources.length > 0 ? sources : [ulid],
+  };
+}
+
+function fixedOf({ mint, maxt, sources }: LocalTime, gridMs: number): Present {
+  return { ...onGrid(mint, maxt, gridMs), resolutionMs: 0, labels: {}, shard: undefined, sources };
+}
+
+function onGrid(mint: number, maxt: number, gridMs: number): { readonly from: number; readonly to: number } {
+  return { from: Math.floor(mint / gridMs) * gridMs, to: Math.ceil(maxt / gridMs) * gridMs };
+}
+
+function asHolder(local: LocalTime): SourceHolder {
+  return { ...local, ulid: '' };
+}
+
+function addPart<B extends HasMeta>(
+  parts: Map<B, ChosenBlock<B>[]>,
+  block: B,
+  from: number,
+  to: number,
+): void {
+  const { meta } = block;
+  const own = parts.get(block) ?? [];
+  parts.set(block, own);
+  const last = own.at(-1);
+  const maxt = Math.min(to, meta.maxt - 1);
+  if (last && last.maxt === from - 1) own[own.length - 1] = { ...last, maxt };
+  else own.push({ block, mint: Math.max(from, meta.mint), maxt });
 }
 
 /**
@@ -90,44 +184,6 @@ function earlyShards(uncovered: readonly HasMeta[]): ReadonlySet<string> {
     if (own.size > 0 && meta.sources.every(isRead)) early.add(meta.ulid);
   }
   return early;
-}
-
-/**
- * Of coarser blocks of the same time, the one to be read first. A smaller one that a larger one does not cover was made later,
- * of late samples too; the larger one knows nothing of them until it is made anew as well.
- */
-function byVersion({ meta: a }: HasMeta, { meta: b }: HasMeta): number {
-  if (a.resolutionMs === 0) return 0;
-  return a.maxt - a.mint - (b.maxt - b.mint) || a.mint - b.mint || (a.ulid < b.ulid ? 1 : -1);
-}
-
-type Origin = Pick<BucketBlock['meta'], 'resolutionMs' | 'labels' | 'sources'>;
-
-function standsInFor(other: Origin, meta: Origin): boolean {
-  // Raw samples that come twice are one; windows that come twice would be added up.
-  if (other.resolutionMs === meta.resolutionMs && meta.resolutionMs === 0) return false;
-  const [a, b] = [shardOf(other.labels), shardOf(meta.labels)];
-  if (a && b && (a.index !== b.index || a.count !== b.count)) return false;
-  const sources = new Set(other.sources);
-  return meta.sources.some((source) => sources.has(source));
-}
-
-/** The parts of a block that are left when the times of `others` are taken away, as far as they touch mint … maxt. */
-function withoutTimes<B extends HasMeta>(
-  block: B,
-  mint: number,
-  maxt: number,
-  others: readonly { readonly mint: number; readonly maxt: number }[],
-): ChosenBlock<B>[] {
-  const { meta } = block;
-  const parts: ChosenBlock<B>[] = [];
-  let from = meta.mint;
-  for (const taken of [...others].sort((a, b) => a.mint - b.mint)) {
-    if (taken.mint > from) parts.push({ block, mint: from, maxt: Math.min(meta.maxt, taken.mint) - 1 });
-    from = Math.max(from, taken.maxt);
-  }
-  if (from < meta.maxt || others.length === 0) parts.push({ block, mint: from, maxt: meta.maxt - 1 });
-  return parts.filter((part) => part.mint <= maxt && part.maxt >= mint);
 }
 
 function isLocal(ulid: string, sources: readonly string[], localUlids: ReadonlySet<string>): boolean {

@@ -9,13 +9,20 @@ import type { Logger } from '../platform/log.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
+import { withAddedWindows } from '../tsdb/downsample/add-windows.ts';
 import { needsRaw } from '../tsdb/downsample/aggregate-of.ts';
 import { BlockChunks } from './block-chunks.ts';
 import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
 import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
 import { ByteCache } from './byte-cache.ts';
-import { type ChosenBlock, chooseBlocks, type LocalTime, type ResolutionWish } from './choose-blocks.ts';
+import {
+  type ChosenBlock,
+  chooseBlocks,
+  haveWindowsToAdd,
+  type LocalTime,
+  type ResolutionWish,
+} from './choose-blocks.ts';
 import { ExternalLabels } from './external-labels.ts';
 import { HeaderStore } from './header-store.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
@@ -106,7 +113,7 @@ export class StoreGateway {
   ): Querier {
     const slice = sliceSize(chosen.length);
     const reads = { bucket: this.#deps.bucket, gate: this.#gate, budget, slice };
-    return mergeQueriers(
+    const merged = mergeQueriers(
       chosen.map(({ block, mint, maxt }) =>
         namedQuerier(
           `bucket block ${block.meta.ulid}`,
@@ -114,6 +121,7 @@ export class StoreGateway {
         ),
       ),
     );
+    return haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged;
   }
 
   async #open(

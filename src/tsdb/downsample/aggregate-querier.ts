@@ -3,6 +3,7 @@ import { BatchBuilder } from '../../storage/batch-builder.ts';
 import type { Querier } from '../../storage/querier.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
 import { type AggregateChoice, aggregateOf, needsRaw } from './aggregate-of.ts';
+import { chunksOfSeries } from './chunks-of-series.ts';
 import { readAggregates } from './read-aggregates.ts';
 
 /**
@@ -39,22 +40,8 @@ function convert(batch: SeriesBatch, choice: AggregateChoice): SeriesBatch {
   const builder = new BatchBuilder();
   for (let i = 0; i < batch.seriesCount; i++) {
     builder.addSeries(batch.labelBytes.subarray(batch.labelOffsets[i], batch.labelOffsets[i + 1]));
-    for (const { mint, maxt, encoding, data } of readAggregates(chunksOf(batch, i), choice))
+    for (const { mint, maxt, encoding, data } of readAggregates(chunksOfSeries(batch, i), choice))
       builder.addChunk(mint, maxt, encoding, data);
   }
   return builder.take();
-}
-
-function chunksOf(batch: SeriesBatch, i: number) {
-  const from = batch.chunkStarts[i];
-  return Array.from({ length: batch.chunkStarts[i + 1] - from }, (_, k) => {
-    const c = from + k;
-    const start = batch.chunkDataOffset[c];
-    return {
-      mint: batch.chunkMint[c],
-      maxt: batch.chunkMaxt[c],
-      encoding: batch.chunkEncoding[c],
-      data: batch.chunkData.subarray(start, start + batch.chunkDataLength[c]),
-    };
-  });
 }

@@ -31,6 +31,14 @@ export function downsampleAggregates(
   return out;
 }
 
+/** Aggregate chunks of floats of the same time, which have no raw sample in common, as one. Throws `corrupt`. */
+export function addAggregates(chunks: readonly BlockChunk[]): BlockChunk[] {
+  return joinParts(
+    chunks.map(({ data }) => decodeAggregates(data)),
+    1,
+  );
+}
+
 type Fold = (values: Float64Array, from: number, to: number) => number;
 
 const FOLDS: readonly (readonly [Aggregate, Fold])[] = [
@@ -45,7 +53,7 @@ function joinParts(parts: readonly AggregateParts[], outMs: number): BlockChunk[
   let mint = Number.POSITIVE_INFINITY;
   let maxt = Number.NEGATIVE_INFINITY;
   for (const [aggregate, fold] of FOLDS) {
-    const samples = concat(parts.map((part) => floatsOf(part, aggregate)));
+    const samples = inOrder(concat(parts.map((part) => floatsOf(part, aggregate))));
     if (samples.timestamps.length === 0) continue;
     const appender = new XorAppender();
     eachWindow(samples.timestamps, outMs, (t, from, to) => {
@@ -117,4 +125,15 @@ function concat(list: readonly FloatColumns[]): FloatColumns {
     at += one.timestamps.length;
   }
   return { timestamps, values };
+}
+
+/** By time; the same columns where they are in order already. */
+function inOrder(columns: FloatColumns): FloatColumns {
+  const { timestamps, values } = columns;
+  if (timestamps.every((t, i) => i === 0 || t >= timestamps[i - 1])) return columns;
+  const order = [...timestamps.keys()].sort((a, b) => timestamps[a] - timestamps[b]);
+  return {
+    timestamps: Float64Array.from(order, (i) => timestamps[i]),
+    values: Float64Array.from(order, (i) => values[i]),
+  };
 }

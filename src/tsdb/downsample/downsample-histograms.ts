@@ -73,6 +73,18 @@ export function joinHistogramChunks(chunks: readonly BlockChunk[], resolutionMs:
   return out;
 }
 
+/**
+ * Aggregate chunks of histograms of the same time, which have no raw sample in common, as one; as they are when a window of one
+ * cannot be added to that of another. Throws `corrupt`.
+ */
+export function addHistogramChunks(chunks: readonly BlockChunk[]): readonly BlockChunk[] {
+  const all = chunks.map(({ data }) => decodeWindows(decodeAggregates(data)));
+  const windows = all.flatMap((one) => one.windows).sort((a, b) => a.t - b.t);
+  const firsts = all.flatMap(({ first }) => first ?? []).sort((a, b) => a.t - b.t);
+  if (firsts.length === 0 || firsts.some(({ h }) => !areAlike(firsts[0].h, h))) return chunks;
+  return [encodeWindows(firsts[0], joinWindows(windows, 1))];
+}
+
 function endOfRun(samples: readonly HistogramSample[], from: number, resolutionMs: number): number {
   const end = windowEnd(samples[from].t, resolutionMs) + (WINDOWS_MAX - 1) * resolutionMs;
   let to = from + 1;
@@ -82,11 +94,16 @@ function endOfRun(samples: readonly HistogramSample[], from: number, resolutionM
 
 /** Whether two histograms may share a chunk. */
 function goesOn(before: FloatHistogram, next: FloatHistogram): boolean {
-  const isGauge = next.counterResetHint === 'gauge';
-  if (isGauge !== (before.counterResetHint === 'gauge')) return false;
-  if (usesCustomBuckets(before) !== usesCustomBuckets(next)) return false;
-  if (usesCustomBuckets(next) && !equalNumbers(before.customValues, next.customValues)) return false;
-  return isGauge || !detectReset(unhinted(next), before);
+  return (
+    areAlike(before, next) && (next.counterResetHint === 'gauge' || !detectReset(unhinted(next), before))
+  );
+}
+
+/** Both gauges or both counters, with the same custom bounds or none. */
+function areAlike(a: FloatHistogram, b: FloatHistogram): boolean {
+  if ((a.counterResetHint === 'gauge') !== (b.counterResetHint === 'gauge')) return false;
+  if (usesCustomBuckets(a) !== usesCustomBuckets(b)) return false;
+  return !usesCustomBuckets(a) || equalNumbers(a.customValues, b.customValues);
 }
 
 function windowsOf(samples: readonly HistogramSample[], resolutionMs: number): Window[] {
