@@ -65,6 +65,11 @@ export class Reader {
     return this.#sync.problemOf(tenant);
   }
 
+  /** For whoever looks for a cause: the blocks it reads of a tenant. */
+  blocks(tenant: string): readonly string[] {
+    return this.#sync.blocksOf(tenant).map(({ meta }) => meta.ulid);
+  }
+
   /** All raw samples of a tenant. Throws when a block shows different values for one time. */
   async samples(tenant: string): Promise<Map<string, Map<number, number>>> {
     const found = new Map<string, Map<number, number>>();

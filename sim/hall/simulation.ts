@@ -131,6 +131,8 @@ class HallSimulation {
 
   /** For whoever looks for a cause: what is in the bucket. */
   async #noteBlocks(): Promise<void> {
+    for (const { name } of this.#plan.tenants)
+      this.#trace.note(`  the reader looks at ${name}: ${this.#reader.blocks(name).join(', ')}`);
     for await (const { kind, key } of this.#hall.ground.list(NO_SIGNAL, '', { recursive: true }))
       if (kind === 'object' && key.endsWith('meta.json')) {
         const bytes = await this.#hall.ground.get(NO_SIGNAL, key);
