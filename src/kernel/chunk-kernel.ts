@@ -18,17 +18,19 @@ interface ChunkExports {
     values: number,
     count: number,
   ): number;
+  mergeRuns(times: number, values: number, boundary: number, end: number, scratch: number): number;
   dropNaN(times: number, values: number, count: number): number;
   encodeXor(times: number, values: number, count: number, out: number): number;
   xorSizeMax(count: number): number;
-  aggregateScratch(count: number): number;
-  aggregateSizeMax(count: number): number;
+  aggregateScratch(windows: number): number;
+  aggregateSizeMax(windows: number): number;
   aggregateFloats(
     times: number,
     values: number,
     count: number,
     resolution: number,
     scratch: number,
+    windowsMax: number,
     out: number,
   ): number;
   aggregateMint(): number;
@@ -41,8 +43,6 @@ interface ChunkExports {
 const SLACK = 64;
 /** A chunk has no more; its count has 16 bits. */
 const CHUNK_SAMPLES_MAX = 65_535;
-/** An aggregate chunk has two samples more than windows in its counter. */
-export const AGGREGATED_MAX = CHUNK_SAMPLES_MAX - 2;
 /** Samples that columns have room for at first. */
 const CAPACITY_MIN = 1024;
 
@@ -99,7 +99,10 @@ export class ChunkKernel {
     return this.#memory.floats[(columns as Columns).times / 8 + i];
   }
 
-  /** Puts the samples of an XOR chunk (payload after the encoding byte) behind those in the columns. Throws `corrupt`. */
+  /**
+   * Puts the samples of an XOR chunk (payload after the encoding byte) behind those in the columns; where times overlap, all by
+   * time, and of two with the same time the later one. Throws `corrupt`.
+   */
   decode(chunk: Uint8Array, into: KernelColumns): void {
     const columns = into as Columns;
     const { length } = chunk;
@@ -112,9 +115,10 @@ export class ChunkKernel {
     const result = this.#wasm.decodeChunk(at, length, -Infinity, Infinity, times, values, count);
     if (result < 0) throw new VeronaError('corrupt', `${DECODE_ERRORS[-result]} in ${length} bytes`);
     columns.count = result;
+    this.#settle(columns, count);
   }
 
-  /** Puts samples behind those in the columns; values keep their bits. */
+  /** As `decode`, of samples of ascending times; values keep their bits. */
   push(into: KernelColumns, timestamps: Float64Array, values: Float64Array): void {
     const columns = into as Columns;
     this.#reserveSamples(columns, columns.count + timestamps.length);
@@ -122,6 +126,7 @@ export class ChunkKernel {
     floats.set(timestamps, columns.times / 8 + columns.count);
     floats.set(values, columns.values / 8 + columns.count);
     columns.count += timestamps.length;
+    this.#settle(columns, columns.count - timestamps.length);
   }
 
   /** Puts samples from … to (exclusive) of other columns behind those in the columns. */
@@ -153,8 +158,8 @@ export class ChunkKernel {
   }
 
   /**
-   * Samples from … to (exclusive), 1 … `AGGREGATED_MAX` of ascending times and none NaN, as an aggregate chunk in windows of
-   * `resolutionMs`; a view, and the time of the first window. It ends at the time of the last sample.
+   * Samples from … to (exclusive) of ascending times and none NaN, in windows of `resolutionMs`, as an aggregate chunk; a view, and
+   * the time of the first window. It ends at the time of the last sample. There are at most 65,533 windows.
    */
   aggregate(
     columns: KernelColumns,
@@ -163,14 +168,23 @@ export class ChunkKernel {
     resolutionMs: number,
   ): { readonly mint: number; readonly data: Uint8Array } {
     const wasm = this.#wasm;
-    const count = to - from;
-    assert(count > 0 && count <= AGGREGATED_MAX, `${count} samples to aggregate`);
-    this.#memory.reserve(this.#scratch, wasm.aggregateScratch(count));
-    this.#memory.reserve(this.#output, wasm.aggregateSizeMax(count));
+    const range = this.timeAt(columns, to - 1) - this.timeAt(columns, from);
+    const windowsMax = Math.min(to - from, Math.floor(range / resolutionMs) + 2);
+    // The counter has two samples more than windows.
+    assert(windowsMax > 0 && windowsMax + 2 <= CHUNK_SAMPLES_MAX, `${windowsMax} windows in a chunk`);
+    this.#memory.reserve(this.#scratch, wasm.aggregateScratch(windowsMax));
+    this.#memory.reserve(this.#output, wasm.aggregateSizeMax(windowsMax));
     const { times, values } = columns as Columns;
     const { at } = this.#output;
-    const [first, firstValue] = [times + 8 * from, values + 8 * from];
-    const length = wasm.aggregateFloats(first, firstValue, count, resolutionMs, this.#scratch.at, at);
+    const length = wasm.aggregateFloats(
+      times + 8 * from,
+      values + 8 * from,
+      to - from,
+      resolutionMs,
+      this.#scratch.at,
+      windowsMax,
+      at,
+    );
     return { mint: wasm.aggregateMint(), data: this.#memory.bytes.subarray(at, at + length) };
   }
 
@@ -185,6 +199,20 @@ export class ChunkKernel {
     state.last = this.#wasm.followedTo();
     state.floor = this.#wasm.otherFloor();
     return to;
+  }
+
+  /** Orders the samples from `boundary` on among those before. */
+  #settle(columns: Columns, boundary: number): void {
+    const { count, times, values } = columns;
+    if (boundary === 0 || boundary === count) return;
+    const { floats } = this.#memory;
+    const first = floats[times / 8 + boundary];
+    let from = boundary;
+    while (from > 0 && floats[times / 8 + from - 1] >= first) from--;
+    if (from === boundary) return;
+    this.#memory.reserve(this.#scratch, 16 * (boundary - from));
+    const [at, valueAt] = [times + 8 * from, values + 8 * from];
+    columns.count = from + this.#wasm.mergeRuns(at, valueAt, boundary - from, count - from, this.#scratch.at);
   }
 
   #reserveSamples(columns: Columns, count: number): void {

@@ -8,9 +8,9 @@ const XOR: u8 = 1;
 // A varint of 32 bits, and the encoding.
 const HEAD_MAX: u32 = 6;
 
-// Scratch that `n` samples need: eight columns, and the parts behind them before they are moved together.
+// Scratch for `n` windows: six columns, and behind them each part before it is moved to its place.
 export function aggregateScratch(n: u32): u32 {
-  return 8 * column(n) + xorSizeMax(n + 2);
+  return 6 * column(n) + xorSizeMax(n + 2);
 }
 
 // Bytes that the chunk takes at most.
@@ -18,7 +18,7 @@ export function aggregateSizeMax(n: u32): u32 {
   return 5 * (HEAD_MAX + xorSizeMax(n + 2));
 }
 
-// Bytes of a column of windows: no more of them than samples, and two more of the counter.
+// Bytes of a column of `n` windows; the counter has two samples more.
 @inline function column(n: u32): u32 {
   return (n + 2) << 3;
 }
@@ -31,11 +31,13 @@ export function aggregateMint(): f64 {
 }
 
 /**
- * Writes the aggregates of the `n` (1 … 65,533) samples, none of them NaN, in windows of `resolution` ms at `out`; returns the
+ * Writes the aggregates of `n` samples, none of them NaN, in at most `windowsMax` windows of `resolution` ms at `out`; returns the
  * number of bytes. The last window ends at the last sample, if it is not over by then.
  */
-export function aggregateFloats(times: u32, values: u32, n: u32, resolution: f64, scratch: u32, out: u32): u32 {
-  let size = column(n);
+export function aggregateFloats(
+  times: u32, values: u32, n: u32, resolution: f64, scratch: u32, windowsMax: u32, out: u32,
+): u32 {
+  let size = column(windowsMax);
   let ends = scratch, counts = scratch + size, sums = scratch + 2 * size, mins = scratch + 3 * size;
   let maxs = scratch + 4 * size, counters = scratch + 5 * size;
   let windows = fold(times, values, n, resolution, scratch, size);

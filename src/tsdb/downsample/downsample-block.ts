@@ -7,6 +7,7 @@ import { MergedSymbols } from '../index/merged-symbols.ts';
 import { SeriesCursor } from '../index/series-cursor.ts';
 import { nextTurn } from '../next-turn.ts';
 import { downsampleSeries } from './downsample-series.ts';
+import { RawSeries } from './raw-series.ts';
 
 export interface DownsampleRequest {
   readonly disk: Disk;
@@ -50,11 +51,13 @@ export async function downsampleBlock(request: DownsampleRequest): Promise<Downs
 class Downsampling {
   readonly #request: DownsampleRequest;
   readonly #source: MergeSource;
+  readonly #raw: RawSeries;
   #samplesRead = 0;
 
   constructor(request: DownsampleRequest, source: MergeSource) {
     this.#request = request;
     this.#source = source;
+    this.#raw = new RawSeries(request.outMs);
   }
 
   async run(): Promise<DownsampleReport> {
@@ -85,7 +88,9 @@ class Downsampling {
     while (this.#source.next()) {
       const { cursor } = this.#source;
       chunks += cursor.chunkCount;
-      await this.#writeOne(writer, downsampleSeries(await this.#readChunks(), inMs, outMs));
+      const series =
+        inMs === 0 ? await this.#downsampleRaw() : downsampleSeries(await this.#readChunks(), inMs, outMs);
+      await this.#writeOne(writer, series);
       if (chunks < CHUNKS_PER_TURN) continue;
       chunks = 0;
       await this.#turn();
@@ -112,18 +117,34 @@ class Downsampling {
     if (writer.isFull) await writer.drain();
   }
 
+  async #downsampleRaw(): Promise<BlockChunk[]> {
+    const { cursor, chunks } = this.#source;
+    for (let i = 0; i < cursor.chunkCount; i++) {
+      const ref = cursor.chunkRef[i];
+      if (!chunks.isOpen(ref)) await this.#source.openChunks(ref);
+      this.#open(ref);
+      this.#raw.add(chunks.encoding, chunks.data);
+    }
+    return this.#raw.take();
+  }
+
   async #readChunks(): Promise<BlockChunk[]> {
     const { cursor, chunks } = this.#source;
     const read: BlockChunk[] = [];
     for (let i = 0; i < cursor.chunkCount; i++) {
       const ref = cursor.chunkRef[i];
       if (!chunks.isOpen(ref)) await this.#source.openChunks(ref);
-      this.#source.guard(() => chunks.open(ref));
-      this.#samplesRead += storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart);
+      this.#open(ref);
       const { encoding, data } = chunks;
       read.push({ mint: cursor.mint[i], maxt: cursor.maxt[i], encoding, data: data.slice() });
     }
     return read;
+  }
+
+  #open(ref: number): void {
+    const { chunks } = this.#source;
+    this.#source.guard(() => chunks.open(ref));
+    this.#samplesRead += storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart);
   }
 
   async #turn(): Promise<void> {

@@ -44,7 +44,7 @@ export function partOf(appender: XorAppender) {
 }
 
 /**
- * Aggregates of the raw samples from … to (exclusive) as one chunk; none of the values is NaN. The last window ends at the
+ * The plain twin of the kernel's `aggregateFloats`, which is what runs: aggregates of the raw samples from … to (exclusive) as one chunk; none of the values is NaN. The last window ends at the
  * last sample, if it is not over by then.
  */
 export function aggregateRaw(

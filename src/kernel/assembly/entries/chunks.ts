@@ -1,5 +1,5 @@
 // Chunks of one series ↔ columns, and what compaction and downsampling do in between. Memory is laid out by chunk-kernel.ts.
-export { decodeChunk } from '../decode-xor';
+export { decodeChunk, mergeRuns } from '../decode-xor';
 export { encodeXor, xorSizeMax } from '../encode-xor';
 export { aggregateFloats, aggregateMint, aggregateScratch, aggregateSizeMax } from '../aggregate-floats';
 export { follow, followedTo, otherFloor } from '../follow';
