@@ -1,8 +1,5 @@
-import { type ByteParts, joinParts } from '../encoding/byte-parts.ts';
+import type { ByteParts } from '../encoding/byte-parts.ts';
 import { visitLabels } from '../encoding/label-bytes.ts';
-import { WireError, WireReader, WireType } from '../encoding/protobuf.ts';
-import { snappyDecompress } from '../encoding/snappy.ts';
-import { type ByteCursor, putVarint, readBigUvarint, unzigzag } from '../encoding/varint.ts';
 import { VeronaError } from '../model/errors.ts';
 import { assert } from '../platform/assert.ts';
 import {
@@ -10,7 +7,7 @@ import {
   type GatheredSeries,
   type HeadMemory,
   type HeadMemoryOptions,
-  IngestEvent,
+  type IngestEvent,
   type IngestEventDetail,
   LABEL_BYTES_MAX,
   type ReplayCounts,
@@ -25,14 +22,9 @@ import {
   plannedEnd,
   rangeEnd,
 } from './plain-chunk.ts';
-import {
-  isCanonical,
-  labelBudget,
-  type PlainTimeSeries,
-  readSample,
-  readSymbols,
-  readTimeSeries,
-} from './plain-write-request.ts';
+import { gatherPlain, type PlainChunk } from './plain-gather.ts';
+import { floatBits, PlainRequest } from './plain-request.ts';
+import { encodeSamplesRecord, type LoggedSample, samplesOfRecord } from './plain-samples-record.ts';
 
 interface Series {
   readonly slot: number;
@@ -45,20 +37,6 @@ interface Series {
   open: PlainSample[];
   openEnd: number;
   closed: { ref: number; mint: number; maxt: number }[];
-}
-
-/** A request under way. */
-interface Request {
-  readonly body: Uint8Array;
-  readonly reader: WireReader;
-  readonly symbols: readonly Uint8Array[] | undefined;
-  /** The TimeSeries whose samples are being appended, and how many of them were. */
-  current:
-    | { series: PlainTimeSeries; labelsCanonical: boolean; slot: number; samplesDone: number }
-    | undefined;
-  /** Label bytes that may still be made (2.0). */
-  labelBudget: number;
-  over: boolean;
 }
 
 const NO_BYTES = new Uint8Array();
@@ -76,29 +54,11 @@ export class PlainHeadMemory implements HeadMemory {
   #maxValid = Infinity;
   #mint = Infinity;
   #maxt = -Infinity;
-  #logged: { ref: number; sample: PlainSample }[] = [];
+  #logged: LoggedSample[] = [];
   #closedBytes: Uint8Array[] = [];
   #fileSequence = 0;
   #fileOffset = 0;
-  #request: Request | undefined;
-  #writeSamples = 0;
-  #writeDuplicates = 0;
-
-  readonly event: IngestEventDetail = {
-    slot: 0,
-    labels: NO_BYTES,
-    labelsCanonical: false,
-    seriesStart: 0,
-    seriesEnd: 0,
-    metadataStart: 0,
-    metadataEnd: 0,
-    fieldNumber: 0,
-    t: 0,
-    v: 0,
-    outcome: SampleOutcome.ok,
-    offset: 0,
-    reason: '',
-  };
+  readonly #request = new PlainRequest(this);
 
   constructor({ chunkRangeMs = CHUNK_RANGE_MS }: HeadMemoryOptions = {}) {
     assert(chunkRangeMs >= 1 && chunkRangeMs < 2 ** 31, `chunk range of ${chunkRangeMs} ms`);
@@ -187,10 +147,12 @@ export class PlainHeadMemory implements HeadMemory {
 
   append(slot: number, t: number, v: number): SampleOutcome {
     assert(Number.isSafeInteger(t), `time ${t}`);
-    return this.#append(this.#at(slot), t, bitsOf(v));
+    return this.appendBits(slot, t, floatBits(v));
   }
 
-  #append(series: Series, t: number, bits: bigint): SampleOutcome {
+  /** As `append`, with the bits of the value, and times beyond the safe integers, which are out of bounds. */
+  appendBits(slot: number, t: number, bits: bigint): SampleOutcome {
+    const series = this.#at(slot);
     const outcome = this.#judge(series, t, bits);
     if (outcome === SampleOutcome.ok) {
       this.#store(series, { t, bits });
@@ -235,122 +197,37 @@ export class PlainHeadMemory implements HeadMemory {
   }
 
   // ── write requests ────────────────────────────────────────────────────────
+  get event(): IngestEventDetail {
+    return this.#request.event;
+  }
+
   beginWrite(body: ByteParts, decodedMax: number): void {
-    this.#begin(body, decodedMax, false);
+    this.#request.begin(body, decodedMax, false);
   }
 
   beginWriteV2(body: ByteParts, decodedMax: number): void {
-    this.#begin(body, decodedMax, true);
-  }
-
-  #begin(compressed: ByteParts, decodedMax: number, isV2: boolean): void {
-    this.#request = undefined;
-    this.#writeSamples = 0;
-    this.#writeDuplicates = 0;
-    const body = snappyDecompress(joinParts(compressed), decodedMax);
-    const symbols = isV2 ? readSymbols(body) : undefined;
-    this.#request = {
-      body,
-      reader: new WireReader(body),
-      symbols,
-      current: undefined,
-      labelBudget: labelBudget(body.length),
-      over: false,
-    };
+    this.#request.begin(body, decodedMax, true);
   }
 
   decoded(): Uint8Array {
-    return this.#request?.body ?? NO_BYTES;
+    return this.#request.body;
   }
 
   get writeSamples(): number {
-    return this.#writeSamples;
+    return this.#request.samples;
   }
 
   get writeDuplicates(): number {
-    return this.#writeDuplicates;
+    return this.#request.duplicates;
   }
 
   resume(): IngestEvent {
-    const request = this.#request;
-    assert(request, 'a request has begun');
-    if (request.over) return IngestEvent.done;
-    try {
-      return this.#advance(request);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      request.over = true;
-      request.current = undefined;
-      this.event.offset = error.offset;
-      this.event.reason = error.reason;
-      return IngestEvent.malformed;
-    }
-  }
-
-  #advance(request: Request): IngestEvent {
-    const { reader } = request;
-    for (;;) {
-      const event = this.#finishCurrent(request);
-      if (event !== undefined) return event;
-      if (!reader.next()) {
-        request.over = true;
-        return IngestEvent.done;
-      }
-      const next =
-        reader.field === (request.symbols ? 5 : 1) ? this.#enter(request) : this.#otherField(request);
-      if (next !== undefined) return next;
-    }
-  }
-
-  #otherField({ reader, symbols }: Request): IngestEvent | undefined {
-    if (symbols && reader.field === 4) {
-      reader.expect(WireType.bytes);
-      return undefined;
-    }
-    this.event.fieldNumber = reader.field;
-    this.event.seriesStart = reader.valueStart;
-    this.event.seriesEnd = reader.valueEnd;
-    return IngestEvent.otherField;
-  }
-
-  /** Looks the series up; undefined when its samples can be appended or there are none. */
-  #enter(request: Request): IngestEvent | undefined {
-    const { reader, body, symbols } = request;
-    reader.expect(WireType.bytes);
-    const series = readTimeSeries(body, reader.valueStart, reader.valueEnd, symbols);
-    request.labelBudget -= symbols ? series.labels.length : 0;
-    if (request.labelBudget < 0) throw new WireError('labels of the request too long', series.start);
-    if (series.samples.length === 0 && !series.hasOthers) return undefined;
-    const slot = this.find(series.labels);
-    const labelsCanonical = slot !== 0 || isCanonical(series.labels, series.start);
-    if (series.hasOthers) return this.#rareEvent(series, slot, labelsCanonical);
-    request.current = { series, labelsCanonical, slot, samplesDone: 0 };
-    if (slot !== 0) return undefined;
-    this.#describe(series, 0, labelsCanonical);
-    return IngestEvent.newSeries;
-  }
-
-  #rareEvent(series: PlainTimeSeries, slot: number, labelsCanonical: boolean): IngestEvent {
-    this.#describe(series, slot, labelsCanonical);
-    return IngestEvent.rareSeries;
-  }
-
-  #describe(series: PlainTimeSeries, slot: number, labelsCanonical: boolean): void {
-    const { event } = this;
-    event.slot = slot;
-    event.labels = series.labels;
-    event.labelsCanonical = labelsCanonical;
-    event.seriesStart = series.start;
-    event.seriesEnd = series.end;
-    event.metadataStart = series.metadataStart;
-    event.metadataEnd = series.metadataEnd;
+    return this.#request.resume();
   }
 
   adopt(slot: number): void {
-    const current = this.#request?.current;
-    assert(current && current.slot === 0, 'adopt answers newSeries');
     if (slot !== 0) this.#at(slot);
-    current.slot = slot;
+    this.#request.adopt(slot);
   }
 
   adoptNew(walRef: number): number {
@@ -360,56 +237,11 @@ export class PlainHeadMemory implements HeadMemory {
     return slot;
   }
 
-  /** Appends what is left of the TimeSeries under way. */
-  #finishCurrent(request: Request): IngestEvent | undefined {
-    const { current, body } = request;
-    if (!current) return undefined;
-    if (current.slot !== 0) {
-      const series = this.#at(current.slot);
-      if (current.samplesDone === 0 && series.rare) {
-        request.current = undefined;
-        return this.#rareEvent(current.series, current.slot, current.labelsCanonical);
-      }
-      while (current.samplesDone < current.series.samples.length) {
-        const [start, end] = current.series.samples[current.samplesDone++];
-        const outcome = this.#appendWritten(series, readSample(body, start, end));
-        if (outcome !== SampleOutcome.ok) return IngestEvent.refusedSample;
-      }
-    }
-    request.current = undefined;
-    return undefined;
-  }
-
-  #appendWritten(series: Series, { t, v }: { t: bigint; v: number }): SampleOutcome {
-    const outcome = this.#append(series, Number(t), bitsOf(v));
-    if (outcome === SampleOutcome.ok || outcome === SampleOutcome.duplicate) {
-      this.#writeSamples++;
-      if (outcome === SampleOutcome.duplicate) this.#writeDuplicates++;
-      return SampleOutcome.ok;
-    }
-    Object.assign(this.event, { slot: series.slot, t: Number(t), v, outcome });
-    return outcome;
-  }
-
   // ── log ───────────────────────────────────────────────────────────────────
   takeSamplesRecord(): Uint8Array {
     const logged = this.#logged;
     this.#logged = [];
-    if (logged.length === 0) return NO_BYTES;
-    const out = new Uint8Array(17 + 28 * logged.length);
-    const view = new DataView(out.buffer);
-    const first = { ref: logged[0].ref, t: logged[0].sample.t };
-    out[0] = 2;
-    view.setBigUint64(1, BigInt(first.ref));
-    view.setBigInt64(9, BigInt(first.t));
-    let at = 17;
-    for (const { ref, sample } of logged) {
-      at = putVarint(out, at, ref - first.ref);
-      at = putVarint(out, at, sample.t - first.t);
-      view.setBigUint64(at, sample.bits);
-      at += 8;
-    }
-    return out.slice(0, at);
+    return encodeSamplesRecord(logged);
   }
 
   mapWalRef(walRef: number, slot: number): void {
@@ -423,27 +255,12 @@ export class PlainHeadMemory implements HeadMemory {
 
   replaySamples(record: Uint8Array): ReplayCounts {
     const counts = { samples: 0, unknownRefs: 0, rare: 0, skipped: 0 };
-    if (record[0] !== 2) throw new VeronaError('corrupt', 'samples record: bad type at 0');
-    if (record.length === 1) return counts;
-    if (record.length < 17) throw new VeronaError('corrupt', 'samples record: cut off at 1');
-    const view = new DataView(record.buffer, record.byteOffset, record.length);
-    const firstRef = view.getBigUint64(1);
-    const firstT = view.getBigInt64(9);
-    const cursor: ByteCursor = { bytes: record, at: 17, end: record.length };
-    while (cursor.at < record.length) {
-      const start = cursor.at;
-      const ref = BigInt.asUintN(64, firstRef + logVarint(cursor, start));
-      const t = BigInt.asIntN(64, firstT + logVarint(cursor, start));
-      if (record.length - cursor.at < 8)
-        throw new VeronaError('corrupt', `samples record: cut off at ${start}`);
-      const bits = view.getBigUint64(cursor.at);
-      cursor.at += 8;
-      this.#replay(Number(ref), Number(t), bits, counts);
-    }
+    for (const { ref, sample } of samplesOfRecord(record)) this.#replay(ref, sample, counts);
     return counts;
   }
 
-  #replay(ref: number, t: number, bits: bigint, counts: ReplayCounts): void {
+  #replay(ref: number, sample: PlainSample, counts: ReplayCounts): void {
+    const { t } = sample;
     const slot = this.#byWalRef.get(ref);
     if (slot === undefined) {
       counts.unknownRefs++;
@@ -453,7 +270,7 @@ export class PlainHeadMemory implements HeadMemory {
     if (series.rare) counts.rare++;
     else if (!Number.isSafeInteger(t) || t < this.#minValid || t <= series.lastT) counts.skipped++;
     else {
-      this.#store(series, { t, bits });
+      this.#store(series, sample);
       counts.samples++;
     }
   }
@@ -505,42 +322,12 @@ export class PlainHeadMemory implements HeadMemory {
   }
 
   gather(slots: Uint32Array, mint: number, maxt: number, newestOnly = false): GatheredSeries {
-    const labels: Uint8Array[] = [];
-    const chunks: { mint: number; maxt: number; encoding: number; ref: number; data: Uint8Array }[] = [];
-    const chunkStarts = new Uint32Array(slots.length + 1);
-    slots.forEach((slot, i) => {
-      const series = this.#at(slot);
-      labels.push(series.labels);
-      const newest = newestOnly && !series.rare ? series.open.slice(-1) : [];
-      const isEnough = newest.length > 0 && newest[0].t >= mint && newest[0].t <= maxt;
-      const open = isEnough ? newest : series.open;
-      for (const chunk of isEnough ? [] : series.closed)
-        if (chunk.mint <= maxt && chunk.maxt >= mint) chunks.push({ ...chunk, encoding: 0, data: NO_BYTES });
-      if (open.length > 0 && open[0].t <= maxt && open[open.length - 1].t >= mint)
-        chunks.push({
-          mint: open[0].t,
-          maxt: open[open.length - 1].t,
-          encoding: XOR,
-          ref: -1,
-          data: encodePlainChunk(open),
-        });
-      chunkStarts[i + 1] = chunks.length;
-    });
-    return {
-      seriesCount: slots.length,
-      labelBytes: new Uint8Array(Buffer.concat(labels)),
-      labelOffsets: Uint32Array.from([0, ...runningSum(labels)]),
-      chunkStarts,
-      chunkMint: Float64Array.from(chunks, (chunk) => chunk.mint),
-      chunkMaxt: Float64Array.from(chunks, (chunk) => chunk.maxt),
-      chunkEncoding: Uint8Array.from(chunks, (chunk) => chunk.encoding),
-      chunkRef: Float64Array.from(chunks, (chunk) => chunk.ref),
-      chunkDataOffset: Uint32Array.from(
-        [0, ...runningSum(chunks.map((chunk) => chunk.data))].slice(0, chunks.length),
-      ),
-      chunkDataLength: Uint32Array.from(chunks, (chunk) => chunk.data.length),
-      chunkData: new Uint8Array(Buffer.concat(chunks.map((chunk) => chunk.data))),
-    };
+    return gatherPlain(
+      Array.from(slots, (slot) => {
+        const series = this.#at(slot);
+        return { labels: series.labels, chunks: chunksBetween(series, mint, maxt, newestOnly) };
+      }),
+    );
   }
 
   timeRange(): { mint: number; maxt: number } {
@@ -555,7 +342,7 @@ export class PlainHeadMemory implements HeadMemory {
       if (!series) continue;
       series.closed = series.closed.filter((chunk) => chunk.maxt >= mint);
       if (series.open.length > 0 && series.lastT < mint) series.open = [];
-      for (const { mint, maxt } of [...series.closed, ...openRange(series)]) {
+      for (const { mint, maxt } of [...series.closed, ...openRange(series.open)]) {
         this.#mint = Math.min(this.#mint, mint);
         this.#maxt = Math.max(this.#maxt, maxt);
       }
@@ -567,7 +354,7 @@ export class PlainHeadMemory implements HeadMemory {
   collect(slot: number): void {
     const series = this.#at(slot);
     assert(this.#byWalRef.size === 0, 'no series is collected during replay');
-    assert(this.#request?.current?.slot !== slot, 'the series of a request under way is not collected');
+    assert(this.#request.slot !== slot, 'the series of a request under way is not collected');
     this.#byLabels.delete(keyOf(series.labels));
     this.#bySlot[slot] = undefined;
     this.#collected.push(slot);
@@ -584,13 +371,25 @@ export class PlainHeadMemory implements HeadMemory {
   }
 }
 
-function openRange({ open }: Series): { mint: number; maxt: number }[] {
+function openRange(open: readonly PlainSample[]): { mint: number; maxt: number }[] {
   return open.length === 0 ? [] : [{ mint: open[0].t, maxt: open[open.length - 1].t }];
 }
 
-function runningSum(arrays: readonly Uint8Array[]): number[] {
-  let sum = 0;
-  return arrays.map((array) => (sum += array.length));
+function chunksBetween(
+  { rare, open, closed }: Series,
+  mint: number,
+  maxt: number,
+  newestOnly: boolean,
+): PlainChunk[] {
+  const newest = newestOnly && !rare ? open.slice(-1) : [];
+  const isEnough = newest.length > 0 && newest[0].t >= mint && newest[0].t <= maxt;
+  const held = isEnough ? [] : closed.filter((chunk) => chunk.mint <= maxt && chunk.maxt >= mint);
+  const samples = isEnough ? newest : open;
+  const chunks: PlainChunk[] = held.map((chunk) => ({ ...chunk, encoding: 0, data: NO_BYTES }));
+  for (const range of openRange(samples))
+    if (range.mint <= maxt && range.maxt >= mint)
+      chunks.push({ ...range, encoding: XOR, ref: -1, data: encodePlainChunk(samples) });
+  return chunks;
 }
 
 function keyOf(labelBytes: Uint8Array): string {
@@ -612,19 +411,4 @@ function compareTexts(a: readonly Uint8Array[], b: readonly Uint8Array[]): numbe
     if (order !== 0) return order;
   }
   return a.length - b.length;
-}
-
-const scratch = new DataView(new ArrayBuffer(8));
-
-function bitsOf(value: number): bigint {
-  scratch.setFloat64(0, value);
-  return scratch.getBigUint64(0);
-}
-
-function logVarint(cursor: ByteCursor, sampleStart: number): bigint {
-  try {
-    return unzigzag(readBigUvarint(cursor));
-  } catch (error) {
-    throw new VeronaError('corrupt', `samples record: bad varint at ${sampleStart}`, { cause: error });
-  }
 }
