@@ -3,11 +3,15 @@ import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
 import { Block } from './block/block.ts';
+import { BlocksQuerier, KnownPairs } from './block/blocks-querier.ts';
 import { ChunkReader } from './chunks/chunk-reader.ts';
 import { PageCache } from './chunks/page-cache.ts';
 import { completeSlice } from './head/complete-slice.ts';
 import type { ReadyAnswer } from './head-ask.ts';
 import { RemoteHead } from './remote-head.ts';
+
+/** Label pairs of one tenant's blocks that a thread remembers. */
+const PAIRS_BYTES_MAX = 32 * 1024 * 1024;
 
 /** A tenant's head and local blocks at one moment, as plain data for another thread. */
 export interface ViewDescription {
@@ -35,6 +39,7 @@ interface TenantFiles {
   oldestChunkFile: number;
   /** By ULID and version of the tombstones. */
   readonly blocks: Map<string, Promise<Block>>;
+  readonly pairs: KnownPairs;
 }
 
 /** Opens, on a query thread, what views describe. Open files and cached pages are shared by the thread's queries. */
@@ -67,9 +72,8 @@ export class ViewSources {
     const files = this.#files(view);
     const touching = view.blocks.filter((block) => block.minTime <= maxt && mint < block.maxTime);
     const blocks = await Promise.all(touching.map((block) => this.#block(files, view.dir, block)));
-    const queriers = await Promise.all(
-      blocks.map(async (block) => namedQuerier(`block ${block.meta.ulid}`, await block.querier(mint, maxt))),
-    );
+    const queriers: Querier[] =
+      blocks.length > 0 ? [await BlocksQuerier.open(blocks, files.pairs, mint, maxt)] : [];
     if (view.hasHead) queriers.push(this.head(view, ask, ready));
     return queriers;
   }
@@ -88,7 +92,7 @@ export class ViewSources {
     let files = this.#tenants.get(view.dir);
     if (!files) {
       const chunks = new ChunkReader(this.#disk, `${view.dir}/chunks_head`, 'head', this.#pages);
-      files = { chunks, oldestChunkFile: 0, blocks: new Map() };
+      files = { chunks, oldestChunkFile: 0, blocks: new Map(), pairs: new KnownPairs(PAIRS_BYTES_MAX) };
       this.#tenants.set(view.dir, files);
     }
     this.#dropGone(files, view);

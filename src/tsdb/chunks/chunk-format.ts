@@ -1,6 +1,6 @@
 import { crc32c } from '../../encoding/crc32c.ts';
 import { VeronaError } from '../../model/errors.ts';
-import { ByteReader } from '../format/byte-reader.ts';
+import { ByteReader, be32At } from '../format/byte-reader.ts';
 import type { ByteWriter } from '../format/byte-writer.ts';
 
 /**
@@ -28,6 +28,8 @@ export const OUT_OF_ORDER_BIT = 0x80;
 const REF_FILE = 0x1_0000_0000;
 const HEAD_FIXED_BYTES = 25;
 const VARINT_BYTES_MAX = 5;
+/** So much is read at the beginning of a block's entry; chunks of floats are rarely longer. */
+export const CHUNK_READ_BYTES = 1024;
 /** A longer chunk is damage. */
 const CHUNK_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -103,6 +105,18 @@ export interface FileBytes {
 
 /** The entry at `offset` of a block's chunk file; the data are a view. Throws `corrupt`. */
 export function readBlockChunk(file: FileBytes, offset: number): StoredChunk & { readonly end: number } {
+  const head = file.read(offset, CHUNK_READ_BYTES);
+  // Most entries are in there as a whole: one read, no objects but the result.
+  let length = head[0] & 127;
+  if (head[0] >= 128) length += head[1] << 7;
+  const start = head[0] < 128 ? 1 : 2;
+  const end = start + 1 + length;
+  if (end + 4 <= head.length && !(head[start - 1] >= 128) && crc32c(head, start, end) === be32At(head, end))
+    return { encoding: head[start], data: head.subarray(start + 1, end), end: offset + end + 4 };
+  return readLongChunk(file, offset);
+}
+
+function readLongChunk(file: FileBytes, offset: number): StoredChunk & { readonly end: number } {
   const { length, lengthBytes } = readLength(file, offset, 0);
   const start = offset + lengthBytes;
   const entry = readEntry(file, offset, start, 1 + length);
@@ -151,8 +165,7 @@ function readLength(
 function readEntry(file: FileBytes, offset: number, start: number, length: number): Uint8Array {
   const entry = file.read(start, length + 4);
   if (entry.length < length + 4) throw new VeronaError('corrupt', `${file.path}: chunk cut off at ${offset}`);
-  const sum = new DataView(entry.buffer, entry.byteOffset).getUint32(length);
-  if (crc32c(entry, 0, length) !== sum)
+  if (crc32c(entry, 0, length) !== be32At(entry, length))
     throw new VeronaError('corrupt', `${file.path}: bad chunk checksum at ${offset}`);
   return entry;
 }

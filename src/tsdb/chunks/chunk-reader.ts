@@ -3,6 +3,7 @@ import type { Disk } from '../../platform/disk.ts';
 import {
   BLOCK_CHUNKS_MAGIC,
   CHUNK_FILE_HEADER_BYTES,
+  CHUNK_READ_BYTES,
   checkFileHeader,
   HEAD_CHUNKS_MAGIC,
   readBlockChunk,
@@ -15,8 +16,6 @@ import { CachedFile, type PageCache } from './page-cache.ts';
 
 export type ChunkFolder = 'block' | 'head';
 
-/** How far ahead of a chunk's beginning is read; most chunks end within. */
-const LENGTH_GUESS = 512;
 /** Chunks whose pages are fetched together. */
 const SLICE_CHUNKS = 8192;
 
@@ -73,6 +72,11 @@ export class ChunkReader {
     this.#files.clear();
   }
 
+  /** Loads what `read` of these chunks will need, as far as that can be told: those of more than some thousand chunks may go again. */
+  prefetch(refs: ArrayLike<number>): Promise<void> {
+    return this.#prefetch(refs, orderByRef(refs));
+  }
+
   async #prefetch(refs: ArrayLike<number>, slice: Uint32Array): Promise<void> {
     let start = 0;
     while (start < slice.length) {
@@ -80,7 +84,7 @@ export class ChunkReader {
       let end = start;
       while (end < slice.length && refSequence(refs[slice[end]]) === sequence) end++;
       const offsets = Float64Array.from(slice.subarray(start, end), (i) => refOffset(refs[i]));
-      await this.#file(sequence).prefetch(offsets, LENGTH_GUESS);
+      await this.#file(sequence).prefetch(offsets, CHUNK_READ_BYTES);
       start = end;
     }
   }

@@ -2,22 +2,32 @@ import { VeronaError } from '../../model/errors.ts';
 
 const TWO_32 = 0x1_0000_0000;
 
+/** The unsigned 32 bits at bytes[at], which are there, big endian; for one number without a reader. */
+export function be32At(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
+}
+
 /**
  * Reads the integers of Prometheus' formats: big endian, varints as Go's `encoding/binary`. Reading past the end, or a
  * number that JavaScript cannot hold where it must be exact, throws `corrupt` with the offset.
  */
 export class ByteReader {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  /** Made when first needed: it costs more than a short series entry of varints. */
+  #dataView: DataView | undefined;
   /** Next byte to read. */
   at: number;
   readonly end: number;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.at = start;
     this.end = end;
+  }
+
+  get #view(): DataView {
+    this.#dataView ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+    return this.#dataView;
   }
 
   get left(): number {

@@ -1,7 +1,7 @@
 import { crc32c } from '../../encoding/crc32c.ts';
 import { VeronaError } from '../../model/errors.ts';
 import type { FileBytes } from '../chunks/chunk-format.ts';
-import { ByteReader } from '../format/byte-reader.ts';
+import { ByteReader, be32At } from '../format/byte-reader.ts';
 import type { ByteWriter } from '../format/byte-writer.ts';
 
 /**
@@ -100,9 +100,14 @@ export class SeriesEntry {
   }
 }
 
-/** Decodes what is between the length and the checksum of a series entry. Throws `corrupt` with the offset in `content`. */
-export function decodeSeriesContent(content: Uint8Array, into: SeriesEntry): void {
-  const reader = new ByteReader(content);
+/** Decodes what is between the length and the checksum of a series entry, bytes[start … end). Throws `corrupt` with the offset in `bytes`. */
+export function decodeSeriesContent(
+  bytes: Uint8Array,
+  into: SeriesEntry,
+  start = 0,
+  end = bytes.length,
+): void {
+  const reader = new ByteReader(bytes, start, end);
   into.labelCount = reader.length();
   into.reserve(into.labelCount, 0);
   for (let i = 0; i < 2 * into.labelCount; i++) into.labels[i] = reader.uvarint();
@@ -153,8 +158,7 @@ export function readChecked(file: FileBytes, start: number, length: number, what
   const bytes = file.read(start, length + 4);
   if (bytes.length < length + 4)
     throw new VeronaError('corrupt', `${file.path}: ${what} cut off at ${start}`);
-  const sum = new DataView(bytes.buffer, bytes.byteOffset).getUint32(length);
-  if (crc32c(bytes, 0, length) !== sum)
+  if (crc32c(bytes, 0, length) !== be32At(bytes, length))
     throw new VeronaError('corrupt', `${file.path}: bad checksum of ${what} at ${start}`);
   return bytes.subarray(0, length);
 }

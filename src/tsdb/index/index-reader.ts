@@ -1,7 +1,9 @@
+import { crc32c } from '../../encoding/crc32c.ts';
 import { VeronaError, wrapError } from '../../model/errors.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import type { Disk } from '../../platform/disk.ts';
 import { CachedFile, type PageCache } from '../chunks/page-cache.ts';
+import { be32At } from '../format/byte-reader.ts';
 import type { ByteWriter } from '../format/byte-writer.ts';
 import {
   checkIndexHeader,
@@ -16,6 +18,7 @@ import {
   TOC_BYTES,
 } from './index-format.ts';
 import { OffsetTable } from './offset-table.ts';
+import { appendPair } from './pair-bytes.ts';
 import type { IndexBytes } from './sampled-section.ts';
 import { selectPostings } from './select-postings.ts';
 import { Symbols } from './symbols.ts';
@@ -84,8 +87,12 @@ export class IndexReader {
     } while (head[lengthBytes++] >= 128 && lengthBytes < 5);
     if (head.length === 0 || lengthBytes > head.length || length > this.#file.sizeBytes)
       throw new VeronaError('corrupt', `${this.#file.path}: no series at ${offset}`);
+    const end = lengthBytes + length;
+    // Mostly all of it is here already, checksum included.
+    const isWhole = end + 4 <= head.length && crc32c(head, lengthBytes, end) === be32At(head, end);
     try {
-      decodeSeriesContent(readChecked(this.#file, offset + lengthBytes, length, 'series'), entry);
+      if (isWhole) decodeSeriesContent(head, entry, lengthBytes, end);
+      else decodeSeriesContent(readChecked(this.#file, offset + lengthBytes, length, 'series'), entry);
     } catch (error) {
       throw wrapError(`${this.#file.path}: series at ${offset}`, error);
     }
@@ -93,16 +100,12 @@ export class IndexReader {
 
   /** Appends the canonical label bytes of a decoded series. */
   appendLabelBytes(entry: SeriesEntry, out: ByteWriter): void {
-    for (let i = 0; i < entry.labelCount; i++) {
-      const name = this.symbols.bytesOf(entry.labels[2 * i]);
-      const value = this.symbols.bytesOf(entry.labels[2 * i + 1]);
-      out.byte(0x0a);
-      out.uvarint(2 + varintSize(name.length) + name.length + varintSize(value.length) + value.length);
-      out.byte(0x0a);
-      out.prefixed(name);
-      out.byte(0x12);
-      out.prefixed(value);
-    }
+    for (let i = 0; i < entry.labelCount; i++)
+      appendPair(
+        out,
+        this.symbols.bytesOf(entry.labels[2 * i]),
+        this.symbols.bytesOf(entry.labels[2 * i + 1]),
+      );
   }
 
   /** Sorted. */
@@ -176,8 +179,4 @@ export class IndexMemory implements IndexBytes {
   }
 
   async prefetch(): Promise<void> {}
-}
-
-function varintSize(value: number): number {
-  return value < 128 ? 1 : value < 16384 ? 2 : value < 2097152 ? 3 : 4;
 }
