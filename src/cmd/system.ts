@@ -37,7 +37,7 @@ import { QueryStatistics } from '../query/query-statistics.ts';
 import { rulesRoutes } from '../query/rules-api.ts';
 import { statusRoutes } from '../query/status.ts';
 import { targetsRoutes } from '../query/targets-api.ts';
-import { ThreadPool } from '../query/thread-pool.ts';
+import { type QueryCaller, ThreadPool } from '../query/thread-pool.ts';
 import { HttpServer, type ListenerAccess, OPEN_ACCESS } from '../server/http-server.ts';
 import { Lifecycle, type Service } from '../server/lifecycle.ts';
 import { removeUnfinishedHeaders, retainHeaders } from '../store-gateway/header-store.ts';
@@ -282,7 +282,7 @@ export async function buildSystem(
     bare: new BareSelectors(parse),
     lookbackDeltaMs: config.query.lookback_delta,
   };
-  const run = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number, accepts?: string) => {
+  const run = (tenant: string, job: QueryJob, caller: QueryCaller, timeoutMs?: number, accepts?: string) => {
     const view = () =>
       pinTenantView(
         tenant,
@@ -296,8 +296,10 @@ export async function buildSystem(
     const own = limits.of(tenant);
     checkQueryLength(job, own);
     const limited = jobLimits(own, clock.now());
-    return pool.run(tenant, job, limited, view, signal, jobTimeout(timeoutMs, own), accepts);
+    return pool.run(tenant, job, limited, view, caller, jobTimeout(timeoutMs, own), accepts);
   };
+  const runForSignal = (tenant: string, job: QueryJob, signal: AbortSignal, timeoutMs?: number) =>
+    run(tenant, job, { signal }, timeoutMs);
   const compactor =
     bucket && bucketOptions && deletions && config.compactor.enabled
       ? buildCompactor(config, bucketOptions, { bucket, disk, clock, deletions, limits, log, metrics })
@@ -415,19 +417,19 @@ export async function buildSystem(
         keeps
           ? keptInfo(external, tenantLabel, allowedOf(knownTenants(), allowed))
           : reachedInfo(endpoints?.endpoints ?? [], external, bucketSync && blockLabels(bucketSync)),
-      run,
+      run: runForSignal,
     });
     const exemplars = ownExemplars({
       external: (tenant) => store.labelsOf(tenant),
       joinsEndpoints: !keeps,
-      run,
+      run: runForSignal,
     });
     const queries = ownQueries({
       external: (tenant) => store.labelsOf(tenant),
       joinsEndpoints: !keeps,
       replicaLabels: config.query.replica_label,
       clock,
-      run,
+      run: runForSignal,
     });
     const shown = keeps ? own : joinedStreams(services);
     const labelled = withExternalLabels(shown, (tenant) => store.labelsOf(tenant));

@@ -49,8 +49,8 @@ async function serve(options: { timeoutMs?: number; queuedMax?: number } = {}) {
   const routes = queryRoutes({
     clock,
     parse: {},
-    run: (tenant, job, signal, timeoutMs, accepts) =>
-      pool.run(tenant, job, NO_LIMITS, view, signal, timeoutMs, accepts),
+    run: (tenant, job, caller, timeoutMs, accepts) =>
+      pool.run(tenant, job, NO_LIMITS, view, caller, timeoutMs, accepts),
   });
   const get = async (
     url: string,

@@ -11,6 +11,7 @@ import type { PlainMatcher, QueryJob } from './jobs.ts';
 import { jsonResponse } from './json-response.ts';
 import { invalid, MAX_TIME_MS, MIN_TIME_MS, Params, parseDurationParam } from './params.ts';
 import { hasReadOptions, readOptions } from './read-options.ts';
+import type { QueryCaller } from './thread-pool.ts';
 
 const FORM_BYTES_MAX = 10 * 1024 * 1024;
 const READ_BYTES_MAX = 10 * 1024 * 1024;
@@ -23,7 +24,7 @@ export interface QueryApiOptions {
   readonly run: (
     tenant: string,
     job: QueryJob,
-    signal: AbortSignal,
+    caller: QueryCaller,
     timeoutMs: number | undefined,
     accepts: string | undefined,
   ) => Promise<HttpResponse>;
@@ -39,7 +40,7 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
     const made = make(request, params);
     // Most requests have none, and what is not there need not go to another thread.
     const asked = hasReadOptions(params) ? { ...made, read: readOptions(params) } : made;
-    return run(request.tenant, asked, request.signal, timeoutMs, accepts);
+    return run(request.tenant, asked, request, timeoutMs, accepts);
   };
   const both = ['GET', 'POST'] as const;
   const api: Route[] = [
@@ -107,7 +108,7 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
       handle: (request) => {
         const read = readOptions(new Params(request));
         const asked: QueryJob = { kind: 'remoteRead', body: request.body, read };
-        return run(request.tenant, asked, request.signal, undefined, undefined);
+        return run(request.tenant, asked, request, undefined, undefined);
       },
     },
     {

@@ -30,7 +30,7 @@ async function serve() {
     clock,
     activeWindowMs: 20 * 60_000,
     headSeries: () => 14,
-    run: async (_tenant, job, signal) => {
+    run: async (_tenant, job, { signal }) => {
       jobs.push(job);
       const { status, headers, parts } = await answerer.answer(job, NO_LIMITS, storage, signal);
       return { status, headers, body: Buffer.concat(parts) };

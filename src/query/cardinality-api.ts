@@ -67,13 +67,7 @@ async function answer(
       storeMatches: [],
     };
     const accepts = request.headers['accept-encoding'];
-    return await options.run(
-      request.tenant,
-      { ...job, ...seriesTotal, read },
-      request.signal,
-      undefined,
-      accepts,
-    );
+    return await options.run(request.tenant, { ...job, ...seriesTotal, read }, request, undefined, accepts);
   } catch (error) {
     if (!(error instanceof VeronaError) || error.code !== 'bad_data') throw error;
     // In plain text, as Mimir answers it.

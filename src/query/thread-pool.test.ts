@@ -9,7 +9,7 @@ import type { FromThread, ToThread } from './thread-protocol.ts';
 
 const JOB: QueryJob = { kind: 'remoteRead', body: new Uint8Array() };
 const NO_LIMITS = { samplesMax: 0, seriesMax: 0, mint: Number.NEGATIVE_INFINITY };
-const { signal } = new AbortController();
+const caller = new AbortController();
 
 class ManualClock implements Clock {
   time = 0;
@@ -71,7 +71,7 @@ function setUp(threads = 1, concurrencyMax = 4) {
       serve: async () => ({ reply: undefined, transfer: [] }),
       release: () => released.push(pinned),
     };
-    const answer = pool.run('a', JOB, NO_LIMITS, () => pinned, signal);
+    const answer = pool.run('a', JOB, NO_LIMITS, () => pinned, caller);
     answer.catch(() => {});
     return answer;
   };
@@ -159,9 +159,9 @@ test('what is known at once is answered without a thread, unless the tenant may 
     serve: async () => ({ reply: undefined, transfer: [] }),
     release: () => released++,
   });
-  expect((await pool.run('a', JOB, NO_LIMITS, view, signal)).body).toEqual(Uint8Array.of(1));
+  expect((await pool.run('a', JOB, NO_LIMITS, view, caller)).body).toEqual(Uint8Array.of(1));
   expect([queriesOf(0), released]).toEqual([0, 1]);
-  pool.run('a', JOB, { ...NO_LIMITS, mint: 5 }, view, signal).catch(() => {});
+  pool.run('a', JOB, { ...NO_LIMITS, mint: 5 }, view, caller).catch(() => {});
   expect(queriesOf(0)).toBe(1);
   await pool.close();
 });

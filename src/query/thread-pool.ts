@@ -32,6 +32,11 @@ export interface PinnedView {
   release(): void;
 }
 
+/** Who wants an answer, no longer when the signal aborts. It may be made when it is first looked at. */
+export interface QueryCaller {
+  readonly signal: AbortSignal;
+}
+
 export interface Foreseen {
   /** Plain data for this query only: answers to what it is likely to ask. */
   readonly ready: unknown;
@@ -126,15 +131,15 @@ export class ThreadPool {
   }
 
   /**
-   * Resolves with the answer. Rejects with `unavailable` when too many wait, `timeout`, or `canceled` when the signal
-   * aborts. `view` is called when the query's turn comes.
+   * Resolves with the answer. Rejects with `unavailable` when too many wait, `timeout`, or `canceled` when the caller's
+   * signal aborts, which is not looked at for an answer that is there at once. `view` is called when the query's turn comes.
    */
   run(
     tenant: string,
     job: QueryJob,
     limits: JobLimits,
     view: () => PinnedView,
-    signal: AbortSignal,
+    caller: QueryCaller,
     timeoutMs = this.#options.timeoutMs,
     accepts?: string,
   ): Promise<HttpResponse> {
@@ -155,8 +160,6 @@ export class ThreadPool {
         begunAt: 0,
         streamedBytes: 0,
       };
-      if (signal.aborted) return reject(canceled());
-      signal.addEventListener('abort', () => this.#cancel(task), { once: true });
       if (this.#closed) return reject(new VeronaError('unavailable', 'the server is stopping'));
       const { outage } = this.#seats;
       if (outage !== undefined) return reject(new VeronaError('unavailable', outage));
@@ -170,6 +173,10 @@ export class ThreadPool {
         );
       }
       this.#dispatch();
+      if (task.settled) return;
+      const { signal } = caller;
+      if (signal.aborted) this.#cancel(task);
+      else signal.addEventListener('abort', () => this.#cancel(task), { once: true });
     });
   }
 
@@ -198,29 +205,32 @@ export class ThreadPool {
   }
 
   #begin(task: Task): void {
-    this.#running++;
-    this.#inFlight.set(this.#running);
     task.begunAt = this.#clock.monotonic();
-    task.cancel = this.#cancels.take();
-    this.#observer.began(begun(task));
     try {
       if (task.begunAt - task.enqueuedAt > task.timeoutMs)
         throw new VeronaError('timeout', 'query timed out in query queue');
       task.pinned = task.view();
       const known = task.pinned.answerAtOnce?.(task.limits);
-      if (known !== undefined) {
-        this.#finish(task, known, undefined);
-        return;
-      }
-      const foreseen = task.pinned.foresee?.() ?? NOTHING_FORESEEN;
-      task.isSmall = foreseen.isSmall;
-      const seat = task.isSmall ? this.#seats.forSmall() : this.#seats.free();
-      if (seat === undefined) throw new VeronaError('unavailable', 'no query thread runs; try again soon');
-      seat.running.set(task.id, task);
-      this.#send(seat, task, task.pinned.description, foreseen, task.cancel);
+      if (known === undefined) this.#hand(task, task.pinned);
+      else this.#end(task, known, undefined);
     } catch (error) {
-      this.#finish(task, undefined, error as Error);
+      if (task.cancel === undefined) this.#end(task, undefined, error as Error);
+      else this.#finish(task, undefined, error as Error);
     }
+  }
+
+  /** Gives a query to a thread. */
+  #hand(task: Task, pinned: PinnedView): void {
+    this.#running++;
+    this.#inFlight.set(this.#running);
+    task.cancel = this.#cancels.take();
+    this.#observer.began(begun(task));
+    const foreseen = pinned.foresee?.() ?? NOTHING_FORESEEN;
+    task.isSmall = foreseen.isSmall;
+    const seat = task.isSmall ? this.#seats.forSmall() : this.#seats.free();
+    if (seat === undefined) throw new VeronaError('unavailable', 'no query thread runs; try again soon');
+    seat.running.set(task.id, task);
+    this.#send(seat, task, pinned.description, foreseen, task.cancel);
   }
 
   #send(
@@ -351,11 +361,15 @@ export class ThreadPool {
     this.#seats.running(task.id)?.running.delete(task.id);
     this.#running--;
     this.#inFlight.set(this.#running);
+    this.#end(task, answer, error);
+    this.#dispatch();
+  }
+
+  #end(task: Task, answer: Answer | undefined, error: Error | undefined): void {
     task.pinned?.release();
     task.stream?.end(error);
     this.#observer.ended(ended(task, answer, error, this.#clock.monotonic()));
     this.#settle(task, answer, error);
-    this.#dispatch();
   }
 
   #settle(task: Task, answer: Answer | undefined, error: Error | undefined): void {
