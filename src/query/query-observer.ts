@@ -1,4 +1,5 @@
-import type { PlainMatcher, QueryJob } from './jobs.ts';
+import { selectorText } from '../model/selector-text.ts';
+import type { QueryJob } from './jobs.ts';
 
 /** A query that has got a thread. */
 export interface BegunQuery {
@@ -65,10 +66,6 @@ export function queryText(job: QueryJob): string {
     default:
       return '';
   }
-}
-
-function selectorText(matchers: readonly PlainMatcher[]): string {
-  return `{${matchers.map(({ name, type, value }) => `${name}${type}${JSON.stringify(value)}`).join(', ')}}`;
 }
 
 /** The times of a query, as RFC 3339 where it has any. */

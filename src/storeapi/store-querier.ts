@@ -1,5 +1,6 @@
 import { VeronaError } from '../model/errors.ts';
-import type { Matcher } from '../model/matcher.ts';
+import { Matcher } from '../model/matcher.ts';
+import { selectorText } from '../model/selector-text.ts';
 import type {
   ExemplarSeries,
   LabelRequest,
@@ -118,7 +119,7 @@ export class StoreQuerier implements Querier {
   ): Promise<readonly ExemplarSeries[]> {
     const { exemplars, partialResponse, endpoint, seriesMax } = this.#options;
     if (!exemplars) return [];
-    const query = matcherSets.map(selectorText).join(' or ');
+    const query = matcherSets.map(exemplarSelector).join(' or ');
     const partial_response_strategy = partialResponse === 'abort' ? 1 : 0;
     const found: ExemplarSeries[] = [];
     const request = { query, start: mint, end: maxt, partial_response_strategy };
@@ -182,13 +183,9 @@ export class StoreQuerier implements Querier {
 }
 
 /** PromQL has no selector that every series matches, so one of all asks for a name. */
-function selectorText(matchers: readonly Matcher[]): string {
+function exemplarSelector(matchers: readonly Matcher[]): string {
   const isOfAll = matchers.every((matcher) => matcher.matchesEmpty);
-  const parts = [...matchers.map(selectorPart), ...(isOfAll ? ['__name__!=""'] : [])];
-  return `{${parts.join(',')}}`;
+  return selectorText(isOfAll ? [...matchers, HAS_A_NAME] : matchers);
 }
 
-/** A name is always quoted: it may be any UTF-8. */
-function selectorPart({ type, name, value }: Matcher): string {
-  return `${JSON.stringify(name)}${type}${JSON.stringify(value)}`;
-}
+const HAS_A_NAME = new Matcher('!=', '__name__', '');

@@ -1,7 +1,6 @@
 import { snappyCompress } from '../../encoding/snappy.ts';
 import { VeronaError } from '../../model/errors.ts';
 import type { Labels } from '../../model/labels.ts';
-import type { Matcher } from '../../model/matcher.ts';
 import type { ClientResponse, HttpClient } from '../../platform/http-client.ts';
 import { encodeReadRequest, type ReadQuery } from '../../proto/remote-read.ts';
 
@@ -143,15 +142,6 @@ export class PrometheusClient {
       `${this.#url}${path}: status ${response.status}: ${JSON.stringify(text.slice(0, 300))}`,
     );
   }
-}
-
-/** Selector text of matchers; names are quoted only when they must be, since older servers do not know quoted ones. */
-export function selectorText(matchers: readonly Matcher[]): string {
-  const parts = matchers.map(({ type, name, value }) => {
-    const plain = /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name);
-    return `${plain ? name : JSON.stringify(name)}${type}${JSON.stringify(value)}`;
-  });
-  return `{${parts.join(',')}}`;
 }
 
 async function boundedText(response: ClientResponse, where: string): Promise<string> {

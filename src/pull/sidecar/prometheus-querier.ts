@@ -2,6 +2,7 @@ import { encodeLabels } from '../../encoding/label-bytes.ts';
 import { snappyDecompress } from '../../encoding/snappy.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { compareLabels, Labels } from '../../model/labels.ts';
+import { selectorText } from '../../model/selector-text.ts';
 import { type RawChunkedSeries, readChunkedStream } from '../../proto/chunked-read.ts';
 import { readReadResponse } from '../../proto/remote-read.ts';
 import { BatchBuilder } from '../../storage/batch-builder.ts';
@@ -16,7 +17,7 @@ import type {
 } from '../../storage/querier.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
 import { canonicalLabels } from '../../storeapi/received-labels.ts';
-import { type PrometheusClient, selectorText } from './prometheus-client.ts';
+import type { PrometheusClient } from './prometheus-client.ts';
 
 const SAMPLED_BYTES_MAX = 512 * 1024 * 1024;
 const TIME_MAX_S = 9_000_000_000_000;
