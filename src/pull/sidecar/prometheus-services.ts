@@ -261,8 +261,9 @@ function writeAlert(rule: JsonRule, withExternal: WithExternal) {
     duration_seconds: rule.duration ?? 0,
     keep_firing_for_seconds: rule.keepFiringFor ?? 0,
     annotations: writeLabelSet(Labels.from(rule.annotations ?? {})),
+    // Without external labels, as Thanos has it: replicas of an alert come from sidecars of both kinds.
     alerts: (rule.alerts ?? []).map((alert) => ({
-      labels: withExternal(alert.labels),
+      labels: writeLabelSet(Labels.from(alert.labels)),
       annotations: writeLabelSet(Labels.from(alert.annotations)),
       state: stateNumber(alert.state),
       active_at: timestamp(alert.activeAt),
