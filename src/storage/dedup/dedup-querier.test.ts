@@ -145,6 +145,77 @@ test('a limit counts series and names as they are without replicas', async () =>
   expect(await querier.labelNames(ctx, names)).toEqual(['__name__', 'zone']);
 });
 
+/** A counter that restarts while its first replica is away: 0, 100 … 900, then 0, 10 … */
+async function restarted(func: string): Promise<string[]> {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  for (let i = 0; i < 60; i++)
+    for (const [replica, offset] of [['a', 0] as const, ['b', 4000] as const]) {
+      if (replica === 'a' && i >= 7 && i < 20) continue;
+      const value = i < 10 ? i * 100 : (i - 10) * 10;
+      appender.append(Labels.from({ __name__: 'n', replica }), i * 15_000 + offset, value);
+    }
+  await appender.commit();
+  const querier = await deduplicated(storage, 'penalty').querier(0, 60 * MINUTE);
+  const matchers = [new Matcher('=', '__name__', 'n')];
+  // From the fourth sample on: what was counted is summed up from the first.
+  const request = { matchers, mint: 3 * 15_000, maxt: 14 * 15_000, sorted: true, hints: { func } };
+  const [found] = Object.values(await selectSamples(querier, request));
+  return found.toSorted((x, y) => timeOf(x) - timeOf(y));
+}
+
+const timeOf = (sample: string) => Number(sample.split(' ')[0]);
+
+test('penalty: what a counter counted is summed up per replica before they are joined, as Thanos does it', async () => {
+  const values = (await restarted('rate')).map((text) => text.split(' '));
+  // Replica a until its gap, then b where the penalty of two intervals is over, and its restart does not show.
+  expect(values).toEqual(
+    [
+      [45_000, 300],
+      [60_000, 400],
+      [75_000, 500],
+      [90_000, 600],
+      [124_000, 800],
+      [139_000, 900],
+      [154_000, 900],
+      [169_000, 910],
+      [184_000, 920],
+      [199_000, 930],
+    ].map(([t, v]) => [String(t), String(v)]),
+  );
+});
+
+test('penalty: other functions, and resets, see the values of the replicas', async () => {
+  for (const func of ['', 'max_over_time', 'resets'])
+    expect((await restarted(func)).slice(4, 8), func).toEqual([
+      '124000 800',
+      '139000 900',
+      '154000 0',
+      '169000 10',
+    ]);
+});
+
+test('histograms of two replicas are chosen as the algorithm says', async () => {
+  const times: Record<string, number[]> = {};
+  for (const dedup of ['fill', 'penalty', 'chain'] as const) {
+    const storage = new MemoryStorage();
+    const appender = storage.appender();
+    for (let i = 0; i < 6; i++)
+      for (const [replica, offset] of [['a', 0] as const, ['b', 4000] as const])
+        if (replica === 'b' || i < 2)
+          appender.appendHistogram(Labels.from({ __name__: 'sizes', replica }), i * 15_000 + offset, EMPTY);
+    await appender.commit();
+    const querier = await deduplicated(storage, dedup).querier(0, MINUTE);
+    const matchers = [new Matcher('=', '__name__', 'sizes')];
+    const request = { matchers, mint: 0, maxt: MINUTE, sorted: true };
+    const [samples] = Object.values(await selectSamples(querier, request));
+    times[dedup] = samples.map(timeOf).sort((x, y) => x - y);
+  }
+  expect(times.fill).toEqual([0, 15_000, 34_000, 49_000]);
+  expect(times.penalty).toEqual([0, 15_000, 49_000]);
+  expect(times.chain).toEqual([0, 4000, 15_000, 19_000, 34_000, 49_000]);
+});
+
 test('histograms of two replicas fill each other’s gaps', async () => {
   const storage = new MemoryStorage();
   const appender = storage.appender();

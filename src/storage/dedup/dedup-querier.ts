@@ -18,7 +18,7 @@ import { type PlacedSeries, regroupSeries } from '../regroup.ts';
 import type { SeriesBatch } from '../series-batch.ts';
 import { type EncodedChunk, encodeFloats, encodeHistograms } from './encode-samples.ts';
 import { fillGaps, MARGIN_MS, mergeSamples, type Samples } from './fill-gaps.ts';
-import { mergeByPenalty } from './penalty.ts';
+import { accumulated, mergeByPenalty } from './penalty.ts';
 
 /**
  * How replicas become one: `fill` by our own algorithm (`fill-gaps.ts`), `penalty` by Thanos' (`penalty.ts`), `chain` takes
@@ -26,8 +26,8 @@ import { mergeByPenalty } from './penalty.ts';
  */
 export type DedupFunction = 'fill' | 'penalty' | 'chain';
 
-/** Functions of counters, whose values must never seem to go down where replicas change. */
-const COUNTER_FUNCTIONS: ReadonlySet<string> = new Set(['rate', 'irate', 'increase', 'resets']);
+/** Functions that ask how far a counter counted: its values must never seem to go down where replicas change. */
+const RISE_FUNCTIONS: ReadonlySet<string> = new Set(['rate', 'irate', 'increase']);
 /** Read beyond the request on both sides, so that what is chosen does not depend on it: enough for three replicas. */
 const MARGINS = 2;
 
@@ -63,7 +63,7 @@ export class DedupQuerier implements Querier {
       sorted: true,
       hints,
     };
-    const merger = new ReplicaMerger(this.#dedup, wider, COUNTER_FUNCTIONS.has(request.hints?.func ?? ''));
+    const merger = new ReplicaMerger(this.#dedup, wider, request.hints?.func ?? '');
     const groups = regroupSeries(this.#source.select(ctx, wider), this.#change);
     for await (const group of groups) {
       ctx.signal.throwIfAborted();
@@ -118,10 +118,27 @@ function marginOf(dedup: DedupFunction): number {
   return dedup === 'fill' ? MARGINS * MARGIN_MS : 0;
 }
 
+/** ms, both inclusive. */
+interface Range {
+  readonly mint: number;
+  readonly maxt: number;
+}
+
+const ALWAYS: Range = { mint: Number.MIN_SAFE_INTEGER, maxt: Number.MAX_SAFE_INTEGER };
+
+/** Which samples of several replicas count, by function, where values are only carried along. */
+const CHOOSING: Readonly<Record<DedupFunction, (replicas: readonly Samples[]) => Samples>> = {
+  fill: (replicas) => fillGaps(replicas, false).whole,
+  penalty: (replicas) => mergeByPenalty(replicas, false),
+  chain: (replicas) => replicas.reduce(mergeSamples),
+};
+
 /** Gathers groups of replicas into one batch, so that the kernel is loaded once for many of them, and merges each. */
 class ReplicaMerger {
   readonly #dedup: DedupFunction;
-  readonly #range: { readonly mint: number; readonly maxt: number };
+  readonly #range: Range;
+  readonly #asksRise: boolean;
+  /** Whether values must not seem to go down where replicas change. */
   readonly #counter: boolean;
   readonly #decoder = new BatchDecoder(new QueryKernel());
   readonly #gathered = new BatchBuilder();
@@ -129,14 +146,11 @@ class ReplicaMerger {
   /** Replicas of each group gathered. */
   #sizes: number[] = [];
 
-  constructor(
-    dedup: DedupFunction,
-    range: { readonly mint: number; readonly maxt: number },
-    counter: boolean,
-  ) {
+  constructor(dedup: DedupFunction, range: Range, func: string) {
     this.#dedup = dedup;
     this.#range = range;
-    this.#counter = counter;
+    this.#asksRise = RISE_FUNCTIONS.has(func);
+    this.#counter = this.#asksRise || func === 'resets';
   }
 
   get isFull(): boolean {
@@ -191,25 +205,35 @@ class ReplicaMerger {
 
   /** `keepsChunks`: the first replica's chunks hold floats only, and may stay as they are. */
   #mergedFloats(batch: SeriesBatch, replicas: readonly number[], keepsChunks: boolean): EncodedChunk[] {
-    const samples = replicas.map((s, i) => this.#floats(s, i));
-    if (this.#dedup !== 'fill') return encodeFloats(this.#mergeAll(samples));
+    if (this.#dedup === 'penalty') return encodeFloats(this.#mergedByPenalty(replicas));
+    const samples = replicas.map((s, i) => this.#floats(s, i, this.#range));
+    if (this.#dedup === 'chain') return encodeFloats(samples.reduce(mergeSamples));
     const { added, dropsMarkers, whole } = fillGaps(samples, this.#counter);
     if (dropsMarkers || !keepsChunks) return encodeFloats(whole);
     return [...chunksOf(batch, replicas[0]), ...encodeFloats(added)];
   }
 
   #mergedHistograms(batch: SeriesBatch, replicas: readonly number[], keepsChunks: boolean): EncodedChunk[] {
-    const { samples, onlyFirst } = mergeHistograms(replicas.map((s) => this.#histograms(s)));
+    const { samples, onlyFirst } = mergeHistograms(
+      replicas.map((s) => this.#histograms(s)),
+      CHOOSING[this.#dedup],
+    );
     return keepsChunks && onlyFirst ? chunksOf(batch, replicas[0]) : encodeHistograms(samples);
   }
 
-  #mergeAll(samples: readonly Samples[]): Samples {
-    return this.#dedup === 'chain' ? samples.reduce(mergeSamples) : mergeByPenalty(samples, this.#counter);
+  /** What a counter counted is summed up from where its chunks begin, as Thanos does it: only then are they cut to the request. */
+  #mergedByPenalty(replicas: readonly number[]): Samples {
+    if (!this.#asksRise)
+      return mergeByPenalty(
+        replicas.map((s, i) => this.#floats(s, i, this.#range)),
+        this.#counter,
+      );
+    const totals = replicas.map((s, i) => within(accumulated(this.#floats(s, i, ALWAYS)), this.#range));
+    return mergeByPenalty(totals, true);
   }
 
   /** Samples of a series, in memory that the next group uses again. */
-  #floats(series: number, replica: number): Samples {
-    const { mint, maxt } = this.#range;
+  #floats(series: number, replica: number, { mint, maxt }: Range): Samples {
     const { count, timestamps, values } = this.#decoder.floats(series, mint, maxt, true);
     let scratch = this.#scratch[replica];
     if (scratch === undefined || scratch.length < 2 * count)
@@ -222,6 +246,13 @@ class ReplicaMerger {
   #histograms(series: number): HistogramSamples {
     return this.#decoder.histograms(series, this.#range.mint, this.#range.maxt);
   }
+}
+
+function within({ timestamps, values }: Samples, { mint, maxt }: Range): Samples {
+  const from = timestamps.findIndex((t) => t >= mint);
+  if (from < 0) return { timestamps: timestamps.subarray(0, 0), values: values.subarray(0, 0) };
+  const to = timestamps.findLastIndex((t) => t <= maxt) + 1;
+  return { timestamps: timestamps.subarray(from, to), values: values.subarray(from, to) };
 }
 
 /** As they are, with their start timestamps. */
@@ -246,10 +277,13 @@ function copyChunks(batch: SeriesBatch, series: number, out: BatchBuilder): void
 }
 
 /**
- * Gaps filled as for floats, whatever the function: times are chosen, and histograms come along. What a histogram said
- * of the one before it no longer holds where replicas change.
+ * As for floats of a gauge, whatever PromQL's function: times are chosen, and histograms come along. What a histogram said of
+ * the one before it no longer holds where replicas change.
  */
-function mergeHistograms(replicas: readonly HistogramSamples[]): {
+function mergeHistograms(
+  replicas: readonly HistogramSamples[],
+  choose: (replicas: readonly Samples[]) => Samples,
+): {
   readonly samples: HistogramSamples;
   /** Whether they are those of the first replica, all of them. */
   readonly onlyFirst: boolean;
@@ -260,7 +294,7 @@ function mergeHistograms(replicas: readonly HistogramSamples[]): {
     for (const histogram of histograms) places.push({ replica, histogram });
     return { timestamps, values: Float64Array.from(histograms, (_, i) => first + i) };
   });
-  const { timestamps, values } = fillGaps(asSamples, false).whole;
+  const { timestamps, values } = choose(asSamples);
   const chosen = Array.from(values, (place) => places[place]);
   const histograms = chosen.map(({ replica, histogram }, i) =>
     i > 0 && chosen[i - 1].replica === replica ? histogram : withUnknownReset(histogram),

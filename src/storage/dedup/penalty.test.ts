@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Samples } from './fill-gaps.ts';
-import { mergeByPenalty } from './penalty.ts';
+import { accumulated, mergeByPenalty } from './penalty.ts';
 
 function samples(...pairs: [number, number][]): Samples {
   return { timestamps: Float64Array.from(pairs, ([t]) => t), values: Float64Array.from(pairs, ([, v]) => v) };
@@ -59,4 +59,12 @@ test('an empty replica changes nothing', () => {
   const a = samples([1000, 1], [2000, 2]);
   expect(merged(true, a, samples())).toEqual(merged(true, a));
   expect(merged(true, samples(), a)).toEqual(merged(true, a));
+});
+
+test('a counter that restarts goes on counting, and what is no number is left out', () => {
+  const { timestamps, values } = accumulated(
+    samples([1, 20], [2, 30], [3, Number.NaN], [4, 0], [5, 5], [6, 2], [7, 9]),
+  );
+  expect([...timestamps]).toEqual([1, 2, 4, 5, 6, 7]);
+  expect([...values]).toEqual([20, 30, 30, 35, 37, 44]);
 });

@@ -3,8 +3,8 @@ import type { Samples } from './fill-gaps.ts';
 /**
  * Deduplication as Thanos' queriers do it (`pkg/dedup`, penalty), for those who compare: replicas are folded pairwise from the
  * left; of two the one with the earlier next sample is taken, and the other must then skip twice the distance between the
- * last two samples taken (5 s when that is not known yet). For counter functions a replica that is lower than the last value
- * taken, when the pair switches, is lifted by the difference from there on.
+ * last two samples taken (5 s when that is not known yet). Of a counter a replica that is lower than the last value taken, when
+ * the pair switches, is lifted by the difference from there on.
  *
  * The answer depends on where the samples begin: a query over a part may choose other samples than one over the whole.
  */
@@ -32,6 +32,22 @@ interface Cursor {
   seek(t: number): boolean;
   /** Lifts what follows when it is below the last value taken. */
   lift(last: number): void;
+}
+
+/**
+ * How far a counter had counted at each sample since the first, as Thanos looks at it before replicas are joined: a value below
+ * the one before is a restart from zero. Samples that are no number are left out.
+ */
+export function accumulated({ timestamps, values }: Samples): Samples {
+  const places = Array.from(timestamps.keys()).filter((i) => !Number.isNaN(values[i]));
+  const totals = new Float64Array(places.length);
+  let last = 0;
+  for (const [k, i] of places.entries()) {
+    const value = values[i];
+    totals[k] = k === 0 ? value : totals[k - 1] + (value < last ? value : value - last);
+    last = value;
+  }
+  return { timestamps: Float64Array.from(places, (i) => timestamps[i]), values: totals };
 }
 
 class ReplicaCursor implements Cursor {
