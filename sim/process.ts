@@ -142,7 +142,7 @@ export class SimProcess {
       metrics: new PushMetrics(metrics),
     });
     this.#gateway = plan.shipping
-      ? new StoreGateway({ cacheDir: CACHE_DIR }, { bucket: reached, disk, log })
+      ? new StoreGateway({ cacheDir: CACHE_DIR }, { bucket: reached, disk, clock, log })
       : undefined;
     this.#sources = new ViewSources(disk, PAGE_CACHE_BYTES);
     this.#answerer = new Answerer({ clock }, LOOKBACK_MS);

@@ -46,7 +46,7 @@ export class Reader {
     const deletedTenants = new DeletedTenants({ bucket, clock, log });
     this.#deletedTenants = deletedTenants;
     this.#sync = new BucketSync(300_000, { catalog, deletions, deletedTenants, clock, log });
-    this.#gateway = new StoreGateway({ cacheDir: 'headers' }, { bucket, disk, log });
+    this.#gateway = new StoreGateway({ cacheDir: 'headers' }, { bucket, disk, clock, log });
   }
 
   async refresh(tenant: string, version: number): Promise<void> {

@@ -145,7 +145,7 @@ async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
   const { cache, part, hedgeReads } = options;
   const hedged = hedgeReads ? new HedgedBucket(opened, { clock }) : opened;
   const cached = cache ? await withCache(hedged, cache, { disk, clock, log, part }) : hedged;
-  return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: cached, disk, log });
+  return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: cached, disk, clock, log });
 }
 
 function toLocalTime({ ulid, sources, minTime, maxTime }: ViewDescription['blocks'][number]): LocalTime {

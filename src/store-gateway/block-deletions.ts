@@ -3,6 +3,7 @@ import { compileMatchers, type DeletionRequest, needsDeletion } from '../blocks/
 import type { Matcher } from '../model/matcher.ts';
 import { addInterval, type Interval } from '../tsdb/block/tombstones.ts';
 import { windowsOfDeleted } from '../tsdb/downsample/cut-aggregates.ts';
+import type { BlockSymbols } from './block-symbols.ts';
 import { ExternalLabels } from './external-labels.ts';
 import type { IndexHeader } from './index-header.ts';
 import type { SeriesEntry } from './series-entry.ts';
@@ -14,11 +15,11 @@ interface Deletion {
 
 /** What the deletion requests of a tenant leave out of one block. */
 export class BlockDeletions {
-  readonly #header: IndexHeader;
+  readonly #symbols: BlockSymbols;
   readonly #deletions: readonly Deletion[];
 
-  private constructor(header: IndexHeader, deletions: readonly Deletion[]) {
-    this.#header = header;
+  private constructor(symbols: BlockSymbols, deletions: readonly Deletion[]) {
+    this.#symbols = symbols;
     this.#deletions = deletions;
   }
 
@@ -27,6 +28,7 @@ export class BlockDeletions {
     requests: readonly DeletionRequest[],
     block: BucketBlock,
     header: IndexHeader,
+    symbols: BlockSymbols,
   ): BlockDeletions | undefined {
     const { meta } = block;
     const external = ExternalLabels.of(block);
@@ -39,7 +41,7 @@ export class BlockDeletions {
           .filter((set) => set !== undefined && mayMatch(set, header)) as Deletion['matcherSets'],
       }))
       .filter(({ matcherSets }) => matcherSets.length > 0);
-    return deletions.length > 0 ? new BlockDeletions(header, deletions) : undefined;
+    return deletions.length > 0 ? new BlockDeletions(symbols, deletions) : undefined;
   }
 
   /** The series with what is left of them: without chunks that are deleted whole, and with the intervals that cut others. */
@@ -56,17 +58,12 @@ export class BlockDeletions {
     let intervals: readonly Interval[] = [];
     for (const { matcherSets, interval } of this.#deletions)
       if (
-        matcherSets.some((set) => set.every((matcher) => matcher.matches(this.#value(entry, matcher.name))))
+        matcherSets.some((set) =>
+          set.every((matcher) => matcher.matches(this.#symbols.valueOf(entry.labelSymbols, matcher.name))),
+        )
       )
         intervals = addInterval(intervals, interval);
     return intervals;
-  }
-
-  /** Empty for an absent label. */
-  #value({ labelSymbols }: SeriesEntry, name: string): string {
-    for (let i = 0; i < labelSymbols.length; i += 2)
-      if (this.#header.symbol(labelSymbols[i]) === name) return this.#header.symbol(labelSymbols[i + 1]);
-    return '';
   }
 }
 

@@ -1,4 +1,6 @@
-import { type BlockRef, INDEX_FILE } from '../blocks/layout.ts';
+import type { BlockRef } from '../blocks/layout.ts';
+import { INDEX_FILE } from '../blocks/layout.ts';
+import type { BlockMeta } from '../blocks/meta.ts';
 import { wrapError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { SERIES_ALIGN } from '../tsdb/index/index-format.ts';
@@ -6,10 +8,14 @@ import { intersect, merge, without } from '../tsdb/index/postings.ts';
 import type { ByteCache } from './byte-cache.ts';
 import type { IndexHeader } from './index-header.ts';
 import { decodePostings, postingsSize } from './postings.ts';
+import { planPostings } from './postings-plan.ts';
 import { type ByteRange, FetchedRanges, type RangeSource } from './ranges.ts';
 import { decodeSeriesEntry, type SeriesEntry, seriesEntrySize } from './series-entry.ts';
 
-const SERIES_GUESS_BYTES = 512;
+/** What an entry takes, when nobody said: labels, and this much for each chunk. */
+const LABELS_BYTES = 384;
+const CHUNK_META_BYTES = 12;
+const SERIES_GUESS_BYTES_MAX = 16 * 1024;
 /** A list is asked for whole up to this size; the length of a longer one is looked at first. */
 const LIST_GUESS_BYTES_MAX = 16 * 1024 * 1024;
 const LIST_GUESS_BYTES = 64 * 1024;
@@ -17,65 +23,75 @@ const LIST_GUESS_BYTES = 64 * 1024;
 /** Postings lists by block and offset, shared by all queries. */
 export type PostingsCache = ByteCache<Uint32Array>;
 
+/** What matchers select of a block, as far as the lists of its index tell. */
+export interface SelectedSeries {
+  /** References of series, ascending, which is the order of their labels. */
+  readonly refs: Uint32Array;
+  /** Matchers that the series are yet to be asked: their lists were not worth reading. */
+  readonly lazy: readonly Matcher[];
+  /** Entries that were read along. */
+  readonly ahead: FetchedRanges | undefined;
+}
+
 /** The index of one block in the bucket: matchers → references → series, by ranged reads. */
 export class BlockIndex {
   readonly header: IndexHeader;
   readonly #key: string;
   readonly #cache: PostingsCache;
+  readonly #entryGuessBytes: number;
 
-  constructor({ folder }: BlockRef, header: IndexHeader, cache: PostingsCache) {
+  constructor(
+    { folder }: BlockRef,
+    meta: Pick<BlockMeta, 'chunkCount' | 'seriesCount' | 'indexStats'>,
+    header: IndexHeader,
+    cache: PostingsCache,
+  ) {
     this.header = header;
     this.#key = `${folder}/${INDEX_FILE}`;
     this.#cache = cache;
+    this.#entryGuessBytes = entryGuess(meta);
   }
 
-  /** References of the series that all matchers select, ascending, which is the order of their labels. */
-  async select(source: RangeSource, matchers: readonly Matcher[]): Promise<Uint32Array> {
-    const { wanted, unwanted } = this.#plan(matchers);
-    if (wanted.some((lists) => lists.length === 0)) return new Uint32Array(0);
-    const lists = await this.#lists(source, [...wanted, ...unwanted].flat());
-    const joined = (ranges: readonly ByteRange[]) =>
-      merge(ranges.map(({ start }) => lists.get(start) as Uint32Array));
-    const included = wanted.map(joined).sort((a, b) => a.length - b.length);
+  /**
+   * The series that all matchers select. When the series of the metric asked for lie together, they are read at once with the
+   * lists that tell which of them it will be: a round trip less.
+   */
+  async select(source: RangeSource, matchers: readonly Matcher[]): Promise<SelectedSeries> {
+    const plan = planPostings(this.header, matchers, (list) => this.#cache.has(this.#cacheKey(list.start)));
+    if (plan.wanted.some(({ lists }) => lists.length === 0))
+      return { refs: new Uint32Array(0), lazy: [], ahead: undefined };
+    const ahead = plan.ahead && FetchedRanges.of(source, this.#key, plan.ahead);
+    // Not waited for when the lists fail.
+    ahead?.catch(() => {});
+    const lists = await this.#lists(
+      source,
+      [...plan.wanted, ...plan.unwanted].flatMap((group) => group.lists),
+    );
+    const joined = (group: { readonly lists: readonly ByteRange[] }) =>
+      merge(group.lists.map(({ start }) => lists.get(start) as Uint32Array));
+    const included = plan.wanted.map(joined).sort((a, b) => a.length - b.length);
     const selected = included.reduce((a, b) => intersect(a, b));
-    return unwanted.map(joined).reduce(without, selected);
+    const refs = plan.unwanted.map(joined).reduce(without, selected);
+    return { refs, lazy: plan.lazy, ahead: await ahead };
   }
 
   /** Decodes the series of ascending references, with their chunks that touch mint … maxt. */
-  async series(source: RangeSource, refs: Uint32Array, mint: number, maxt: number): Promise<SeriesEntry[]> {
+  async series(
+    source: RangeSource,
+    refs: Uint32Array,
+    mint: number,
+    maxt: number,
+    ahead?: FetchedRanges,
+  ): Promise<SeriesEntry[]> {
     const guesses = Array.from(refs, (ref, i) => {
       const start = ref * SERIES_ALIGN;
       const next = i + 1 < refs.length ? refs[i + 1] * SERIES_ALIGN : Number.POSITIVE_INFINITY;
-      return { start, end: Math.min(next, start + SERIES_GUESS_BYTES) };
+      return { start, end: Math.min(next, start + this.#entryGuessBytes) };
     });
-    const fetched = await FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize);
+    const fetched = await FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize, ahead);
     return guesses.map(({ start }) =>
       this.#decode('series', start, () => decodeSeriesEntry(fetched.from(start), mint, maxt)),
     );
-  }
-
-  /** Lists to unite per matcher that wants a value, and per matcher that also takes series without the label those to leave out. */
-  #plan(matchers: readonly Matcher[]): { wanted: ByteRange[][]; unwanted: ByteRange[][] } {
-    const wanted: ByteRange[][] = [];
-    const unwanted: ByteRange[][] = [];
-    for (const matcher of matchers) {
-      if (!matcher.matchesEmpty) wanted.push(this.#listsOf(matcher));
-      else {
-        const others = this.header.postingsWhere(matcher.name, (value) => !matcher.matches(value));
-        if (others.length > 0) unwanted.push(others);
-      }
-    }
-    if (wanted.length === 0) {
-      const all = this.header.postings('', '');
-      wanted.push(all ? [all] : []);
-    }
-    return { wanted, unwanted };
-  }
-
-  #listsOf(matcher: Matcher): ByteRange[] {
-    const { setMatches } = matcher;
-    if (!setMatches) return this.header.postingsWhere(matcher.name, (value) => matcher.matches(value));
-    return setMatches.flatMap((value) => this.header.postings(matcher.name, value) ?? []);
   }
 
   /** Postings lists by the offset where they begin, from the cache or the bucket. */
@@ -83,7 +99,7 @@ export class BlockIndex {
     const lists = new Map<number, Uint32Array>();
     const missing = new Map<number, ByteRange>();
     for (const range of ranges) {
-      const known = this.#cache.get(`${this.#key}:${range.start}`);
+      const known = this.#cache.get(this.#cacheKey(range.start));
       if (known) lists.set(range.start, known);
       else missing.set(range.start, range);
     }
@@ -92,9 +108,13 @@ export class BlockIndex {
     for (const { start } of guesses) {
       const list = this.#decode('postings', start, () => decodePostings(fetched.from(start)));
       lists.set(start, list);
-      this.#cache.set(`${this.#key}:${start}`, list, list.byteLength);
+      this.#cache.set(this.#cacheKey(start), list, list.byteLength);
     }
     return lists;
+  }
+
+  #cacheKey(start: number): string {
+    return `${this.#key}:${start}`;
   }
 
   #decode<T>(what: string, start: number, decode: () => T): T {
@@ -104,6 +124,17 @@ export class BlockIndex {
       throw wrapError(`${this.#key}: ${what} at ${start}`, error);
     }
   }
+}
+
+/** What an entry takes at most, as said by whoever made the block, else about. One that is longer costs another round trip. */
+function entryGuess({
+  chunkCount,
+  seriesCount,
+  indexStats,
+}: Pick<BlockMeta, 'chunkCount' | 'seriesCount' | 'indexStats'>) {
+  const chunks = Math.ceil(chunkCount / Math.max(1, seriesCount));
+  const guess = indexStats?.seriesMaxBytes || LABELS_BYTES + CHUNK_META_BYTES * chunks;
+  return Math.min(SERIES_GUESS_BYTES_MAX, guess);
 }
 
 function guessOf({ start, end }: ByteRange): ByteRange {

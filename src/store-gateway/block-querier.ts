@@ -16,22 +16,26 @@ import type { StoredChunk } from '../tsdb/chunks/chunk-format.ts';
 import type { BlockChunks } from './block-chunks.ts';
 import type { BlockDeletions } from './block-deletions.ts';
 import type { BlockIndex } from './block-index.ts';
+import type { BlockSymbols } from './block-symbols.ts';
 import type { ExternalLabels } from './external-labels.ts';
-import type { IndexHeader } from './index-header.ts';
+import { LazyMatchers } from './lazy-matchers.ts';
 import type { RangeSource } from './ranges.ts';
+import { type ReadRoom, readAhead } from './read-ahead.ts';
 import type { ChunkMeta, SeriesEntry } from './series-entry.ts';
 
 /** How much of a block one querier holds at a time. */
 export interface SliceSize {
   /** Series looked up in one go. */
   readonly series: number;
-  /** Chunks fetched in one go, about. */
-  readonly chunks: number;
+  /** Bytes of chunks fetched in one go, about, and when memory is scarce. */
+  readonly bytes: number;
+  readonly bytesWhenTight: number;
+  /** Bytes of a batch: every block of a query holds one while they are merged. */
+  readonly batchBytes: number;
 }
 
-/** Smaller than elsewhere: every block of a query holds one while they are merged. */
+/** Smaller than elsewhere, for the same reason. */
 const BATCH_SERIES_MAX = 1024;
-const BATCH_BYTES_MAX = 1024 * 1024;
 
 /** What the reading of one block needs, apart from the request. */
 export interface OpenBlock {
@@ -41,9 +45,12 @@ export interface OpenBlock {
   readonly deletions: BlockDeletions | undefined;
   /** Labels that the series have besides their own; undefined for none. */
   readonly external: ExternalLabels | undefined;
+  readonly symbols: BlockSymbols;
+  /** Whoever opened the block is done with it. */
+  release(): void;
 }
 
-export type BlockReads = Omit<RangeSource, 'ctx'> & { readonly slice: SliceSize };
+export type BlockReads = Omit<RangeSource, 'ctx'> & { readonly slice: SliceSize; readonly room: ReadRoom };
 
 /** One block in the bucket as a querier. The block is opened on first use, so that a block nobody selects from costs nothing. */
 export class BlockQuerier implements Querier {
@@ -58,18 +65,32 @@ export class BlockQuerier implements Querier {
 
   /** Always sorted: references ascend as labels do; where labels are added all series are looked up and sorted first. */
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
-    const source = this.#source(ctx);
     const block = await this.#open(ctx);
-    const { chunks } = block;
-    const builder = new BatchBuilder(BATCH_SERIES_MAX, BATCH_BYTES_MAX);
-    const { mint, maxt, hints } = request;
+    try {
+      yield* this.#selectOf(ctx, block, request);
+    } finally {
+      block.release();
+    }
+  }
+
+  async *#selectOf(
+    ctx: ReadContext,
+    block: OpenBlock,
+    { matchers, mint, maxt, hints }: SelectRequest,
+  ): AsyncGenerator<SeriesBatch> {
+    const source = this.#source(ctx);
+    const { room, slice, budget } = this.#reads;
+    const builder = new BatchBuilder(BATCH_SERIES_MAX, slice.batchBytes);
     const limit = hints?.limit && hints.limit > 0 ? hints.limit : Number.POSITIVE_INFINITY;
-    for await (const series of this.#named(source, block, request.matchers, mint, maxt, limit))
-      for (const group of groupByChunks(series, this.#reads.slice.chunks)) {
-        const metas = hints?.labelsOnly ? [] : group.flatMap((entry) => entry.chunks);
-        this.#reads.budget.takeChunks(metas.length);
-        const chunkAt = await chunks.fetch(source, metas);
-        for (const entry of group) {
+    const read = async ({ series }: SeriesGroup) => {
+      const metas = hints?.labelsOnly ? [] : series.flatMap((entry) => entry.chunks);
+      budget.takeChunks(metas.length);
+      return block.chunks.fetch(source, metas);
+    };
+    for await (const series of this.#named(source, block, matchers, mint, maxt, limit)) {
+      const groups = this.#groups(block, series, hints?.labelsOnly === true);
+      for await (const [group, chunkAt] of readAhead(groups, room, read))
+        for (const entry of group.series) {
           builder.addSeries(entry.labelBytes);
           if (!hints?.labelsOnly)
             for (const meta of inOrder(entry)) {
@@ -78,12 +99,48 @@ export class BlockQuerier implements Querier {
             }
           if (builder.isFull) yield builder.take();
         }
-      }
+    }
     if (!builder.isEmpty) yield builder.take();
   }
 
-  async labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
+  /** Series in order, in groups whose chunks take about what may be read in one go. */
+  *#groups(
+    { chunks }: OpenBlock,
+    series: readonly NamedSeries[],
+    labelsOnly: boolean,
+  ): Generator<SeriesGroup> {
+    const { room, slice } = this.#reads;
+    let group: NamedSeries[] = [];
+    let bytes = 0;
+    for (const entry of series) {
+      group.push(entry);
+      if (!labelsOnly) for (const meta of entry.chunks) bytes += chunks.bytesOf(meta);
+      if (bytes < (room.isTight ? slice.bytesWhenTight : slice.bytes)) continue;
+      yield { series: group, bytes };
+      group = [];
+      bytes = 0;
+    }
+    if (group.length > 0) yield { series: group, bytes };
+  }
+
+  labelNames(ctx: ReadContext, request: LabelRequest): Promise<readonly string[]> {
+    return this.#opened(ctx, (block) => this.#namesOf(ctx, block, request));
+  }
+
+  labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
+    return this.#opened(ctx, (block) => this.#valuesOf(ctx, block, name, request));
+  }
+
+  async #opened<T>(ctx: ReadContext, use: (block: OpenBlock) => Promise<T>): Promise<T> {
     const block = await this.#open(ctx);
+    try {
+      return await use(block);
+    } finally {
+      block.release();
+    }
+  }
+
+  async #namesOf(ctx: ReadContext, block: OpenBlock, request: LabelRequest): Promise<readonly string[]> {
     const { index, external } = block;
     const added = external?.names ?? [];
     if (request.matchers.length === 0) return limited(union(index.header.labelNames(), added), request.limit);
@@ -96,12 +153,16 @@ export class BlockQuerier implements Querier {
         hasSeries = true;
         for (let i = 0; i < labelSymbols.length; i += 2) names.add(labelSymbols[i]);
       }
-    return limited(union(toTexts(index.header, names), hasSeries ? added : []), request.limit);
+    return limited(union(toTexts(block.symbols, names), hasSeries ? added : []), request.limit);
   }
 
-  async labelValues(ctx: ReadContext, name: string, request: LabelRequest): Promise<readonly string[]> {
-    const block = await this.#open(ctx);
-    const { index, external } = block;
+  async #valuesOf(
+    ctx: ReadContext,
+    block: OpenBlock,
+    name: string,
+    request: LabelRequest,
+  ): Promise<readonly string[]> {
+    const { index, external, symbols } = block;
     const added = external?.value(name);
     if (added === undefined && request.matchers.length === 0)
       return limited([...index.header.labelValues(name)], request.limit);
@@ -111,10 +172,8 @@ export class BlockQuerier implements Querier {
     const matchers = [...asked, new Matcher('!=', name, '')];
     const values = new Set<number>();
     for await (const series of this.#slices(this.#source(ctx), block, matchers, request.mint, request.maxt))
-      for (const { labelSymbols } of series)
-        for (let i = 0; i < labelSymbols.length; i += 2)
-          if (index.header.symbol(labelSymbols[i]) === name) values.add(labelSymbols[i + 1]);
-    return limited(toTexts(index.header, values), request.limit);
+      for (const { labelSymbols } of series) values.add(symbols.valueNumber(labelSymbols, name));
+    return limited(toTexts(symbols, values), request.limit);
   }
 
   /** Blocks hold no exemplars. */
@@ -133,11 +192,8 @@ export class BlockQuerier implements Querier {
     maxt: number,
     limit: number,
   ): AsyncGenerator<NamedSeries[]> {
-    const { index, external } = block;
-    const name = (entry: SeriesEntry) => ({
-      ...entry,
-      labelBytes: index.header.labelBytes(entry.labelSymbols),
-    });
+    const { external, symbols } = block;
+    const name = (entry: SeriesEntry) => ({ ...entry, labelBytes: symbols.labelBytes(entry.labelSymbols) });
     if (!external) {
       for await (const series of this.#slices(source, block, matchers, mint, maxt, limit))
         yield series.map(name);
@@ -165,13 +221,14 @@ export class BlockQuerier implements Querier {
   /** Selected series that have a chunk in range, some at a time, at most `limit` in all. */
   async *#slices(
     source: RangeSource,
-    { index, deletions }: OpenBlock,
+    { index, deletions, symbols }: OpenBlock,
     matchers: readonly Matcher[],
     mint: number,
     maxt: number,
     limit = Number.POSITIVE_INFINITY,
   ): AsyncGenerator<SeriesEntry[]> {
-    const refs = await index.select(source, matchers);
+    const { refs, lazy, ahead } = await index.select(source, matchers);
+    const rest = lazy.length > 0 ? new LazyMatchers(lazy, symbols) : undefined;
     const size = this.#reads.slice.series;
     const stopped = new AbortController();
     // Not AbortSignal.any: the caller's signal may be one of our own making.
@@ -179,7 +236,7 @@ export class BlockQuerier implements Querier {
     source.ctx.signal.addEventListener('abort', stop, { once: true });
     const ctx = { signal: stopped.signal };
     const read = (at: number) => {
-      const found = index.series({ ...source, ctx }, refs.subarray(at, at + size), mint, maxt);
+      const found = index.series({ ...source, ctx }, refs.subarray(at, at + size), mint, maxt, ahead);
       // Nobody may be waiting for it when it fails.
       found.catch(() => {});
       return found;
@@ -190,7 +247,8 @@ export class BlockQuerier implements Querier {
       for (let at = size; next && left > 0; at += size) {
         assertNotAborted(source.ctx, 'read blocks in the bucket');
         const found = await next;
-        const kept = deletions ? found.map((entry) => deletions.apply(entry)) : found;
+        const asked = rest ? found.filter((entry) => rest.matches(entry)) : found;
+        const kept = deletions ? asked.map((entry) => deletions.apply(entry)) : asked;
         const present = kept.filter(({ chunks }) => chunks.length > 0).slice(0, left);
         this.#reads.budget.takeSeries(present.length);
         left -= present.length;
@@ -210,6 +268,12 @@ export class BlockQuerier implements Querier {
 }
 
 type NamedSeries = SeriesEntry & { readonly labelBytes: Uint8Array };
+
+/** Series whose chunks are read together, and what these take, about. */
+interface SeriesGroup {
+  readonly series: readonly NamedSeries[];
+  readonly bytes: number;
+}
 
 /** Series that differ only in a label that gave way are one; its deleted samples stay with the chunks they are of. */
 function joinEqual(sorted: readonly NamedSeries[]): NamedSeries[] {
@@ -239,27 +303,12 @@ function withoutDeleted(chunk: StoredChunk, meta: ChunkMeta, entry: SeriesEntry)
   return gaps.length > 0 ? trimChunk(chunk, gaps) : chunk;
 }
 
-/** Series in order, in groups of about `chunksMax` chunks. */
-function* groupByChunks<T extends SeriesEntry>(series: readonly T[], chunksMax: number): Generator<T[]> {
-  let group: T[] = [];
-  let chunkCount = 0;
-  for (const entry of series) {
-    group.push(entry);
-    chunkCount += entry.chunks.length;
-    if (chunkCount < chunksMax) continue;
-    yield group;
-    group = [];
-    chunkCount = 0;
-  }
-  if (group.length > 0) yield group;
-}
-
 function inOrder({ chunks }: SeriesEntry) {
   return [...chunks].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
 }
 
-function toTexts(header: IndexHeader, symbols: ReadonlySet<number>): string[] {
-  return [...symbols].map((number) => header.symbol(number)).sort(compareStrings);
+function toTexts(symbols: BlockSymbols, numbers: ReadonlySet<number>): string[] {
+  return [...numbers].map((number) => symbols.textOf(number)).sort(compareStrings);
 }
 
 function union(sorted: readonly string[], added: readonly string[]): readonly string[] {

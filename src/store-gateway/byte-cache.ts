@@ -20,6 +20,11 @@ export class ByteCache<V> {
     return entry.value;
   }
 
+  /** Whether it is there; says nothing about its use. */
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
   set(key: string, value: V, sizeBytes: number): void {
     this.delete(key);
     if (sizeBytes > this.#sizeBytesMax) return;

@@ -1,93 +1,229 @@
 import { type BlockRef, INDEX_FILE } from '../blocks/layout.ts';
-import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
-import { ByteReader } from '../tsdb/format/byte-reader.ts';
-import { checkIndexHeader, decodeToc, INDEX_HEADER_BYTES, TOC_BYTES } from '../tsdb/index/index-format.ts';
-import { ByteCache } from './byte-cache.ts';
-import { encodeIndexHeader, IndexHeader } from './index-header.ts';
+import { PageCache } from '../tsdb/chunks/page-cache.ts';
+import { fetchHeader } from './fetch-header.ts';
+import { HeaderFile } from './header-file.ts';
+import { decodePlaces, encodePlaces, type HeaderPlaces, placesOf } from './header-places.ts';
+import { IndexHeader } from './index-header.ts';
 
 export interface HeaderStoreDeps {
   readonly bucket: Bucket;
   readonly disk: Disk;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
+export interface HeaderStoreOptions {
+  /** A cache: it may be emptied at any time, and several processes or threads may share it. */
+  readonly dir: string;
+  /** What open headers may take, and pages of them. */
+  readonly memoryBytesMax: number;
+  readonly pageBytesMax: number;
+  /** One that nobody has asked for so long is closed. */
+  readonly idleMs: number;
+}
+
+/** A header in use: `release` when done with it. */
+export interface HeldHeader {
+  readonly header: IndexHeader;
+  release(): void;
+}
+
+interface Open {
+  readonly id: string;
+  readonly header: IndexHeader;
+  readonly file: HeaderFile | undefined;
+  readonly sizeBytes: number;
+  users: number;
+  usedMs: number;
+}
+
 const HEADER_FILE = 'index-header';
-/** Symbols and postings offsets of one block beyond this are refused: they are held in memory. */
-const SECTION_BYTES_MAX = 1024 ** 3;
+const PLACES_FILE = 'index-header.places';
+/** Files open at once; one more closes the one that was used longest ago. */
+const OPEN_MAX = 4096;
+/** The part of an index that its postings table is taken for until one was seen, and room for one that is larger. */
+const TAIL_SHARE_FIRST = 1 / 16;
+const TAIL_SHARE_ROOM = 1.25;
 
-/** Index-headers of blocks: in memory up to a size, else from the local disk, else made from the bucket. */
+/**
+ * Index-headers of blocks, on the local disk, else made from the bucket. Opened when asked for, and closed when idle or when
+ * there are too many; only `HeaderPlaces` and a bounded number of pages of them are in memory.
+ */
 export class HeaderStore {
-  readonly #dir: string;
+  readonly #options: HeaderStoreOptions;
   readonly #deps: HeaderStoreDeps;
-  readonly #memory: ByteCache<IndexHeader>;
-  readonly #loading = new Map<string, Promise<IndexHeader>>();
+  readonly #pages: PageCache;
+  /** In the order of their last use. */
+  readonly #open = new Map<string, Open>();
+  readonly #loading = new Map<string, Promise<Open>>();
+  #sizeBytes = 0;
+  #tailShare = TAIL_SHARE_FIRST;
+  #cancelTimer: (() => void) | undefined;
 
-  /** `dir` is a cache: it may be emptied at any time, and several processes or threads may share it. */
-  constructor(dir: string, memoryBytesMax: number, deps: HeaderStoreDeps) {
-    this.#dir = dir;
+  constructor(options: HeaderStoreOptions, deps: HeaderStoreDeps) {
+    this.#options = options;
     this.#deps = deps;
-    this.#memory = new ByteCache(memoryBytesMax);
+    this.#pages = new PageCache(options.pageBytesMax);
+  }
+
+  /** Headers that are open. */
+  get openCount(): number {
+    return this.#open.size;
   }
 
   /** The header of a block, with its index' size when that is known. Callers at once share one load. */
-  async load(ctx: BucketContext, block: BlockRef, indexSizeBytes?: number): Promise<IndexHeader> {
+  async load(ctx: BucketContext, block: BlockRef, indexSizeBytes?: number): Promise<HeldHeader> {
     const id = `${block.tenant}/${block.ulid}`;
-    const known = this.#memory.get(id);
-    if (known) return known;
+    const known = this.#open.get(id);
+    if (known) return this.#hold(known);
     const loading = this.#loading.get(id);
     // A load that another caller cancelled is no answer to this one.
-    if (loading) return loading.catch(() => this.load(ctx, block, indexSizeBytes));
-    const started = this.#read(ctx, block, indexSizeBytes);
+    if (loading)
+      return loading.then(
+        (open) => this.#hold(open),
+        () => this.load(ctx, block, indexSizeBytes),
+      );
+    const started = this.#read(ctx, block, id, indexSizeBytes);
     this.#loading.set(id, started);
     try {
-      const header = await started;
-      this.#memory.set(id, header, header.sizeBytes);
-      return header;
+      return this.#hold(await started);
     } finally {
       this.#loading.delete(id);
     }
   }
 
-  async #read(ctx: BucketContext, block: BlockRef, size: number | undefined): Promise<IndexHeader> {
-    const path = `${this.#dir}/${block.tenant}/${block.ulid}/${HEADER_FILE}`;
-    return (await this.#fromDisk(path)) ?? this.#fromBucket(ctx, block, size, path);
+  #hold(open: Open): HeldHeader {
+    const { id } = open;
+    open.users++;
+    open.usedMs = this.#deps.clock.monotonic();
+    if (this.#open.delete(id)) this.#sizeBytes -= open.sizeBytes;
+    this.#open.set(id, open);
+    this.#sizeBytes += open.sizeBytes;
+    this.#shrink();
+    this.#watchIdle();
+    let isHeld = true;
+    const release = () => {
+      if (!isHeld) return;
+      isHeld = false;
+      open.users--;
+      open.usedMs = this.#deps.clock.monotonic();
+      if (this.#open.get(id) !== open) this.#closeUnused(open);
+    };
+    return { header: open.header, release };
   }
 
-  async #fromDisk(path: string): Promise<IndexHeader | undefined> {
+  #shrink(): void {
+    for (const open of this.#open.values()) {
+      if (this.#sizeBytes <= this.#options.memoryBytesMax && this.#open.size <= OPEN_MAX) break;
+      this.#drop(open);
+    }
+  }
+
+  /** Whoever holds it goes on, and closes it. */
+  #drop(open: Open): void {
+    if (this.#open.get(open.id) !== open) return;
+    this.#open.delete(open.id);
+    this.#sizeBytes -= open.sizeBytes;
+    this.#closeUnused(open);
+  }
+
+  #closeUnused({ users, file, id }: Open): void {
+    if (users > 0) return;
+    file
+      ?.close()
+      .catch((error: unknown) =>
+        this.#deps.log.warn('an index-header was not closed', { id, error: String(error) }),
+      );
+  }
+
+  #watchIdle(): void {
+    const { clock } = this.#deps;
+    const { idleMs } = this.#options;
+    this.#cancelTimer ??= clock.after(idleMs / 2, () => {
+      this.#cancelTimer = undefined;
+      for (const open of this.#open.values())
+        if (open.users === 0 && clock.monotonic() - open.usedMs >= idleMs) this.#drop(open);
+      if (this.#open.size > 0) this.#watchIdle();
+    });
+  }
+
+  async #read(ctx: BucketContext, block: BlockRef, id: string, size: number | undefined): Promise<Open> {
+    const dir = `${this.#options.dir}/${block.tenant}/${block.ulid}`;
+    return (await this.#fromDisk(id, dir)) ?? this.#fromBucket(ctx, block, id, dir, size);
+  }
+
+  async #fromDisk(id: string, dir: string): Promise<Open | undefined> {
     const { disk, log } = this.#deps;
-    if (!(await disk.stat(path))) return undefined;
+    const found = await disk.stat(`${dir}/${HEADER_FILE}`);
+    if (!found) return undefined;
     try {
-      return new IndexHeader(await disk.readFile(path), path);
+      const places = await this.#placesIn(dir, found.sizeBytes);
+      return this.#opened(id, dir, places);
     } catch (error) {
-      log.warn('a cached index-header is broken and is made again', { error: (error as Error).message });
+      log.warn('a cached index-header is broken and is made again', { id, error: (error as Error).message });
       return undefined;
     }
   }
 
+  /** Those of a header that came without are found by reading it once as a whole. */
+  async #placesIn(dir: string, headerBytes: number): Promise<HeaderPlaces> {
+    const { disk } = this.#deps;
+    if (await disk.stat(`${dir}/${PLACES_FILE}`)) {
+      const places = decodePlaces(await disk.readFile(`${dir}/${PLACES_FILE}`));
+      if (places.headerBytes === headerBytes) return places;
+    }
+    const places = placesOf(await disk.readFile(`${dir}/${HEADER_FILE}`));
+    await disk.writeFileAtomic(`${dir}/${PLACES_FILE}`, encodePlaces(places));
+    return places;
+  }
+
+  #opened(id: string, dir: string, places: HeaderPlaces): Open {
+    const { disk } = this.#deps;
+    const damaged = () => {
+      const open = this.#open.get(id);
+      if (open?.file === file) this.#drop(open);
+      for (const name of [PLACES_FILE, HEADER_FILE]) disk.remove(`${dir}/${name}`).catch(() => {});
+    };
+    const file = new HeaderFile(disk, `${dir}/${HEADER_FILE}`, this.#pages, places, damaged);
+    const header = new IndexHeader(places, file);
+    return { id, header, file, sizeBytes: header.sizeBytes, users: 0, usedMs: 0 };
+  }
+
   async #fromBucket(
     ctx: BucketContext,
-    { tenant, ulid, folder }: BlockRef,
+    { folder }: BlockRef,
+    id: string,
+    dir: string,
     size: number | undefined,
-    path: string,
-  ): Promise<IndexHeader> {
+  ): Promise<Open> {
     const { bucket, disk, log } = this.#deps;
     const key = `${folder}/${INDEX_FILE}`;
-    const bytes = await fetchHeader(bucket, ctx, key, size ?? (await bucket.attributes(ctx, key)).sizeBytes);
-    const header = new IndexHeader(bytes, key);
+    const indexSize = size ?? (await bucket.attributes(ctx, key)).sizeBytes;
+    const { bytes, places, tailShare } = await fetchHeader(bucket, ctx, key, indexSize, this.#tailShare);
+    // Blocks of one bucket look alike; a smaller one counts only bit by bit.
+    const share = tailShare * TAIL_SHARE_ROOM;
+    this.#tailShare = Math.max(share, this.#tailShare - (this.#tailShare - share) / 8);
     try {
-      await disk.makeDir(`${this.#dir}/${tenant}/${ulid}`);
-      await disk.writeFileAtomic(path, bytes);
+      await disk.makeDir(dir);
+      await disk.writeFileAtomic(`${dir}/${HEADER_FILE}`, bytes);
+      await disk.writeFileAtomic(`${dir}/${PLACES_FILE}`, encodePlaces(places));
+      return this.#opened(id, dir, places);
     } catch (error) {
-      log.warn('an index-header was not cached', { path, error: (error as Error).message });
+      log.warn('an index-header was not cached', { dir, error: (error as Error).message });
     }
-    return header;
+    const header = new IndexHeader(places, {
+      path: key,
+      read: (start, length) => bytes.subarray(start, start + length),
+    });
+    return { id, header, file: undefined, sizeBytes: bytes.length + header.sizeBytes, users: 0, usedMs: 0 };
   }
 }
 
-/** Removes a tenant's cached headers of other blocks than `ulids`; a query that still has one in memory goes on. */
+/** Removes a tenant's cached headers of other blocks than `ulids`; a query that still has one open goes on. */
 export async function retainHeaders(
   disk: Disk,
   dir: string,
@@ -108,47 +244,4 @@ export async function removeUnfinishedHeaders(disk: Disk, dir: string): Promise<
 
 async function foldersIn(disk: Disk, dir: string): Promise<string[]> {
   return (await disk.list(dir)).filter((entry) => entry.isDirectory).map(({ name }) => `${dir}/${name}`);
-}
-
-/** Three reads: the table of contents, the symbols, the postings offsets. */
-async function fetchHeader(
-  bucket: Bucket,
-  ctx: BucketContext,
-  key: string,
-  indexSize: number,
-): Promise<Uint8Array> {
-  if (indexSize < TOC_BYTES) throw new VeronaError('corrupt', `${key}: ${indexSize} bytes are no index`);
-  const toc = decodeToc(await bucket.getRange(ctx, key, indexSize - TOC_BYTES, TOC_BYTES), key);
-  const { symbols, series, postingsOffsetTable: table } = toc;
-  const ordered =
-    symbols >= INDEX_HEADER_BYTES && symbols + 4 < series && series <= table && table < indexSize - TOC_BYTES;
-  if (!ordered) throw new VeronaError('corrupt', `${key}: sections at ${symbols}, ${series} and ${table}`);
-  const [head, offsets] = await Promise.all([
-    fetchSection(bucket, ctx, key, 0, series),
-    fetchSection(bucket, ctx, key, table, indexSize - TOC_BYTES),
-  ]);
-  checkIndexHeader(head, key);
-  return encodeIndexHeader(trimSection(head.subarray(symbols)), trimSection(offsets), table);
-}
-
-async function fetchSection(
-  bucket: Bucket,
-  ctx: BucketContext,
-  key: string,
-  start: number,
-  end: number,
-): Promise<Uint8Array> {
-  if (end - start > SECTION_BYTES_MAX)
-    throw new VeronaError(
-      'too_large',
-      `section of ${end - start} bytes, at most ${SECTION_BYTES_MAX} are read`,
-    );
-  const bytes = await bucket.getRange(ctx, key, start, end - start);
-  if (bytes.length < end - start) throw new VeronaError('corrupt', `${key}: ends at ${start + bytes.length}`);
-  return bytes;
-}
-
-/** A section without the padding behind it; one that is cut off stays so, and is found when the header is read. */
-function trimSection(bytes: Uint8Array): Uint8Array {
-  return bytes.length < 4 ? bytes : bytes.subarray(0, 4 + new ByteReader(bytes).be32() + 4);
 }

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { crc32c } from '../encoding/crc32c.ts';
 import { VeronaError } from '../model/errors.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
+import { BlockSymbols } from './block-symbols.ts';
+import { decodePlaces, encodePlaces, placesOf } from './header-places.ts';
 import { encodeIndexHeader, IndexHeader } from './index-header.ts';
 import { decodePostings } from './postings.ts';
 import { decodeSeriesEntry, seriesEntrySize } from './series-entry.ts';
@@ -17,7 +19,8 @@ const toc = new ByteReader(index, index.length - 52);
 const [symbolsAt, , , , , tableAt] = Array.from({ length: 6 }, () => toc.be64());
 const symbols = section(symbolsAt);
 const table = section(tableAt);
-const header = new IndexHeader(encodeIndexHeader(symbols, table, tableAt), 'h');
+const header = IndexHeader.inMemory(encodeIndexHeader(symbols, table, tableAt), 'h');
+const texts = new BlockSymbols(header, 1000);
 
 function section(at: number): Uint8Array {
   return index.slice(at, at + 8 + new ByteReader(index, at).be32());
@@ -53,16 +56,16 @@ test('an index-header is read back as it was made', () => {
   expect(header.labelNames()).toEqual(['__name__', 'instance', 'odd', 'text', 'zone']);
   expect([...header.labelValues('zone')]).toEqual(['z0', 'z1', 'z2']);
   expect(header.postings('zone', 'z3')).toBeUndefined();
-  expect(() => header.symbol(1_000_000)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+  expect(() => header.symbolBytes(1_000_000)).toThrow(expect.objectContaining({ code: 'corrupt' }));
 });
 
 test('a damaged index-header decodes or is corrupt', () => {
   const use = (bytes: Uint8Array) =>
     decodesOrCorrupt(() => {
-      const found = new IndexHeader(bytes, 'h');
+      const found = IndexHeader.inMemory(bytes, 'h');
       for (const name of found.labelNames())
         for (const value of found.labelValues(name)) found.postings(name, value);
-      for (let i = 0; i < 70; i++) found.symbol(i);
+      for (let i = 0; i < 70; i++) found.symbolBytes(i);
     });
   fc.assert(
     fc.property(edits, edits, (a, b) =>
@@ -75,6 +78,24 @@ test('a damaged index-header decodes or is corrupt', () => {
     fc.property(edits, fc.nat(whole.length), (changes, end) => {
       use(damaged(whole, changes));
       use(whole.slice(0, end));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('the places in an index-header are read back as they were written, and damaged ones are corrupt', () => {
+  const places = placesOf(encodeIndexHeader(symbols, table, tableAt), Uint32Array.of(3, 9, 12));
+  const bytes = encodePlaces(places);
+  expect(decodePlaces(bytes)).toEqual(places);
+  fc.assert(
+    fc.property(edits, fc.nat(bytes.length - 1), (changes, end) => {
+      decodesOrCorrupt(() => decodePlaces(damaged(bytes, changes)));
+      expect(() => decodePlaces(bytes.slice(0, end))).toThrow(expect.objectContaining({ code: 'corrupt' }));
+      // With the right checksum: what another version may have written.
+      const out = damaged(bytes.subarray(0, bytes.length - 4), changes);
+      const sum = new DataView(new ArrayBuffer(4));
+      sum.setUint32(0, crc32c(out));
+      decodesOrCorrupt(() => decodePlaces(Buffer.concat([out, new Uint8Array(sum.buffer)])));
     }),
     { numRuns: 300 },
   );
@@ -106,7 +127,7 @@ test('a damaged series entry decodes or is corrupt', () => {
         out.set(damaged(entry.subarray(prefix, size - 4), changes), prefix);
         new DataView(out.buffer).setUint32(size - 4, crc32c(out, prefix, size - 4));
         decodesOrCorrupt(() =>
-          header.labelBytes(decodeSeriesEntry(out, 0, Number.MAX_SAFE_INTEGER).labelSymbols),
+          texts.labelBytes(decodeSeriesEntry(out, 0, Number.MAX_SAFE_INTEGER).labelSymbols),
         );
       }),
       { numRuns: 40 },

@@ -46,18 +46,31 @@ export class FetchedRanges {
     this.key = key;
   }
 
+  /** Reads one range. */
+  static async of(source: RangeSource, key: string, range: ByteRange): Promise<FetchedRanges> {
+    const fetched = new FetchedRanges(key);
+    await fetched.#read(source, [range]);
+    return fetched;
+  }
+
   /**
    * Reads entries of an object in as few requests as is sensible. Where an entry begins is known, where it ends is a
-   * guess; `sizeOf` tells from an entry's first bytes how long it is, and those that were cut off are read again.
+   * guess; `sizeOf` tells from an entry's first bytes how long it is, and those that were cut off are read again. What is in
+   * `ahead` already is not read.
    */
   static async entries(
     source: RangeSource,
     key: string,
     guesses: readonly ByteRange[],
     sizeOf: (bytes: Uint8Array) => number,
+    ahead?: FetchedRanges,
   ): Promise<FetchedRanges> {
     const fetched = new FetchedRanges(key);
-    await fetched.#read(source, guesses);
+    if (ahead) fetched.#parts.push(...ahead.#parts);
+    await fetched.#read(
+      source,
+      ahead ? guesses.filter(({ start }) => ahead.from(start).length === 0) : guesses,
+    );
     const short: ByteRange[] = [];
     for (const { start } of guesses) {
       const bytes = fetched.from(start);

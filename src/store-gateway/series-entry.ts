@@ -14,6 +14,8 @@ export interface ChunkMeta {
   /** Segment file by number, from 0, and the offset in it. */
   readonly segment: number;
   readonly offset: number;
+  /** Where it ends at the latest, because the next chunk of its series begins there; undefined for the last one of a file. */
+  readonly end: number | undefined;
   /** As in its series, for a chunk that came together with those of another one. */
   readonly deleted?: readonly Interval[] | undefined;
 }
@@ -67,7 +69,12 @@ function takeChunks(mint: number, maxt: number): ChunkMeta[] {
       maxt: decoded.maxt[i],
       segment: refSequence(ref),
       offset: refOffset(ref),
+      end: i + 1 < decoded.chunkCount ? endBefore(ref, decoded.chunkRef[i + 1]) : undefined,
     });
   }
   return chunks;
+}
+
+function endBefore(ref: number, next: number): number | undefined {
+  return next > ref && refSequence(next) === refSequence(ref) ? refOffset(next) : undefined;
 }

@@ -4,6 +4,7 @@ import { INDEX_FILE } from '../blocks/layout.ts';
 import { wrapError } from '../model/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import { Gate } from '../objstore/gate.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
 import { mergeQueriers } from '../storage/merge.ts';
@@ -15,6 +16,7 @@ import { BlockChunks } from './block-chunks.ts';
 import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
 import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
+import { BlockSymbols } from './block-symbols.ts';
 import { ByteCache } from './byte-cache.ts';
 import {
   type ChosenBlock,
@@ -24,16 +26,23 @@ import {
   type ResolutionWish,
 } from './choose-blocks.ts';
 import { ExternalLabels } from './external-labels.ts';
-import { HeaderStore } from './header-store.ts';
+import { HeaderStore, type HeldHeader } from './header-store.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
+import { ReadRoom } from './read-ahead.ts';
 import { within } from './within.ts';
 
 /** Plain data: it can be sent to another thread, where a gateway of its own is made from it. */
 export interface StoreGatewayOptions {
   /** Folder for index-headers; a cache, shared by all threads. */
   readonly cacheDir: string;
+  /** What open index-headers may take, and pages of them beside. */
   readonly headerMemoryBytesMax?: number;
+  readonly headerPagesBytesMax?: number;
+  /** An index-header that nobody has asked for so long is closed. */
+  readonly headerIdleMs?: number;
   readonly postingsMemoryBytesMax?: number;
+  /** Bytes that all queries together may have read before they need them; beyond it each reads piece by piece. */
+  readonly readAheadBytesMax?: number;
   /** Reads from the bucket at once. */
   readonly readsMax?: number;
   readonly limits?: RequestLimits;
@@ -42,6 +51,7 @@ export interface StoreGatewayOptions {
 export interface StoreGatewayDeps {
   readonly bucket: Bucket;
   readonly disk: Disk;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -56,12 +66,13 @@ export interface TenantView {
   readonly deletions?: readonly DeletionRequest[];
 }
 
-const HEADER_MEMORY_BYTES = 512 * 1024 * 1024;
-const POSTINGS_MEMORY_BYTES = 128 * 1024 * 1024;
+const MIB = 1024 * 1024;
+const HEADER_MEMORY_BYTES = 128 * MIB;
+const HEADER_PAGES_BYTES = 64 * MIB;
+const HEADER_IDLE_MS = 5 * 60_000;
+const POSTINGS_MEMORY_BYTES = 128 * MIB;
+const READ_AHEAD_BYTES = 128 * MIB;
 const READS_MAX = 32;
-/** Series and chunks that one query holds of all its blocks together, about. */
-const QUERY_SERIES_HELD = 32_768;
-const QUERY_CHUNKS_HELD = 131_072;
 
 /** Series out of blocks that are only in the bucket. One per thread; the tenants share its caches and its limit on reads. */
 export class StoreGateway {
@@ -70,17 +81,28 @@ export class StoreGateway {
   readonly #headers: HeaderStore;
   readonly #postings: PostingsCache;
   readonly #gate: Gate;
+  readonly #room: ReadRoom;
 
   constructor(options: StoreGatewayOptions, deps: StoreGatewayDeps) {
     this.#deps = deps;
     this.#limits = options.limits ?? DEFAULT_REQUEST_LIMITS;
     this.#headers = new HeaderStore(
-      options.cacheDir,
-      options.headerMemoryBytesMax ?? HEADER_MEMORY_BYTES,
+      {
+        dir: options.cacheDir,
+        memoryBytesMax: options.headerMemoryBytesMax ?? HEADER_MEMORY_BYTES,
+        pageBytesMax: options.headerPagesBytesMax ?? HEADER_PAGES_BYTES,
+        idleMs: options.headerIdleMs ?? HEADER_IDLE_MS,
+      },
       deps,
     );
     this.#postings = new ByteCache(options.postingsMemoryBytesMax ?? POSTINGS_MEMORY_BYTES);
     this.#gate = new Gate(options.readsMax ?? READS_MAX);
+    this.#room = new ReadRoom(options.readAheadBytesMax ?? READ_AHEAD_BYTES);
+  }
+
+  /** Index-headers that are open. */
+  get openHeaders(): number {
+    return this.#headers.openCount;
   }
 
   /** The tenant's blocks in the bucket as a source of series; `view` is asked when a querier is made. */
@@ -112,12 +134,16 @@ export class StoreGateway {
     deletions: readonly DeletionRequest[],
   ): Querier {
     const slice = sliceSize(chosen.length);
-    const reads = { bucket: this.#deps.bucket, gate: this.#gate, budget, slice };
+    const reads = { bucket: this.#deps.bucket, gate: this.#gate, room: this.#room, budget, slice };
     const merged = mergeQueriers(
       chosen.map(({ block, mint, maxt }) =>
         namedQuerier(
           `bucket block ${block.meta.ulid}`,
-          within(new BlockQuerier((ctx) => this.#open(ctx, block, deletions), reads), { block, mint, maxt }),
+          within(new BlockQuerier((ctx) => this.#open(ctx, block, deletions, slice), reads), {
+            block,
+            mint,
+            maxt,
+          }),
         ),
       ),
     );
@@ -128,19 +154,26 @@ export class StoreGateway {
     ctx: ReadContext,
     block: BucketBlock,
     requests: readonly DeletionRequest[],
+    slice: SliceSize,
   ): Promise<OpenBlock> {
     const { ref, meta, sizes } = block;
+    let held: HeldHeader | undefined;
     try {
-      const header = await this.#gate.run(ctx.signal, `open block ${meta.ulid}`, () =>
+      held = await this.#gate.run(ctx.signal, `open block ${meta.ulid}`, () =>
         this.#headers.load(ctx, ref, sizes.get(INDEX_FILE)),
       );
+      const { header, release } = held;
+      const symbols = new BlockSymbols(header, Math.max(SYMBOLS_KEPT_MIN, SYMBOLS_PER_SERIES * slice.series));
       return {
-        index: new BlockIndex(ref, header, this.#postings),
-        chunks: new BlockChunks(ref, sizes),
-        deletions: BlockDeletions.of(requests, block, header),
+        index: new BlockIndex(ref, meta, header, this.#postings),
+        chunks: new BlockChunks(ref, sizes, meta.indexStats?.chunkMaxBytes),
+        deletions: BlockDeletions.of(requests, block, header, symbols),
         external: ExternalLabels.of(block),
+        symbols,
+        release,
       };
     } catch (error) {
+      held?.release();
       throw wrapError(`open block ${meta.ulid} in the bucket`, error);
     }
   }
@@ -163,9 +196,21 @@ function byFunction(querier: Querier, exact: Querier): Querier {
   };
 }
 
+/** Series and bytes of chunks that one query holds of all its blocks together, about. */
+const QUERY_SERIES_HELD = 32_768;
+const QUERY_BYTES_HELD = 32 * MIB;
+const QUERY_BYTES_HELD_WHEN_TIGHT = 8 * MIB;
+const SYMBOLS_KEPT_MIN = 512;
+const SYMBOLS_PER_SERIES = 4;
+
 /** Merging holds a slice of every block, so the more blocks, the smaller their slices. */
 function sliceSize(blockCount: number): SliceSize {
   const share = (held: number, min: number, max: number) =>
     Math.max(min, Math.min(max, Math.floor(held / Math.max(1, blockCount))));
-  return { series: share(QUERY_SERIES_HELD, 64, 4096), chunks: share(QUERY_CHUNKS_HELD, 256, 16_384) };
+  return {
+    series: share(QUERY_SERIES_HELD, 64, 4096),
+    bytes: share(QUERY_BYTES_HELD, 64 * 1024, 4 * MIB),
+    bytesWhenTight: share(QUERY_BYTES_HELD_WHEN_TIGHT, 64 * 1024, MIB),
+    batchBytes: share(QUERY_BYTES_HELD, 64 * 1024, MIB),
+  };
 }

@@ -1,0 +1,135 @@
+import { VeronaError } from '../model/errors.ts';
+import { METRIC_NAME } from '../model/labels.ts';
+import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import { ByteReader } from '../tsdb/format/byte-reader.ts';
+import {
+  checkIndexHeader,
+  decodeToc,
+  INDEX_HEADER_BYTES,
+  type IndexToc,
+  TOC_BYTES,
+} from '../tsdb/index/index-format.ts';
+import { type HeaderPlaces, placesOf } from './header-places.ts';
+import { encodeIndexHeader, IndexHeader } from './index-header.ts';
+import { metricStartsOf } from './metric-starts.ts';
+import type { ByteRange } from './ranges.ts';
+
+/** Symbols and postings offsets of one block beyond this are refused. */
+const SECTION_BYTES_MAX = 1024 ** 3;
+const TAIL_BYTES_MIN = 256 * 1024;
+const TAIL_BYTES_MAX = 16 * 1024 * 1024;
+/** Lists of metrics longer than this together are left alone. */
+const METRIC_LISTS_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface FetchedHeader {
+  readonly bytes: Uint8Array;
+  readonly places: HeaderPlaces;
+  /** Which part of the index its end from the postings table on is: a guess for the next block. */
+  readonly tailShare: number;
+}
+
+/**
+ * Makes an index-header of at most three reads: the end of the index, as much as is thought to hold the postings table (the
+ * share `tailShare` of the index), then the symbols, and the rest of the table or, when there is none, the lists that say where
+ * the series of each metric are. Throws `corrupt`.
+ */
+export async function fetchHeader(
+  bucket: Bucket,
+  ctx: BucketContext,
+  key: string,
+  indexSize: number,
+  tailShare: number,
+): Promise<FetchedHeader> {
+  if (indexSize < TOC_BYTES) throw new VeronaError('corrupt', `${key}: ${indexSize} bytes are no index`);
+  const guess = Math.min(TAIL_BYTES_MAX, Math.max(TAIL_BYTES_MIN, Math.ceil(indexSize * tailShare)));
+  const tailStart = Math.max(0, indexSize - guess);
+  const tail = await readPart(bucket, ctx, key, tailStart, indexSize);
+  // Of a small index the end is all of it.
+  const read = async (start: number, end: number) =>
+    start >= tailStart
+      ? tail.slice(start - tailStart, end - tailStart)
+      : readPart(bucket, ctx, key, start, end);
+  const toc = decodeToc(tail.slice(tail.length - TOC_BYTES), key);
+  checkOrder(toc, indexSize, key);
+  const { symbols, series, postingsOffsetTable: table } = toc;
+  const missing = table < tailStart ? read(table, tailStart) : undefined;
+  const inTail = tail.subarray(Math.max(0, table - tailStart), tail.length - TOC_BYTES);
+  const found = missing ? undefined : metricLists(trimSection(inTail), table, key);
+  const [head, before, lists] = await Promise.all([
+    read(0, series),
+    missing,
+    found && found.end - found.start <= METRIC_LISTS_BYTES_MAX ? read(found.start, found.end) : undefined,
+  ]);
+  checkIndexHeader(head, key);
+  const entries = before ? Buffer.concat([before, inTail]) : inTail;
+  const bytes = encodeIndexHeader(trimSection(head.subarray(symbols)), trimSection(entries), table);
+  const starts = found && lists && metricStartsOf(lists, found, seriesBytesEnd(toc));
+  return { bytes, places: placesNaming(key, bytes, starts), tailShare: (indexSize - table) / indexSize };
+}
+
+function checkOrder(
+  { symbols, series, postingsOffsetTable: table }: IndexToc,
+  indexSize: number,
+  key: string,
+) {
+  const ordered =
+    symbols >= INDEX_HEADER_BYTES && symbols + 4 < series && series <= table && table < indexSize - TOC_BYTES;
+  if (!ordered) throw new VeronaError('corrupt', `${key}: sections at ${symbols}, ${series} and ${table}`);
+}
+
+/** Where the series end at the latest. */
+function seriesBytesEnd({ labelIndices, postings, postingsOffsetTable }: IndexToc): number {
+  return Math.min(...[labelIndices, postings, postingsOffsetTable].filter((offset) => offset > 0));
+}
+
+/** Where the postings lists of all metrics lie, and each of them; undefined when that cannot be told. */
+function metricLists(
+  table: Uint8Array,
+  postingsEnd: number,
+  key: string,
+): (ByteRange & { readonly lists: readonly ByteRange[]; readonly all: ByteRange }) | undefined {
+  try {
+    // A header without symbols is good enough to ask where lists are.
+    const header = IndexHeader.inMemory(encodeIndexHeader(NO_SYMBOLS, table, postingsEnd), key);
+    const lists = header.postingsWhere(METRIC_NAME, () => true);
+    const all = header.postings('', '');
+    const [first, last] = [lists.at(0), lists.at(-1)];
+    return first && last && all && { start: first.start, end: last.end, lists, all };
+  } catch {
+    // It is read again as a whole, and that tells what is wrong with it.
+    return undefined;
+  }
+}
+
+/** length 4, count 0, CRC32C of the count. */
+const NO_SYMBOLS = Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0x48, 0x67, 0x4b, 0xc7);
+
+function placesNaming(key: string, bytes: Uint8Array, starts: Uint32Array | undefined): HeaderPlaces {
+  try {
+    return placesOf(bytes, starts);
+  } catch (error) {
+    throw new VeronaError('corrupt', `${key}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function readPart(
+  bucket: Bucket,
+  ctx: BucketContext,
+  key: string,
+  start: number,
+  end: number,
+): Promise<Uint8Array> {
+  if (end - start > SECTION_BYTES_MAX)
+    throw new VeronaError(
+      'too_large',
+      `section of ${end - start} bytes, at most ${SECTION_BYTES_MAX} are read`,
+    );
+  const bytes = await bucket.getRange(ctx, key, start, end - start);
+  if (bytes.length < end - start) throw new VeronaError('corrupt', `${key}: ends at ${start + bytes.length}`);
+  return bytes;
+}
+
+/** A section without the padding behind it; one that is cut off stays so, and is found when the header is read. */
+function trimSection(bytes: Uint8Array): Uint8Array {
+  return bytes.length < 4 ? bytes : bytes.subarray(0, 4 + new ByteReader(bytes).be32() + 4);
+}
