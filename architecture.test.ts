@@ -71,6 +71,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'platform',
     'model',
     'encoding',
+    'kernel',
     'proto',
     'chunkenc',
     'storage',
