@@ -44,12 +44,12 @@ async function scrape(tls: string, host = 'localhost'): Promise<string> {
   const client = new ConfiguredClient(jobs[0], deps);
   try {
     const requests = new ScrapeRequests(jobs[0], client, 'test');
-    const { body } = await requests.scrape(
+    const { sent } = await requests.scrape(
       `https://${host}:${port}/metrics`,
       1000,
       AbortSignal.timeout(10_000),
     );
-    return Buffer.from(body).toString();
+    return Buffer.from(sent).toString();
   } finally {
     client.close();
   }

@@ -52,8 +52,9 @@ function clientOf(config: HttpClientConfig, disk = new MemoryDisk()): Configured
 async function scrape(url: string, settings: string, disk?: MemoryDisk) {
   const job = await jobOf(settings);
   const requests = new ScrapeRequests(job, clientOf(job, disk), 'test');
-  const { body, contentType } = await requests.scrape(url, 1000, AbortSignal.timeout(5000));
-  return { body: Buffer.from(body).toString(), contentType };
+  const scraped = await requests.scrape(url, 1000, AbortSignal.timeout(5000));
+  const body = Buffer.from(requests.open(scraped, undefined).bytes).toString();
+  return { body, contentType: scraped.contentType };
 }
 
 const shown = (request: IncomingMessage) => ({ body: String(request.headers.authorization) });
@@ -88,8 +89,8 @@ test('a token is asked for once, by the client credentials grant', async () => {
   );
   const requests = new ScrapeRequests(job, clientOf(job), 'test');
   for (let i = 0; i < 2; i++) {
-    const { body } = await requests.scrape(url, 1000, AbortSignal.timeout(5000));
-    expect(Buffer.from(body).toString()).toBe('Bearer t1');
+    const { sent } = await requests.scrape(url, 1000, AbortSignal.timeout(5000));
+    expect(Buffer.from(sent).toString()).toBe('Bearer t1');
   }
   expect(asked).toEqual(['Basic aWQ6cw== grant_type=client_credentials&x=y&scope=a+b']);
 });

@@ -1,48 +1,7 @@
-import type { Labels } from '../../model/labels.ts';
-import type { Metadata, MetricType } from '../../model/metadata.ts';
+import type { Metadata } from '../../model/metadata.ts';
 import type { SeriesTarget } from '../../storage/series-writer.ts';
-
-/** What a target says of a metric family. */
-export interface FamilyMetadata {
-  readonly family: string;
-  metadata: Metadata;
-  /** The iteration it was seen in last. */
-  seen: number;
-  /** A series of it, under which the storage keeps this; and whether it has. */
-  line: KnownLine | undefined;
-  isStored: boolean;
-}
-
-/** A line that a target has exposed before: a series, or text about a family. One class, so that the way through a body stays fast. */
-export class KnownLine {
-  /** The series as exposed, or the whole text; one character per byte. */
-  readonly key: string;
-  readonly isSeries: boolean;
-  /** What came after it the last time. */
-  next: KnownLine | undefined;
-  /** The iteration it was seen in last, and the one in which its absence would have made it stale. */
-  seen = 0;
-  tracked = 0;
-  /** Where the storage has the series; 0 when it does not. */
-  slot = 0;
-  ref = 0;
-  /** Relabelling dropped it. */
-  isDropped = false;
-  /** No longer in the memory of the target. */
-  isForgotten = false;
-  /** Until the storage has the series. */
-  labels: Labels | undefined;
-  /** Told once as a series that was added. */
-  isCounted = false;
-  /** Of text: what it is about, and the type it sets. */
-  family: FamilyMetadata | undefined;
-  type: MetricType | undefined;
-
-  constructor(key: string, isSeries: boolean) {
-    this.key = key;
-    this.isSeries = isSeries;
-  }
-}
+import { FrozenLines } from './frozen-lines.ts';
+import { type FamilyMetadata, KnownLine } from './known-line.ts';
 
 /** Lines kept beyond twice as many as at the last success: a target that fails with ever new series is forgotten. */
 const GROWTH_MAX = 1000;
@@ -65,6 +24,7 @@ export class KnownLines {
   #previous: KnownLine[] = [];
   #current: KnownLine[] = [];
   #generation = -1;
+  #frozen: FrozenLines | undefined;
 
   get size(): number {
     return this.#lines.size;
@@ -93,10 +53,39 @@ export class KnownLines {
     this.#current.push(line);
   }
 
+  /** What all lines are while the target exposes the same ones: an iteration that finds just these need not be told of. */
+  get frozen(): FrozenLines | undefined {
+    return this.#frozen;
+  }
+
+  /** After an iteration that succeeded, in which `body` had no other lines than `count` of the last time, in their order. */
+  freeze(body: Uint8Array, contentType: string, count: number): void {
+    const lines: KnownLine[] = [];
+    for (let line = this.first.next; line !== undefined && lines.length < count; line = line.next)
+      lines.push(line);
+    this.#frozen = FrozenLines.of(body, contentType, lines);
+    this.#lines.clear();
+    this.first.next = undefined;
+    this.#previous = [];
+    for (const family of this.families.values()) family.line = undefined;
+  }
+
+  /** Makes lines of what was frozen, as they were after the last iteration; these are its series, in their order. */
+  thaw(): readonly KnownLine[] {
+    if (this.#frozen === undefined) return [];
+    const lines = this.#frozen.thaw(this.iteration - 1);
+    this.#frozen = undefined;
+    for (const line of lines) this.add(line);
+    this.#previous = lines.filter(({ isDropped }) => !isDropped);
+    return lines;
+  }
+
   /** Forgets where series were that the storage has given up since the last call. */
   verify(target: SeriesTarget): void {
     if (target.generation === this.#generation) return;
     this.#generation = target.generation;
+    if (this.#frozen?.areHeldBy(target)) return;
+    this.thaw();
     for (const line of this.#lines.values())
       if (line.slot !== 0 && !target.holds(line.slot, line.ref)) line.slot = 0;
     for (const line of this.#previous)

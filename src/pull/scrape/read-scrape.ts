@@ -6,7 +6,8 @@ import type { Metadata } from '../../model/metadata.ts';
 import { type MediaType, openExposition } from './exposition/open-exposition.ts';
 import { EntryKind, type ExpositionParser, type TextExpositionParser } from './exposition/parser.ts';
 import type { HistogramOptions } from './exposition/protobuf.ts';
-import { type FamilyMetadata, KnownLine, type KnownLines } from './known-lines.ts';
+import { type FamilyMetadata, KnownLine } from './known-line.ts';
+import type { KnownLines } from './known-lines.ts';
 import type { SampleLabels } from './sample-labels.ts';
 import type { ScrapeBatch } from './scrape-batch.ts';
 
@@ -32,6 +33,9 @@ export interface ReadScrape {
   readonly duplicates: number;
   /** Why the scrape fails: malformed at some point, or a limit was hit. */
   readonly problem: VeronaError | undefined;
+  /** Lines that came as the last time, and whether all did. */
+  readonly repeated: number;
+  readonly isRepetition: boolean;
 }
 
 /** Reads the body of a scrape into an empty batch; nothing is stored. Lines that are known are recognized by their bytes. */
@@ -67,6 +71,8 @@ class Reading implements ReadScrape {
   added = 0;
   duplicates = 0;
   problem: VeronaError | undefined;
+  repeated = 0;
+  isRepetition = false;
 
   constructor(options: ReadOptions, known: KnownLines, labels: SampleLabels, batch: ScrapeBatch) {
     this.#options = options;
@@ -77,14 +83,17 @@ class Reading implements ReadScrape {
 
   readText(parser: TextExpositionParser): void {
     let last = this.#known.first;
+    this.isRepetition = true;
     for (;;) {
       const guess = last.next;
       if (guess !== undefined && !guess.isForgotten && this.#takeKnown(parser, guess)) {
         last = guess;
+        this.repeated++;
         continue;
       }
       const kind = parser.next();
       if (kind === EntryKind.end) return;
+      this.isRepetition = false;
       const line = kind === EntryKind.series ? this.#seriesLine(parser) : this.#textLine(parser, kind);
       last.next = line;
       last = line;

@@ -1,5 +1,5 @@
 import type { SeriesTarget } from '../../storage/series-writer.ts';
-import { KnownLine } from './known-lines.ts';
+import { KnownLine } from './known-line.ts';
 import type { SampleLabels } from './sample-labels.ts';
 import { findSlot, type StoredCounts } from './scrape-batch.ts';
 

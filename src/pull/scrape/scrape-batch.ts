@@ -2,7 +2,8 @@ import type { AnyHistogram } from '../../model/histogram.ts';
 import type { AppendOutcome } from '../../storage/appender.ts';
 import type { SeriesTarget, WriteCounts } from '../../storage/series-writer.ts';
 import type { ExposedExemplar } from './exposition/parser.ts';
-import type { KnownLine, KnownLines } from './known-lines.ts';
+import type { KnownLine } from './known-line.ts';
+import type { KnownLines } from './known-lines.ts';
 
 const CAPACITY = 1024;
 

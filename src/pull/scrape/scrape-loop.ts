@@ -2,13 +2,14 @@ import { VeronaError } from '../../model/errors.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { SeriesTarget, SeriesWriter } from '../../storage/series-writer.ts';
+import { Freezing, readKnownValues, storeFrozen } from './frozen-scrape.ts';
 import { KnownLines } from './known-lines.ts';
 import { type ReadOptions, type ReadScrape, readScrape } from './read-scrape.ts';
 import { ReportSeries, type ScrapeReport } from './report-series.ts';
 import type { SampleLabels } from './sample-labels.ts';
 import { countAdded, type ScrapeBatch, StoredCounts, storeBatch } from './scrape-batch.ts';
 import type { ScrapeMetrics } from './scrape-metrics.ts';
-import { BodySizeError, type Scraped, type ScrapeRequests } from './scrape-request.ts';
+import { BodySizeError, type Scraped, type ScrapedBody, type ScrapeRequests } from './scrape-request.ts';
 import type { Slots } from './slots.ts';
 import type { ScrapeTarget } from './target.ts';
 
@@ -40,6 +41,7 @@ export class ScrapeLoop {
   readonly #deps: LoopDeps;
   readonly #labels: SampleLabels;
   readonly #known = new KnownLines();
+  readonly #freezing = new Freezing();
   readonly #report: ReportSeries;
   readonly #stop = new AbortController();
   #ended: Promise<void> = Promise.resolve();
@@ -180,39 +182,92 @@ export class ScrapeLoop {
     t: number,
     startedAt: number,
   ): void {
-    const { batch, metrics } = this.#deps;
-    batch.clear();
-    const isEmpty = scraped instanceof Error || scraped.body.length === 0;
-    const read = isEmpty ? undefined : this.#read(scraped);
-    const problem = scraped instanceof Error ? scraped : read?.problem;
-    if (read !== undefined && read.problem === undefined) {
-      storeBatch(batch, this.#known, target, t, this.#settings.tracksTimestamps, counts);
-      this.#storeMetadata(target);
-    } else this.#keepTracked(counts);
-    if (read !== undefined && read.duplicates > 0) metrics.duplicates.inc(read.duplicates);
-    this.#markMissing(target, t, counts);
-    this.#known.endIteration(read !== undefined && read.problem === undefined);
+    const body = scraped instanceof Error ? scraped : this.#open(scraped);
+    const read =
+      body instanceof Error ? undefined : this.#storeBody(target, counts, body, scraped as Scraped, t);
+    if (read === undefined) this.#endSeries(target, t, counts);
+    const problem = body instanceof Error ? body : read?.problem;
     const durationMs = this.#noteScrape(problem, t, startedAt);
-    this.#report.store(target, t, this.#reportOf(scraped, read, problem, counts, durationMs), counts);
+    this.#report.store(target, t, this.#reportOf(body, read, problem, counts, durationMs), counts);
     this.#hasScraped = true;
   }
 
-  #read({ body, contentType }: Scraped): ReadScrape {
+  #open(scraped: Scraped): ScrapedBody | Error {
+    const { frozen } = this.#known;
+    try {
+      return this.#requests.open(scraped, frozen?.contentType === scraped.contentType ? frozen : undefined);
+    } catch (error) {
+      if (error instanceof VeronaError) return error;
+      throw error;
+    }
+  }
+
+  /** What was read; undefined of an empty body. */
+  #storeBody(
+    target: SeriesTarget,
+    counts: StoredCounts,
+    body: ScrapedBody,
+    { contentType }: Scraped,
+    t: number,
+  ): Omit<ReadScrape, 'repeated'> | undefined {
+    if (body.bytes.length === 0) return undefined;
+    const values = readKnownValues(body);
+    const { frozen } = this.#known;
+    if (values !== undefined && frozen !== undefined) {
+      const refused = storeFrozen(frozen, values, target, t, counts);
+      if (refused.length > 0) this.#endFrozen(target, t, counts, refused);
+      const added = frozen.keptCount;
+      return { total: values.length, added, duplicates: 0, problem: undefined, isRepetition: true };
+    }
+    this.#known.thaw();
+    const read = this.#storeRead(target, counts, body.bytes, contentType, t);
+    this.#freezing.note(read, this.#deps.batch, counts, () =>
+      this.#known.freeze(body.bytes, contentType, read.repeated),
+    );
+    return read;
+  }
+
+  /** Reads a body line by line and stores what it has. */
+  #storeRead(
+    target: SeriesTarget,
+    counts: StoredCounts,
+    bytes: Uint8Array,
+    contentType: string,
+    t: number,
+  ): ReadScrape {
+    const { batch, metrics } = this.#deps;
+    batch.clear();
+    const read = this.#read(bytes, contentType);
+    if (read.problem === undefined) {
+      storeBatch(batch, this.#known, target, t, this.#settings.tracksTimestamps, counts);
+      this.#storeMetadata(target);
+    } else this.#keepTracked(counts);
+    if (read.duplicates > 0) metrics.duplicates.inc(read.duplicates);
+    this.#markMissing(target, t, counts);
+    this.#known.endIteration(read.problem === undefined);
+    return read;
+  }
+
+  /** Some of the series that are always there were not stored, and become stale. */
+  #endFrozen(target: SeriesTarget, t: number, counts: StoredCounts, refused: readonly number[]): void {
+    const missing = new Set(refused);
+    for (const [i, line] of this.#known.thaw().entries()) {
+      this.#known.see(line);
+      if (!line.isDropped && !missing.has(i)) this.#known.track(line);
+    }
+    this.#markMissing(target, t, counts);
+    this.#known.endIteration(true);
+  }
+
+  #read(bytes: Uint8Array, contentType: string): ReadScrape {
     const { target } = this;
     const histograms = {
       native: target.flag('native'),
       keepClassic: target.flag('keepClassic'),
       convertClassic: target.flag('convertClassic'),
     };
-    return readScrape(
-      body,
-      contentType,
-      histograms,
-      this.#settings,
-      this.#known,
-      this.#labels,
-      this.#deps.batch,
-    );
+    const { batch } = this.#deps;
+    return readScrape(bytes, contentType, histograms, this.#settings, this.#known, this.#labels, batch);
   }
 
   /** As Prometheus: what came before the fault of a scrape that fails does not become stale by it, but by the next one. */
@@ -231,6 +286,7 @@ export class ScrapeLoop {
   }
 
   #endSeries(target: SeriesTarget, t: number, counts: StoredCounts): void {
+    this.#known.thaw();
     this.#markMissing(target, t, counts);
     this.#known.endIteration(false);
   }
@@ -260,15 +316,15 @@ export class ScrapeLoop {
   }
 
   #reportOf(
-    scraped: Scraped | Error,
-    read: ReadScrape | undefined,
+    body: ScrapedBody | Error,
+    read: Pick<ReadScrape, 'total' | 'added'> | undefined,
     problem: Error | undefined,
     counts: StoredCounts,
     durationMs: number,
   ): ScrapeReport {
     const { timeoutMs } = this.target;
-    const bodyBytes =
-      scraped instanceof Error ? (scraped instanceof BodySizeError ? -1 : 0) : scraped.body.length;
+    const failedBytes = body instanceof BodySizeError ? -1 : 0;
+    const bodyBytes = body instanceof Error ? failedBytes : body.bytes.length;
     return {
       up: problem === undefined ? 1 : 0,
       durationSeconds: durationMs / 1000,

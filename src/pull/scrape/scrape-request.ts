@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip, gunzipSync } from 'node:zlib';
 import type { ScrapeJob } from '../../config/scrape/job.ts';
 import type { ScrapeProtocol } from '../../config/scrape/scrape-config.ts';
+import { type BodyLines, type BodyValues, openBody } from '../../kernel/scrape-kernel.ts';
 import { VeronaError } from '../../model/errors.ts';
 import type { ConfiguredClient } from './credentials.ts';
 import type { MediaType } from './exposition/open-exposition.ts';
@@ -28,10 +29,18 @@ export function mediaTypeOf(protocol: ScrapeProtocol): MediaType {
   return MEDIA[protocol].split(';')[0] as MediaType;
 }
 
-/** The body of a scrape, decompressed. */
+/** What a target answered. */
 export interface Scraped {
-  readonly body: Uint8Array;
+  readonly sent: Uint8Array;
+  readonly isZipped: boolean;
   readonly contentType: string;
+}
+
+/** The body of a scrape, decompressed. Used within one turn of the event loop: the next one may lie in the same memory. */
+export interface ScrapedBody {
+  readonly bytes: Uint8Array;
+  /** When its lines are those that were asked for. */
+  readonly values: BodyValues | undefined;
 }
 
 /** The body is longer than `body_size_limit`. */
@@ -73,25 +82,40 @@ export class ScrapeRequests {
     // As Prometheus: a body of just that length is too long.
     if (sent === undefined || sent.length >= this.#bodyMax) throw new BodySizeError();
     const isZipped = response.header('content-encoding').trim().toLowerCase() === 'gzip';
-    return {
-      body: isZipped ? await this.#inflate(sent) : sent,
-      contentType: response.header('content-type'),
-    };
-  }
-
-  async #inflate(sent: Buffer): Promise<Buffer> {
-    const options = { maxOutputLength: this.#bodyMax };
+    const contentType = response.header('content-type');
+    if (!isZipped || sent.length <= INFLATED_AT_ONCE_MAX) return { sent, isZipped, contentType };
     try {
-      const inflated =
-        sent.length <= INFLATED_AT_ONCE_MAX ? gunzipSync(sent, options) : await gunzipAsync(sent, options);
-      if (inflated.length >= this.#bodyMax) throw new BodySizeError();
-      return inflated;
-    } catch (cause) {
-      if (cause instanceof BodySizeError) throw cause;
-      if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw new BodySizeError();
-      throw new VeronaError('bad_data', `gzip: ${(cause as Error).message}`, { cause });
+      const inflated = await gunzipAsync(sent, { maxOutputLength: this.#bodyMax });
+      return { sent: this.#checked(inflated), isZipped: false, contentType };
+    } catch (error) {
+      throw inflateError(error as NodeJS.ErrnoException);
     }
   }
+
+  /** Decompresses an answer, and looks for the values of `lines` in it. Throws what is wrong with it. */
+  open({ sent, isZipped }: Scraped, lines: BodyLines | undefined): ScrapedBody {
+    const isPlain = !isZipped && lines === undefined;
+    const opened = isPlain ? undefined : openBody(sent, isZipped, this.#bodyMax, lines);
+    if (opened !== undefined) return opened;
+    if (!isZipped) return { bytes: sent, values: undefined };
+    try {
+      const inflated = gunzipSync(sent, { maxOutputLength: this.#bodyMax });
+      return { bytes: this.#checked(inflated), values: undefined };
+    } catch (error) {
+      throw inflateError(error as NodeJS.ErrnoException);
+    }
+  }
+
+  #checked(inflated: Buffer): Buffer {
+    if (inflated.length >= this.#bodyMax) throw new BodySizeError();
+    return inflated;
+  }
+}
+
+function inflateError(cause: NodeJS.ErrnoException): VeronaError {
+  if (cause instanceof BodySizeError) return cause;
+  if (cause.code === 'ERR_BUFFER_TOO_LARGE') return new BodySizeError();
+  return new VeronaError('bad_data', `gzip: ${cause.message}`, { cause });
 }
 
 /** What the target may answer, the best first, as Prometheus asks for it. */

@@ -4,7 +4,7 @@ import { formatDuration, parseDuration } from '../../model/duration.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { Labels } from '../../model/labels.ts';
 import type { Relabeler } from '../../model/relabel.ts';
-import type { FamilyMetadata } from './known-lines.ts';
+import type { FamilyMetadata } from './known-line.ts';
 
 const PARAM = '__param_';
 const BOOLEANS: Readonly<Record<string, boolean>> = {
