@@ -1,36 +1,22 @@
-import {
-  Metadata,
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
-import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
-import { Admission, type Admit, type Caller } from './grpc-admission.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { Admit } from './grpc-admission.ts';
+import { type GrpcCallOptions, GrpcCalls } from './grpc-calls.ts';
 import { ReplaceableCredentials, type TlsServerOptions } from './grpc-credentials.ts';
-import { toGrpcError } from './grpc-status.ts';
 import type { WireLabelNamesRequest, WireLabelValuesRequest, WireSeriesRequest } from './messages.ts';
 import { type FurtherService, INFO_FIELDS, type Services } from './service-definitions.ts';
 import type { StoreServer } from './store-server.ts';
 import { readLabelsRequest, readSeriesRequest, writeLabelSet } from './wire-requests.ts';
 
-export interface GrpcServerOptions {
+export interface GrpcServerOptions extends Omit<GrpcCallOptions, 'admit'> {
   readonly host: string;
   readonly port: number;
   readonly access: GrpcAccess;
-  /** Names the tenant of a call by its metadata (lower-case keys), `fallback` when they name none, or throws `bad_data`. */
-  readonly tenantOf: (
-    metadata: Readonly<Record<string, string | undefined>>,
-    fallback: string | undefined,
-  ) => string;
-  readonly isReady: () => boolean;
   readonly messageBytesMax: number;
   readonly streamsMax: number;
 }
@@ -49,23 +35,12 @@ export interface StreamingService {
 
 export type StreamingMethod = (tenant: string, request: never, signal: AbortSignal) => AsyncIterable<object>;
 
-const DURATION_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-
-interface Call {
-  readonly metadata: Metadata;
-  readonly request: unknown;
-  on(event: 'cancelled', listener: () => void): unknown;
-}
-
 /** The gRPC listener: Store, Info and whatever else is given, health and reflection; tenant and credentials at the edge. */
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #server: Server;
   readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #seconds: Histogram<'method' | 'code'>;
-  readonly #sent: Counter<'method'>;
-  readonly #admission: Admission;
+  readonly #calls: GrpcCalls;
   readonly #credentials: ReplaceableCredentials | undefined;
   #admit: Admit;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
@@ -81,27 +56,12 @@ export class GrpcServer {
   ) {
     this.#options = options;
     this.#clock = clock;
-    this.#log = log;
-    this.#seconds = metrics.histogram(
-      'verona_grpc_request_duration_seconds',
-      'Time from the call to its end.',
-      DURATION_BUCKETS,
-      ['method', 'code'],
-    );
-    this.#sent = metrics.counter('verona_grpc_sent_bytes_total', 'Bytes of series sent.', ['method']);
     const { tls, admit } = options.access;
     this.#admit = admit;
     this.#credentials = tls && new ReplaceableCredentials(tls);
-    const refused = metrics.counter(
-      'verona_grpc_unauthorized_total',
-      'Calls refused for missing or wrong credentials.',
-    );
-    this.#admission = new Admission(
-      () => this.#admit,
-      () => refused.inc(),
-    );
+    this.#calls = new GrpcCalls({ ...options, admit: () => this.#admit }, log, metrics);
     this.#server = new Server({
-      interceptors: [this.#admission.interceptor],
+      interceptors: [this.#calls.interceptor],
       'grpc.max_receive_message_length': options.messageBytesMax,
       'grpc.max_send_message_length': -1,
       'grpc.max_concurrent_streams': options.streamsMax,
@@ -154,15 +114,15 @@ export class GrpcServer {
 
   #storeService(store: StoreServer): UntypedServiceImplementation {
     return {
-      Series: this.#streaming('Series', (tenant, request, signal) =>
+      Series: this.#calls.streaming('Series', (tenant, request, signal) =>
         store.series(tenant, readSeriesRequest(request as WireSeriesRequest), signal),
       ),
-      LabelNames: this.#unary('LabelNames', async (tenant, request, signal) => {
+      LabelNames: this.#calls.unary('LabelNames', async (tenant, request, signal) => {
         const asked = readLabelsRequest(request as WireLabelNamesRequest);
         const { values, warnings } = await store.labelNames(tenant, asked, signal);
         return { names: values, warnings };
       }),
-      LabelValues: this.#unary('LabelValues', (tenant, request, signal) => {
+      LabelValues: this.#calls.unary('LabelValues', (tenant, request, signal) => {
         const wire = request as WireLabelValuesRequest;
         return store.labelValues(tenant, wire.label, readLabelsRequest(wire), signal);
       }),
@@ -171,7 +131,7 @@ export class GrpcServer {
 
   #infoService(store: StoreServer, further: readonly StreamingService[]): UntypedServiceImplementation {
     return {
-      Info: this.#unary('Info', async (tenant, _request, _signal, { tenants }) => {
+      Info: this.#calls.unary('Info', async (tenant, _request, _signal, { tenants }) => {
         const { component, labelSets, mint, maxt } = await store.info(tenant, tenants);
         const served = Object.fromEntries(
           further.map(({ service }) => [
@@ -206,105 +166,10 @@ export class GrpcServer {
     return Object.fromEntries(
       Object.entries(methods).map(([method, handle]) => [
         method,
-        this.#streaming(`${service}.${method}`, (tenant, request, signal) =>
+        this.#calls.streaming(`${service}.${method}`, (tenant, request, signal) =>
           handle(tenant, request as never, signal),
         ),
       ]),
     );
   }
-
-  #unary(
-    method: string,
-    handle: (tenant: string, request: unknown, signal: AbortSignal, caller: Caller) => Promise<object>,
-  ) {
-    return (call: ServerUnaryCall<unknown, object>, callback: sendUnaryData<object>) => {
-      const end = this.#begin(method);
-      this.#admitted(call, (tenant, signal, caller) => handle(tenant, call.request, signal, caller)).then(
-        (response) => {
-          end('OK');
-          callback(null, response);
-        },
-        (error: unknown) => callback(this.#failure(method, error, end)),
-      );
-    };
-  }
-
-  #streaming(
-    method: string,
-    handle: (tenant: string, request: unknown, signal: AbortSignal) => AsyncIterable<unknown>,
-  ) {
-    return (call: ServerWritableStream<unknown, unknown>) => {
-      const end = this.#begin(method);
-      this.#admitted(call, async (tenant, signal) => {
-        for await (const message of handle(tenant, call.request, signal)) {
-          if (message instanceof Uint8Array) this.#sent.inc({ method }, message.length);
-          if (!call.write(message)) await drained(call, signal);
-          if (signal.aborted) return;
-        }
-      }).then(
-        () => {
-          end('OK');
-          call.end();
-        },
-        (error: unknown) => call.emit('error', this.#failure(method, error, end)),
-      );
-    };
-  }
-
-  async #admitted<T>(
-    call: Call,
-    run: (tenant: string, signal: AbortSignal, caller: Caller) => Promise<T>,
-  ): Promise<T> {
-    const caller = this.#admission.caller(call.metadata);
-    if (!this.#options.isReady())
-      throw new VeronaError('unavailable', 'Verona is starting or stopping; try again soon');
-    const gone = new AbortController();
-    call.on('cancelled', () => gone.abort(new VeronaError('canceled', 'the client canceled the call')));
-    return run(this.#tenantOf(call.metadata, caller), gone.signal, caller);
-  }
-
-  /** The tenant that a call speaks for; credentials for one tenant name it as well as metadata do. */
-  #tenantOf(metadata: Metadata, { tenants }: Caller): string {
-    const fallback = tenants?.length === 1 ? tenants[0] : undefined;
-    const tenant = this.#options.tenantOf(plainMetadata(metadata), fallback);
-    if (tenants === undefined || tenants.includes(tenant)) return tenant;
-    throw new VeronaError('forbidden', `these credentials are not for tenant ${tenant}`);
-  }
-
-  #begin(method: string): (code: string) => void {
-    const stop = this.#seconds.startTimer({ method });
-    return (code) => void stop({ code });
-  }
-
-  #failure(method: string, error: unknown, end: (code: string) => void) {
-    const code = error instanceof VeronaError ? error.code : 'internal';
-    end(code);
-    if (code === 'internal')
-      this.#log.error('a gRPC call failed', { method, error: error instanceof Error ? error.stack : error });
-    return { ...toGrpcError(error), metadata: new Metadata() };
-  }
-}
-
-function plainMetadata(metadata: Metadata): Record<string, string | undefined> {
-  return Object.fromEntries(
-    Object.entries(metadata.getMap()).map(([key, value]) => [
-      key,
-      typeof value === 'string' ? value : undefined,
-    ]),
-  );
-}
-
-function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      call.off('drain', done);
-      call.off('close', done);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    if (signal.aborted) return resolve();
-    call.on('drain', done);
-    call.on('close', done);
-    signal.addEventListener('abort', done);
-  });
 }
