@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import {
   MessageChannel,
   type MessagePort,
@@ -108,6 +109,7 @@ export interface HeapLimits {
 
 /** Starts `file` (a URL of a TypeScript module) on a thread of its own with `data`. It does not keep the process alive. */
 export function startThread(file: URL, data: unknown, limits: HeapLimits = {}): Thread {
+  if (limits.youngMiB !== undefined) makeRoomForYoung(limits.youngMiB);
   const worker = new Worker(file, {
     workerData: data,
     resourceLimits: { maxOldGenerationSizeMb: limits.oldMiB, maxYoungGenerationSizeMb: limits.youngMiB },
@@ -135,6 +137,19 @@ export function startThread(file: URL, data: unknown, limits: HeapLimits = {}): 
       await worker.terminate();
     },
   };
+}
+
+/** Of the young objects of a thread there are two halves, and a third of the same size for large ones. */
+const YOUNG_PARTS = 3;
+
+/**
+ * `--max-semi-space-size` of the command line goes before a thread's own limit; a thread reads it when it starts, this one has
+ * read it. Without a least size as well the room begins at a megabyte and grows only with what stays alive.
+ */
+function makeRoomForYoung(youngMiB: number): void {
+  const halfMiB = Math.max(1, Math.floor(youngMiB / YOUNG_PARTS));
+  setFlagsFromString(`--max-semi-space-size=${halfMiB}`);
+  setFlagsFromString(`--min-semi-space-size=${halfMiB}`);
 }
 
 /** Inside a thread: the port to the one that started it, and what it was started with. */
