@@ -56,6 +56,8 @@ export interface EngineOptions {
   readonly withoutRewrites?: readonly OptionalRewrite[];
   /** Most cells (series × steps) of one batch between operators. */
   readonly batchCells?: number;
+  /** Most cells of the rows of a subquery that are made at once, where it can do with less. */
+  readonly subqueryCells?: number;
   /** Without one, queries neither time out by themselves nor pause for other work of their thread. */
   readonly clock?: Clock;
   /** Shared by engines of one thread. */
@@ -151,7 +153,8 @@ const PARSED_LENGTH_MAX = 8192;
 
 /** Evaluates PromQL over a `Queryable`. Remembers the trees of some queries, nothing of their data, and may run many at once. */
 export class Engine {
-  readonly #options: Required<Omit<EngineOptions, 'features' | 'clock' | 'budget'>> & EngineOptions;
+  readonly #options: Required<Omit<EngineOptions, 'features' | 'clock' | 'budget' | 'subqueryCells'>> &
+    EngineOptions;
 
   readonly #parsed = new Map<string, Expr>();
 
@@ -316,7 +319,8 @@ export class Engine {
     querier: Querier,
     { times, options }: Pick<Run, 'times' | 'options'>,
   ): QueryContext {
-    const { maxSamples, maxBytes, timeoutMs, clock, features, batchCells, kernels, budget } = this.#options;
+    const { maxSamples, maxBytes, timeoutMs, clock, features, batchCells, subqueryCells, kernels, budget } =
+      this.#options;
     return new QueryContext({
       read,
       querier,
@@ -325,6 +329,7 @@ export class Engine {
       typeLabels: features?.['type-and-unit-labels'] === true,
       ...times,
       batchCells,
+      subqueryCells,
       limits: { maxSamples, maxBytes },
       clock,
       timeoutMs,

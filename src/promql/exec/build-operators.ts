@@ -30,6 +30,7 @@ import { absentRow, Repeat, SharedResult, scalarOf, scalarRow } from './scalars.
 import { SetOperation } from './set-operation.ts';
 import { SplitRows } from './split-rows.ts';
 import { CountedSelect, CountedWindows } from './step-counts.ts';
+import { stretchedSubquery } from './stretched-subquery.ts';
 import { SubqueryWindows } from './subquery-windows.ts';
 import { TeamPart } from './team-part.ts';
 import { vectorWithScalar } from './vector-binary.ts';
@@ -175,10 +176,20 @@ export class OperatorBuilder {
   }
 
   #buildWindowCall(node: CallPlan, ranged: WindowsPlan | SubqueryPlan, grid: Grid): Operator {
+    const whole = this.windowCall(node, ranged, grid);
+    const call =
+      ranged.kind === 'subquery' ? stretchedSubquery(this.context, node, ranged, whole, newBuilder) : whole;
+    if (node.name === 'absent_over_time') return absentRow(this.context, call, absentLabels(ranged));
+    if (node.name === 'last_over_time' || node.name === 'first_over_time') return call;
+    return this.dropNames(call, ranged, true);
+  }
+
+  /** A range function, its rows with their names. */
+  windowCall(node: CallPlan, ranged: WindowsPlan | SubqueryPlan, grid: Grid): Operator {
     const source = this.windows(ranged, grid);
     const others = node.args.filter((arg) => arg !== ranged);
     const scalars = others.map((arg) => this.build(arg, grid));
-    const call = new WindowCall(this.context, grid, source, {
+    return new WindowCall(this.context, grid, source, {
       name: node.name === 'absent_over_time' ? 'present_over_time' : node.name,
       compute: windowFunction(node.name, source.mode),
       args: () => Promise.all(scalars.map(collectScalar)),
@@ -190,9 +201,6 @@ export class OperatorBuilder {
         metricName: oneNameOf(ranged),
       },
     });
-    if (node.name === 'absent_over_time') return absentRow(this.context, call, absentLabels(ranged));
-    if (node.name === 'last_over_time' || node.name === 'first_over_time') return call;
-    return this.dropNames(call, ranged, true);
   }
 
   windows(node: WindowsPlan | SubqueryPlan, grid: Grid): WindowSource {
@@ -209,6 +217,10 @@ export class OperatorBuilder {
     this.context.requireRoom(inner.count);
     return new SubqueryWindows(this.context, node, this.build(node.child, inner));
   }
+}
+
+function newBuilder(context: QueryContext): OperatorBuilder {
+  return new OperatorBuilder(context);
 }
 
 /** Prometheus puts remarks about a subquery at the beginning of the query. */

@@ -30,6 +30,31 @@ const SAMPLE_BYTES = 16;
 const SERIES_WORK = 64;
 const CHECKED_WORK = 16_384;
 const COMPARISON_WORK = 8;
+/** Some 100 MB, aggregations on the way to them included. */
+const SUBQUERY_CELLS = 2 ** 21;
+
+/** What a query is run with. */
+export interface QueryContextOptions {
+  readonly read: ReadContext;
+  readonly querier: Querier;
+  readonly lookbackMs: number;
+  readonly delayedNameRemoval: boolean;
+  readonly typeLabels?: boolean;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+  readonly batchCells: number;
+  readonly limits: QueryLimits;
+  readonly clock: Clock | undefined;
+  readonly timeoutMs: number;
+  readonly analysis: Analysis | undefined;
+  readonly stepCounts: StepCounts | undefined;
+  readonly kernels: KernelPool;
+  readonly team: SeriesTeam | undefined;
+  readonly remote?: RemoteEngines;
+  readonly budget?: SharedBudget;
+  readonly subqueryCells?: number;
+}
 
 /** All that one running query shares: its view of the data, cancellation, budget, and remarks. */
 export class QueryContext implements WorkMeter {
@@ -57,6 +82,11 @@ export class QueryContext implements WorkMeter {
   /** Set when they cannot, after all: the answer is of no use then. */
   isRefused = false;
   readonly limits: QueryLimits;
+  /** Most cells of the rows of a subquery that are made at once, where it can do with less. */
+  readonly subqueryCells: number;
+  readonly #options: QueryContextOptions;
+  /** What this is a part of. */
+  readonly #whole: QueryContext | undefined;
   readonly #onDone: (() => void)[] = [];
   readonly #kernels: KernelPool;
   /** What the process' other queries are told of what this one holds. */
@@ -74,26 +104,9 @@ export class QueryContext implements WorkMeter {
   /** Work since the query was last asked whether it is to stop, in samples. */
   #unchecked = 0;
 
-  constructor(options: {
-    read: ReadContext;
-    querier: Querier;
-    lookbackMs: number;
-    delayedNameRemoval: boolean;
-    typeLabels?: boolean;
-    start: number;
-    end: number;
-    step: number;
-    batchCells: number;
-    limits: QueryLimits;
-    clock: Clock | undefined;
-    timeoutMs: number;
-    analysis: Analysis | undefined;
-    stepCounts: StepCounts | undefined;
-    kernels: KernelPool;
-    team: SeriesTeam | undefined;
-    remote?: RemoteEngines;
-    budget?: SharedBudget;
-  }) {
+  constructor(options: QueryContextOptions, whole?: QueryContext) {
+    this.#options = options;
+    this.#whole = whole;
     this.read = options.read;
     this.querier = options.querier;
     this.lookbackMs = options.lookbackMs;
@@ -108,11 +121,12 @@ export class QueryContext implements WorkMeter {
     this.team = options.team;
     this.remote = options.remote;
     this.limits = options.limits;
-    this.#account = options.budget?.forQuery();
+    this.subqueryCells = options.subqueryCells ?? SUBQUERY_CELLS;
+    this.#account = whole === undefined ? options.budget?.forQuery() : undefined;
     this.#clock = options.clock;
     this.#kernels = options.kernels;
     const now = options.clock?.monotonic() ?? 0;
-    this.#deadline = now + options.timeoutMs;
+    this.#deadline = whole === undefined ? now + options.timeoutMs : whole.#deadline;
     this.#sliceEnd = now + SLICE_MS;
   }
 
@@ -136,6 +150,23 @@ export class QueryContext implements WorkMeter {
   close(): void {
     this.#account?.close();
     for (const task of this.#onDone.splice(0)) task();
+  }
+
+  /**
+   * Runs a part of the query with a kernel of its own. What it holds counts as the query's and is given back at its end, unless
+   * `run` held it of the query itself.
+   */
+  async inPart<T>(run: (part: QueryContext) => Promise<T>): Promise<T> {
+    const part = new QueryContext(this.#options, this);
+    try {
+      const result = await run(part);
+      part.finish();
+      this.adopt({ groups: undefined, annotations: part.annotations, samplesRead: part.samplesRead });
+      return result;
+    } finally {
+      part.close();
+      this.release(part.#held);
+    }
   }
 
   /** Takes over what another thread noticed about its part of the query. */
@@ -208,6 +239,7 @@ export class QueryContext implements WorkMeter {
   /** Accounts for samples that are about to be held. Throws `execution` beyond a limit. */
   hold(samples: number): void {
     this.#held += samples;
+    this.#whole?.hold(samples);
     this.analysis?.hold(samples);
     this.#account?.set(this.#held);
     if (this.#held > this.#peak) this.#peak = this.#held;
@@ -232,6 +264,7 @@ export class QueryContext implements WorkMeter {
 
   release(samples: number): void {
     this.#held -= samples;
+    this.#whole?.release(samples);
     this.#account?.set(this.#held);
     this.analysis?.hold(-samples);
   }

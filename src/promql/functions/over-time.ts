@@ -3,10 +3,12 @@ import { averageHistograms, sumHistograms } from './histogram-over-time.ts';
 import { KahanSum } from './kahan.ts';
 import { quantileOf } from './quantile.ts';
 import { warnMixed } from './remarks.ts';
+import { RunningMean } from './running-mean.ts';
 import { SortedFloats } from './sorted-floats.ts';
 import type { Window, WindowFunction } from './window.ts';
 
 const kahan = new KahanSum();
+const mean = new RunningMean();
 
 /** The `…_over_time` functions and their kin that need no scalar or take it from `args`. */
 export const OVER_TIME: Readonly<Record<string, WindowFunction>> = {
@@ -99,36 +101,11 @@ function pick(w: Window, isFloat: boolean, f: number, h: number): 1 | 2 {
   return 2;
 }
 
-/** The compensated mean; when the sum overflows it goes on as a running mean, as Prometheus does. */
+/** See `RunningMean`; of at least one value. */
 export function average(values: ArrayLike<number>, from: number, to: number): number {
-  let sum = values[from];
-  let c = 0;
-  let mean = 0;
-  let incremental = false;
-  for (let i = from + 1; i < to; i++) {
-    const count = i - from + 1;
-    if (!incremental) {
-      kahan.sum = sum;
-      kahan.c = c;
-      kahan.add(values[i]);
-      if (Math.abs(kahan.sum) !== Infinity) {
-        sum = kahan.sum;
-        c = kahan.c;
-        continue;
-      }
-      incremental = true;
-      mean = sum / (count - 1);
-      c /= count - 1;
-    }
-    const q = (count - 1) / count;
-    kahan.sum = q * mean;
-    kahan.c = q * c;
-    kahan.add(values[i] / count);
-    mean = kahan.sum;
-    c = kahan.c;
-  }
-  const count = to - from;
-  return incremental ? mean + c : sum / count + c / count;
+  mean.reset();
+  for (let i = from; i < to; i++) mean.add(values[i]);
+  return mean.value;
 }
 
 function variance(values: Float64Array, from: number, to: number): number {
