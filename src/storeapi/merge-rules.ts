@@ -1,4 +1,5 @@
 import { compareStrings } from '../model/labels.ts';
+import type { WireLabelSet } from './messages.ts';
 import { labelSetKey, withoutReplicas } from './replica-labels.ts';
 import type {
   WireAlertRule,
@@ -50,9 +51,24 @@ function plainRule({ alert, recording }: WireRule, replicaLabels: ReadonlySet<st
     alert: {
       ...alert,
       labels: withoutReplicas(alert.labels, replicaLabels),
-      alerts: alert.alerts.map((one) => ({ ...one, labels: withoutReplicas(one.labels, replicaLabels) })),
+      alerts: alert.alerts.map((one) => ({
+        ...one,
+        labels: withoutReplicas(labelsOfAlert(one.labels, alert.labels), replicaLabels),
+      })),
     },
   };
+}
+
+/** Sidecars put external labels on rules only: an alert has those of its rule too, but for names that it has itself. */
+function labelsOfAlert(
+  own: WireLabelSet | null | undefined,
+  ofRule: WireLabelSet | null | undefined,
+): WireLabelSet {
+  const labels = own?.labels ?? [];
+  const names = new Set(labels.map(({ name }) => name));
+  const added = (ofRule?.labels ?? []).filter(({ name }) => !names.has(name));
+  if (added.length === 0) return { labels };
+  return { labels: [...labels, ...added].sort((a, b) => compareStrings(a.name, b.name)) };
 }
 
 /** Of a rule without replica labels: what makes it the same rule elsewhere. */

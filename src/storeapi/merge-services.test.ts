@@ -50,6 +50,15 @@ test('groups of one file and name are one, rules that differ in replica labels t
   expect(kept?.alerts[0].labels).toEqual(set({ instance: 'x', severity: 'page' }));
 });
 
+test('alerts have the external labels of their rule, and their own where both have a name', () => {
+  const rule = alert({ cluster: 'eu', replica: 'a', severity: '{{ $value }}' }, 3, 9);
+  const active = [{ labels: set({ instance: 'x', severity: '7' }), state: 3, value: '7' }];
+  const [merged] = mergeRuleGroups([group('f', 'g', { ...rule, alerts: active })], REPLICA);
+  expect(merged.rules[0].alert?.alerts[0].labels).toEqual(
+    set({ cluster: 'eu', instance: 'x', severity: '7' }),
+  );
+});
+
 test('of equal states the later evaluation speaks', () => {
   const [merged] = mergeRuleGroups(
     [
