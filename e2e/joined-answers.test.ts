@@ -251,6 +251,19 @@ test('metadata and exemplars of what was pushed come through both queriers', asy
   }
 });
 
+test('what the heads of all hold is added up, here and through another querier', async () => {
+  interface Statistics {
+    readonly headStats: { readonly numSeries: number };
+    readonly seriesCountByMetricName: readonly { readonly name: string; readonly value: number }[];
+  }
+  for (const peer of [querier, stacked]) {
+    const { data } = await get<Statistics>(peer, 'status/tsdb', { limit: '1000' });
+    const requests = data.seriesCountByMetricName.find(({ name }) => name === 'requests_total');
+    expect(requests?.value).toBe(3);
+    expect(data.headStats.numSeries).toBeGreaterThan(3);
+  }
+});
+
 test('one query sees the pair as one and what was pushed beside it', async () => {
   const beats = async () => {
     const answer = await get<Vector>(querier, 'query', { query: 'sum by (cluster, origin) (heartbeat)' });

@@ -47,15 +47,15 @@ function ofTenant(label: string, tenant: string): LabelTest {
   return (labels) => label === '' || labelValue(labels, label) === tenant;
 }
 
-/** Metadata carry no labels, so tenants that are kept apart see those of stores that hold nothing else. */
+/** Metadata and counts carry no labels, so tenants that are kept apart see those of stores that hold nothing else. */
 function asksOf(service: string, read: ReadOptions, isOwn: LabelTest) {
   const sets = matcherSets(read);
   return (endpoint: Endpoint) => {
     const holdsOnlyOwn = endpoint.labelSets.every((labels) =>
       isOwn({ labels: [...labels].map(([name, value]) => ({ name, value })) }),
     );
-    if (service === 'metadata' && !(holdsOnlyOwn && (endpoint.labelSets.length > 0 || isOwn(undefined))))
-      return false;
+    const isUnlabelled = service === 'metadata' || service === 'status';
+    if (isUnlabelled && !(holdsOnlyOwn && (endpoint.labelSets.length > 0 || isOwn(undefined)))) return false;
     const [store] = remoteStoresOf([endpoint]);
     return store ? storeMatches(store, sets) : sets.length === 0;
   };
@@ -75,7 +75,7 @@ function narrowed(message: WireRulesResponse & WireTargetsResponse, isOwn: Label
 
 /** The same answers over gRPC, for queriers above this one: replicas are theirs to join. */
 export function joinedStreams(reader: ServiceReader): StreamingService[] {
-  const stream = (service: 'rules' | 'targets' | 'metadata', method: string): StreamingService => {
+  const stream = (service: 'rules' | 'targets' | 'metadata' | 'status', method: string): StreamingService => {
     const handle: StreamingMethod = async function* (tenant, request, signal) {
       const { partial_response_strategy: strategy } = request as { partial_response_strategy: number };
       const read = {
@@ -91,5 +91,10 @@ export function joinedStreams(reader: ServiceReader): StreamingService[] {
     };
     return { service, methods: { [method]: handle } };
   };
-  return [stream('rules', 'Rules'), stream('targets', 'Targets'), stream('metadata', 'MetricMetadata')];
+  return [
+    stream('rules', 'Rules'),
+    stream('targets', 'Targets'),
+    stream('metadata', 'MetricMetadata'),
+    stream('status', 'TSDBStatistics'),
+  ];
 }

@@ -4,7 +4,12 @@ import type { Tenants } from '../push/ingester/tenants.ts';
 import type { ExemplarsBody } from '../query/exemplar-answer.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import type { StreamingService } from '../storeapi/grpc-server.ts';
-import type { WireMetadataRequest } from '../storeapi/service-messages.ts';
+import type {
+  WireMetadataRequest,
+  WireStatisticsRequest,
+  WireTsdbStatistics,
+} from '../storeapi/service-messages.ts';
+import { headStatus } from '../tsdb/head/head-status.ts';
 
 /** Metadata that senders gave with their samples. */
 export function ownMetadata(tenants: Tenants): StreamingService {
@@ -22,6 +27,37 @@ export function ownMetadata(tenants: Tenants): StreamingService {
     },
   };
 }
+
+/** What the tenant's head holds. */
+export function ownStatistics(tenants: Tenants): StreamingService {
+  return {
+    service: 'status',
+    methods: {
+      async *TSDBStatistics(tenant: string, { limit }: WireStatisticsRequest) {
+        const head = tenants.find(tenant)?.db.head;
+        if (!head) return;
+        const status = headStatus(head, limit > 0 ? Math.min(limit, TOP_MAX) : TOP_DEFAULT);
+        const entry: WireTsdbStatistics = {
+          head_statistics: {
+            num_series: status.numSeries,
+            num_label_pairs: status.numLabelPairs,
+            chunk_count: status.chunkCount,
+            min_time: status.minTime,
+            max_time: status.maxTime,
+          },
+          series_count_by_metric_name: status.seriesCountByMetricName,
+          label_value_count_by_label_name: status.labelValueCountByLabelName,
+          memory_in_bytes_by_label_name: status.memoryInBytesByLabelName,
+          series_count_by_label_value_pair: status.seriesCountByLabelValuePair,
+        };
+        yield { statistics: { statistics: { [tenant]: entry } } };
+      },
+    },
+  };
+}
+
+const TOP_DEFAULT = 10;
+const TOP_MAX = 10_000;
 
 export interface ExemplarServiceOptions {
   /** What the series of a tenant get. */

@@ -35,7 +35,7 @@ import { DataLock } from './data-lock.ts';
 import { buildEndpoints, hasEndpoints, storesRoutes } from './endpoints.ts';
 import { buildGrpcSide } from './grpc-side.ts';
 import { joinServices } from './joined-services.ts';
-import { ownMetadata } from './own-services.ts';
+import { ownMetadata, ownStatistics } from './own-services.ts';
 import { buildQuerySide } from './query-side.ts';
 import { buildScraping, withScrapeRoutes } from './scraping.ts';
 import { splitAddress } from './split-address.ts';
@@ -120,7 +120,11 @@ export async function buildSystem(
       ? undefined
       : buildScraping(config, push, { clock, disk, log, metrics });
   /** Rules of this process would stand here too. */
-  const own: readonly StreamingService[] = [ownMetadata(tenants), ...(scraping ? [scraping.service] : [])];
+  const own: readonly StreamingService[] = [
+    ownMetadata(tenants),
+    ownStatistics(tenants),
+    ...(scraping ? [scraping.service] : []),
+  ];
   const services = joinServices(config, own, endpoints, clock);
   const queries = buildQuerySide(
     config,
@@ -164,6 +168,7 @@ export async function buildSystem(
           () => current,
           () => reloads,
         ),
+        services,
       ),
       scraping?.routes ?? [],
     ),

@@ -1,29 +1,15 @@
 import { VeronaError } from '../model/errors.ts';
-import type { HttpRequest, Route } from '../platform/http.ts';
+import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
+import { mergeStatistics } from '../storeapi/merge-statistics.ts';
+import type { WireStatisticsResponse } from '../storeapi/service-messages.ts';
 import { getRoute, onApiPaths } from './api-paths.ts';
 import { jsonResponse } from './json-response.ts';
 import { Params } from './params.ts';
+import { readOptions } from './read-options.ts';
+import type { ServiceReader } from './service-reader.ts';
 
 const TOP_DEFAULT = 10;
 const TOP_MAX = 10_000;
-
-export interface NamedCount {
-  readonly name: string;
-  readonly value: number;
-}
-
-/** What `status/tsdb` says of a head; the lists are the largest first. */
-export interface HeadStatus {
-  readonly numSeries: number;
-  readonly numLabelPairs: number;
-  readonly chunkCount: number;
-  readonly minTime: number;
-  readonly maxTime: number;
-  readonly seriesCountByMetricName: readonly NamedCount[];
-  readonly labelValueCountByLabelName: readonly NamedCount[];
-  readonly memoryInBytesByLabelName: readonly NamedCount[];
-  readonly seriesCountByLabelValuePair: readonly NamedCount[];
-}
 
 export interface StatusSource {
   readonly version: string;
@@ -34,15 +20,14 @@ export interface StatusSource {
   flags(): Readonly<Record<string, string>>;
   readonly storageRetention: string;
   lastReload(): { readonly ok: boolean; readonly atMs: number };
-  head(tenant: string, top: number): Promise<HeadStatus>;
   /** How many of the tenants' logs were read back, of how many. */
   replay(): { readonly max: number; readonly current: number };
 }
 
-/** `status/*`, and what Verona has none of but clients ask for. */
-export function statusRoutes(source: StatusSource): Route[] {
-  const get = (path: string, data: (request: HttpRequest, params: Params) => unknown): Route =>
-    getRoute(path, async (request) => jsonResponse(await data(request, new Params(request))));
+/** `status/*`, and what Verona has none of but clients ask for. What heads hold is that of all endpoints too, by `reader`. */
+export function statusRoutes(source: StatusSource, reader: ServiceReader): Route[] {
+  const get = (path: string, data: () => unknown): Route =>
+    getRoute(path, async () => jsonResponse(await data()));
   const api = [
     get('/api/v1/status/buildinfo', () => ({
       version: source.version,
@@ -56,7 +41,7 @@ export function statusRoutes(source: StatusSource): Route[] {
     { ...get('/api/v1/status/config', () => ({ yaml: source.config() })), ofAllTenants: true },
     { ...get('/api/v1/status/flags', () => source.flags()), ofAllTenants: true },
     get('/api/v1/status/runtimeinfo', () => runtimeInfo(source)),
-    get('/api/v1/status/tsdb', (request, params) => tsdbStatus(source, request.tenant, params)),
+    getRoute('/api/v1/status/tsdb', (request) => tsdbStatus(reader, request)),
     get('/api/v1/targets/metadata', () => []),
     get('/api/v1/notifications', () => []),
     get('/api/v1/status/walreplay', () => ({ min: 0, ...source.replay() })),
@@ -77,11 +62,37 @@ function runtimeInfo(source: StatusSource) {
   };
 }
 
-async function tsdbStatus(source: StatusSource, tenant: string, params: Params) {
+async function tsdbStatus(reader: ServiceReader, request: HttpRequest): Promise<HttpResponse> {
+  const params = new Params(request);
   const limit = params.text('limit') ?? String(TOP_DEFAULT);
   if (!/^\+?0*[1-9]\d{0,14}$/.test(limit))
     throw new VeronaError('bad_data', 'limit must be a positive number');
   const top = Math.min(Number(limit), TOP_MAX);
-  const { numSeries, numLabelPairs, chunkCount, minTime, maxTime, ...lists } = await source.head(tenant, top);
-  return { headStats: { numSeries, numLabelPairs, chunkCount, minTime, maxTime }, ...lists };
+  const read = readOptions(params);
+  const { tenant, signal } = request;
+  const asked = {
+    service: 'status',
+    method: 'TSDBStatistics',
+    tenant,
+    request: { limit: top },
+    read,
+  } as const;
+  const { messages, warnings } = await reader.ask<WireStatisticsResponse>(asked, signal);
+  const parts = messages.flatMap(({ statistics }) => Object.values(statistics?.statistics ?? {}));
+  const { head_statistics: head, ...lists } = mergeStatistics(parts, top);
+  const headStats = {
+    numSeries: head?.num_series,
+    numLabelPairs: head?.num_label_pairs,
+    chunkCount: head?.chunk_count,
+    minTime: head?.min_time,
+    maxTime: head?.max_time,
+  };
+  const byName = {
+    headStats,
+    seriesCountByMetricName: lists.series_count_by_metric_name,
+    labelValueCountByLabelName: lists.label_value_count_by_label_name,
+    memoryInBytesByLabelName: lists.memory_in_bytes_by_label_name,
+    seriesCountByLabelValuePair: lists.series_count_by_label_value_pair,
+  };
+  return jsonResponse(byName, warnings);
 }

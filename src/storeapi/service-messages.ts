@@ -127,3 +127,35 @@ export interface WireMetadataResponse {
   readonly metadata?: { readonly metadata: WireMetadata };
   readonly warning?: string;
 }
+
+export interface WireStatisticsRequest {
+  /** Entries of each list. */
+  readonly limit: number;
+  readonly partial_response_strategy: number;
+}
+
+/** What a head holds; times in ms, lists the largest first. */
+export interface WireTsdbStatistics {
+  readonly head_statistics?: {
+    readonly num_series: number;
+    readonly num_label_pairs: number;
+    readonly chunk_count: number;
+    readonly min_time: number;
+    readonly max_time: number;
+  } | null;
+  readonly series_count_by_metric_name: readonly WireStatistic[];
+  readonly label_value_count_by_label_name: readonly WireStatistic[];
+  readonly memory_in_bytes_by_label_name: readonly WireStatistic[];
+  readonly series_count_by_label_value_pair: readonly WireStatistic[];
+}
+
+export interface WireStatistic {
+  readonly name: string;
+  readonly value: number;
+}
+
+export interface WireStatisticsResponse {
+  /** By tenant. */
+  readonly statistics?: { readonly statistics: Readonly<Record<string, WireTsdbStatistics>> };
+  readonly warning?: string;
+}
