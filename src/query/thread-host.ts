@@ -1,3 +1,4 @@
+import type { VeronaError } from '../model/errors.ts';
 import { assert } from '../platform/assert.ts';
 import type { Clock } from '../platform/clock.ts';
 import { compressBody, latin1Text } from '../platform/compress-body.ts';
@@ -110,28 +111,32 @@ export class ThreadHost {
     this.#signals.set(run.id, signal);
     if (this.#load) Atomics.add(this.#load, 0, 1);
     try {
-      const result = await secondLook(async (verifiesChunks) => {
+      const sending = new Sending();
+      await secondLook(async (verifiesChunks, failure) => {
         // What was at hand the first time may have been given away.
         const opened = { ...run, view, ...(verifiesChunks && { ready: [] }) };
         const queryable = open(opened, (request) => this.#ask(run.id, request), verifiesChunks);
         const limited = limitQueryable(queryable, run.limits);
         const team = this.#team.forQuery(cancel, deadline);
         const { remote } = queryable;
-        return answer(run.job, run.limits, limited, signal, run.waitedMs, team, remote);
+        const result = await answer(run.job, run.limits, limited, signal, run.waitedMs, team, remote);
+        const { stream, ...whole } = result;
+        if (failure !== undefined && sending.hasBegun) await failAgain(stream, failure);
+        else if (stream) await this.#stream(run.id, whole, stream, signal, sending);
+        else await this.#answer(run, whole);
       });
-      const { stream, ...whole } = result;
-      if (stream) await this.#stream(run.id, whole, stream, signal);
-      else {
-        const packed = await packAnswer(whole, run.accepts, run.job);
-        const message: FromThread = { type: 'answer', id: run.id, answer: packed };
-        this.#port.postSoon(message, movable(packed));
-      }
     } finally {
       this.#windows.delete(run.id);
       if (this.#load) Atomics.sub(this.#load, 0, 1);
       this.#signals.delete(run.id);
       stopTimer();
     }
+  }
+
+  async #answer({ id, accepts, job }: Extract<ToThread, { type: 'run' }>, whole: Answer): Promise<void> {
+    const packed = await packAnswer(whole, accepts, job);
+    const message: FromThread = { type: 'answer', id, answer: packed };
+    this.#port.postSoon(message, movable(packed));
   }
 
   #viewOf({ viewNumber, view, droppedView }: Extract<ToThread, { type: 'run' }>): unknown {
@@ -146,13 +151,13 @@ export class ThreadHost {
     head: Answer,
     stream: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
+    sending: Sending,
   ): Promise<void> {
     const window = new SendWindow();
     this.#windows.set(id, window);
-    let begun = false;
     const begin = () => {
-      if (!begun) this.#post({ type: 'answer', id, answer: { ...head, streams: true } });
-      begun = true;
+      if (!sending.hasBegun) this.#post({ type: 'answer', id, answer: { ...head, streams: true } });
+      sending.hasBegun = true;
     };
     for await (const part of stream) {
       signal.throwIfAborted();
@@ -176,6 +181,23 @@ export class ThreadHost {
   #post(message: FromThread, transfer?: readonly ArrayBuffer[]): void {
     this.#port.post(message, transfer);
   }
+}
+
+/** Whether a part of an answer has gone out, which then cannot begin anew. */
+class Sending {
+  hasBegun = false;
+}
+
+/**
+ * Reads a stream only to find out who sent what did not decode: fails as the stream does, with a name, or else with what the
+ * first look failed with, since the answer had begun without knowing whom to leave out.
+ */
+async function failAgain(
+  stream: AsyncIterable<Uint8Array> | undefined,
+  failure: VeronaError,
+): Promise<never> {
+  if (stream) for await (const _ of stream);
+  throw failure;
 }
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
