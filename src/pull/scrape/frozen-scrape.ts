@@ -40,7 +40,7 @@ export function storeFrozen(
 }
 
 /** Scrapes in a row that must be alike before lines are frozen: at first, and for targets that change again and again. */
-const ALIKE_MIN = 2;
+const ALIKE_MIN = 1;
 const ALIKE_MAX = 64;
 
 /** Decides when the lines of a target are frozen. Whenever it was wrong the target has to wait twice as long. */

@@ -147,15 +147,16 @@ export class ScrapeLoop {
     const { signal } = this.#stop;
     const abort = () => controller.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    const timedOut = new VeronaError(
-      'timeout',
-      `no complete answer within ${timeoutMs / 1000}s (scrape_timeout)`,
-    );
-    const cancel = clock.after(timeoutMs, () => controller.abort(timedOut));
+    let timedOut: VeronaError | undefined;
+    const cancel = clock.after(timeoutMs, () => {
+      const limit = `${timeoutMs / 1000}s (scrape_timeout)`;
+      timedOut = new VeronaError('timeout', `no complete answer within ${limit}`);
+      controller.abort(timedOut);
+    });
     try {
       return await this.#requests.scrape(url, timeoutMs, controller.signal);
     } catch (error) {
-      return controller.signal.reason === timedOut ? timedOut : (error as Error);
+      return timedOut ?? (error as Error);
     } finally {
       cancel();
       signal.removeEventListener('abort', abort);
