@@ -13,6 +13,7 @@ import { NodeDisk } from '../src/platform/node-disk.ts';
 import type { Service } from '../src/server/lifecycle.ts';
 import { loadServices } from '../src/storeapi/service-definitions.ts';
 import { StoreClient } from '../src/storeapi/store-client.ts';
+import { TenantLimits } from '../src/tenancy/limits.ts';
 import { Certificates } from './certificates.ts';
 import { freePort } from './process.ts';
 
@@ -69,7 +70,7 @@ async function serve(flags: Record<string, string>): Promise<string> {
       body: Buffer.from(JSON.stringify({ values: [tenant, job.kind], warnings: [] })),
     }),
   });
-  const service: Service = await grpcService(config, store, [], () => true, {
+  const service: Service = await grpcService(config, store, [], new TenantLimits(), () => true, {
     disk: new NodeDisk(),
     clock: new HurriedClock(),
     log: silentLogger,

@@ -10,6 +10,7 @@ import type { Service } from '../server/lifecycle.ts';
 import type { EndpointSet } from '../storeapi/endpoint-set.ts';
 import { withExternalLabels } from '../storeapi/external-messages.ts';
 import type { StreamingService } from '../storeapi/grpc-server.ts';
+import type { TenantLimits } from '../tenancy/limits.ts';
 import { blockLabels } from './bucket-side.ts';
 import { allowedOf, externalLabels, grpcService, keptInfo, reachedInfo, TenantStore } from './grpc.ts';
 import { joinedStreams, type joinServices } from './joined-services.ts';
@@ -42,6 +43,7 @@ interface GrpcDeps {
 export function buildGrpcSide(
   config: Config,
   { keeps, tenants, bucketSync, endpoints, run, own, services }: Shown,
+  limits: TenantLimits,
   isReady: () => boolean,
   deps: GrpcDeps,
 ): Promise<Service> {
@@ -72,5 +74,5 @@ export function buildGrpcSide(
     clock: deps.clock,
   });
   const labelled = withExternalLabels(keeps ? own : joinedStreams(services), asked.external);
-  return grpcService(config, store, [...labelled, ownExemplars(asked), queries], isReady, deps);
+  return grpcService(config, store, [...labelled, ownExemplars(asked), queries], limits, isReady, deps);
 }

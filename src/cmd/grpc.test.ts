@@ -8,6 +8,7 @@ import { NodeDisk } from '../platform/node-disk.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
 import type { Endpoint } from '../storeapi/endpoint-set.ts';
 import { QueryableStore } from '../storeapi/queryable-store.ts';
+import { TenantLimits } from '../tenancy/limits.ts';
 import { grpcService, keptInfo, reachedInfo } from './grpc.ts';
 
 test.each([
@@ -20,7 +21,7 @@ test.each([
   const warnings: string[] = [];
   const log = { ...silentLogger, warn: (message: string) => warnings.push(message) };
   const deps = { disk: new NodeDisk(), clock: new SystemClock(), log, metrics: new Metrics() };
-  const service = await grpcService(config, store, [], () => true, deps);
+  const service = await grpcService(config, store, [], new TenantLimits(), () => true, deps);
   await service.start();
   await service.stop();
   expect(warnings.filter((text) => text.includes('can read every tenant'))).toHaveLength(times);

@@ -10,6 +10,7 @@ import type { QueryJob, ReadOptions } from '../query/jobs.ts';
 import type { Service } from '../server/lifecycle.ts';
 import type { Endpoint } from '../storeapi/endpoint-set.ts';
 import { GrpcServer, type StreamingService } from '../storeapi/grpc-server.ts';
+import { SeriesPlaces } from '../storeapi/series-places.ts';
 import { loadServices } from '../storeapi/service-definitions.ts';
 import type {
   LabelsAnswer,
@@ -20,6 +21,7 @@ import type {
   StoreServer,
 } from '../storeapi/store-server.ts';
 import { writeLabelsRequest, writeSeriesRequest } from '../storeapi/wire-requests.ts';
+import type { TenantLimits } from '../tenancy/limits.ts';
 import { tenantOf } from '../tenancy/tenant-id.ts';
 import { needsSecret, openGrpcAccess, toGrpcAccess } from './grpc-access.ts';
 
@@ -176,6 +178,7 @@ export async function grpcService(
   config: Config,
   store: StoreServer,
   further: readonly StreamingService[],
+  limits: TenantLimits,
   isReady: () => boolean,
   deps: { readonly disk: Disk; readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
 ): Promise<Service> {
@@ -197,7 +200,7 @@ export async function grpcService(
       streamsMax: grpc.max_streams,
     },
     loadServices(),
-    store,
+    new SeriesPlaces(store, (tenant) => limits.of(tenant).maxConcurrentStoreRequests),
     further,
     deps.clock,
     deps.log,

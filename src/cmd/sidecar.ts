@@ -25,8 +25,10 @@ import { PrometheusClient } from '../pull/sidecar/prometheus-client.ts';
 import { PrometheusSource } from '../pull/sidecar/prometheus-querier.ts';
 import { prometheusServices } from '../pull/sidecar/prometheus-services.ts';
 import { Sidecar } from '../pull/sidecar/sidecar.ts';
+import { storeLimits } from '../query/query-limits.ts';
 import { Lifecycle } from '../server/lifecycle.ts';
 import { QueryableStore } from '../storeapi/queryable-store.ts';
+import { TenantLimits } from '../tenancy/limits.ts';
 import { bucketOptionsOf } from './bucket-options.ts';
 import { readConfigFile } from './config-file.ts';
 import { addSettingFlags, type FlagAliases, givenFlags } from './flags.ts';
@@ -48,6 +50,8 @@ const THANOS_NAMES: FlagAliases = {
   '--grpc-server-tls-cert': '--grpc.tls-cert-file',
   '--grpc-server-tls-key': '--grpc.tls-key-file',
   '--grpc-server-tls-client-ca': '--grpc.tls-client-ca-file',
+  '--store.limits.request-series': '--limits.max-series-per-store-request',
+  '--store.limits.request-samples': '--limits.max-samples-per-store-request',
   '--http-address': '--http.listen-address',
   '--http.config': '--web.config-file',
 };
@@ -118,10 +122,15 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
     },
     { client, openShipper: await shipperOpener(config, log, metrics), clock, log, metrics },
   );
-  const store = new QueryableStore(new PrometheusSource(client, mint), () => sidecar.info());
+  const limits = new TenantLimits(config.limits, config.overrides);
+  const store = new QueryableStore(
+    new PrometheusSource(client, mint),
+    () => sidecar.info(),
+    (tenant) => storeLimits(limits.of(tenant)),
+  );
   const services = prometheusServices(client, () => sidecar.externalLabels);
   const disk = new NodeDisk();
-  const grpc = await grpcService(config, store, services, () => sidecar.isReady, {
+  const grpc = await grpcService(config, store, services, limits, () => sidecar.isReady, {
     disk,
     clock,
     log,

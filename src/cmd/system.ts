@@ -233,7 +233,7 @@ export async function buildSystem(
   function grpc(): Promise<Service> {
     const keeps = role === 'all';
     const shown = { keeps, tenants, bucketSync: bucket?.sync, endpoints, run, own, services };
-    return buildGrpcSide(config, shown, () => lifecycle.ready, { disk, clock, log, metrics });
+    return buildGrpcSide(config, shown, limits, () => lifecycle.ready, { disk, clock, log, metrics });
   }
 
   function selfMetrics(): SelfMetrics {

@@ -86,7 +86,7 @@ export class Answerer {
       case 'storeSeries':
       case 'storeLabelNames':
       case 'storeLabelValues':
-        return answerStore(job, queryable, signal);
+        return answerStore(job, queryable, limits, signal);
       default:
         return assertNever(job);
     }

@@ -1,5 +1,6 @@
 import type { MatchType } from '../model/matcher.ts';
 import type { WireLabelNamesRequest, WireSeriesRequest } from '../storeapi/messages.ts';
+import type { SeriesLimits } from '../storeapi/series-limits.ts';
 import type { Shard } from '../storeapi/store-server.ts';
 
 /** A matcher as plain data, to travel between threads. */
@@ -60,6 +61,8 @@ export interface JobLimits {
   readonly seriesMax: number;
   /** Nothing before this time is shown, ms; -Infinity for everything. */
   readonly mint: number;
+  /** Of what one read over the StoreAPI answers; absent for none. */
+  readonly ofStore?: SeriesLimits;
 }
 
 /** Which sources a request wants, and how their series are joined. */

@@ -1,5 +1,6 @@
 import { formatDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
+import type { SeriesLimits } from '../storeapi/series-limits.ts';
 import type { Limits } from '../tenancy/limits.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 
@@ -9,6 +10,15 @@ export function jobLimits(limits: Limits, now: number): JobLimits {
     samplesMax: limits.maxSamplesPerQuery,
     seriesMax: limits.maxFetchedSeriesPerQuery,
     mint: limits.maxQueryLookback === 0 ? Number.NEGATIVE_INFINITY : now - limits.maxQueryLookback,
+    ofStore: storeLimits(limits),
+  };
+}
+
+/** What a tenant's limits leave to one read over the StoreAPI. */
+export function storeLimits(limits: Limits): SeriesLimits {
+  return {
+    seriesMax: limits.maxSeriesPerStoreRequest,
+    samplesMax: limits.maxSamplesPerStoreRequest,
   };
 }
 

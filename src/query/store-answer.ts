@@ -3,7 +3,7 @@ import type { Queryable } from '../storage/querier.ts';
 import { serveLabelNames, serveLabelValues, serveSeries } from '../storeapi/queryable-store.ts';
 import type { LabelsAnswer } from '../storeapi/store-server.ts';
 import { readLabelsRequest, readSeriesRequest } from '../storeapi/wire-requests.ts';
-import type { QueryJob } from './jobs.ts';
+import type { JobLimits, QueryJob } from './jobs.ts';
 import type { ThreadAnswer } from './thread-protocol.ts';
 
 type StoreJob = Extract<QueryJob, { kind: 'storeSeries' | 'storeLabelNames' | 'storeLabelValues' }>;
@@ -12,12 +12,13 @@ type StoreJob = Extract<QueryJob, { kind: 'storeSeries' | 'storeLabelNames' | 's
 export async function answerStore(
   job: StoreJob,
   queryable: Queryable,
+  limits: JobLimits,
   signal: AbortSignal,
 ): Promise<ThreadAnswer> {
   const external = Labels.fromSorted(job.external);
   switch (job.kind) {
     case 'storeSeries': {
-      const stream = serveSeries(queryable, external, readSeriesRequest(job.request), signal);
+      const stream = serveSeries(queryable, external, readSeriesRequest(job.request), signal, limits.ofStore);
       return { status: 200, headers: {}, parts: [], stream };
     }
     case 'storeLabelNames':

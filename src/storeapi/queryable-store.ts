@@ -7,25 +7,32 @@ import type { LabelRequest, Querier, Queryable, SelectRequest } from '../storage
 import { relabelSeries } from '../storage/regroup.ts';
 import { withoutExternal } from './external-labels.ts';
 import { seriesFrames } from './series-frames.ts';
+import { limitedSeries, NO_SERIES_LIMITS, type SeriesLimits } from './series-limits.ts';
 import type { LabelsAnswer, LabelsRequest, SeriesRequest, StoreInfo, StoreServer } from './store-server.ts';
 
 /** One source behind an endpoint, the same for every tenant that is let in. */
 export class QueryableStore implements StoreServer {
   readonly #source: Queryable;
   readonly #info: () => StoreInfo;
+  readonly #limits: (tenant: string) => SeriesLimits;
 
-  /** The first label set of `info` is what every series gets. */
-  constructor(source: Queryable, info: () => StoreInfo) {
+  /** The first label set of `info` is what every series gets; `limits` are asked for with each call. */
+  constructor(
+    source: Queryable,
+    info: () => StoreInfo,
+    limits: (tenant: string) => SeriesLimits = () => NO_SERIES_LIMITS,
+  ) {
     this.#source = source;
     this.#info = info;
+    this.#limits = limits;
   }
 
   async info(): Promise<StoreInfo> {
     return this.#info();
   }
 
-  series(_tenant: string, request: SeriesRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return serveSeries(this.#source, this.#external, request, signal);
+  series(tenant: string, request: SeriesRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return serveSeries(this.#source, this.#external, request, signal, this.#limits(tenant));
   }
 
   labelNames(_tenant: string, request: LabelsRequest, signal: AbortSignal): Promise<LabelsAnswer> {
@@ -48,13 +55,14 @@ export class QueryableStore implements StoreServer {
 
 /**
  * Answers the StoreAPI's reads from any source, whose series get `external` labels. Warnings of the source come as frames
- * before the end; with `abort` they are errors.
+ * before the end; with `abort` they are errors. More than the limits allow is an error in any case.
  */
 export async function* serveSeries(
   source: Queryable,
   external: Labels,
   request: SeriesRequest,
   signal: AbortSignal,
+  limits: SeriesLimits = NO_SERIES_LIMITS,
 ): AsyncGenerator<Uint8Array> {
   const matchers = innerMatchers(request.matchers, external);
   if (!matchers) return;
@@ -64,7 +72,7 @@ export async function* serveSeries(
     const batches = querier.select({ signal }, toSelect(request, matchers));
     // Removed labels must not come back with the external ones.
     const added = new LabelChange(external.drop(change.remove), request.withoutReplicaLabels);
-    yield* seriesFrames(relabelSeries(batches, added), request);
+    yield* seriesFrames(relabelSeries(limitedSeries(batches, limits), added), request);
     for (const warning of complaints(querier, request.partialResponse)) yield warningFrame(warning);
   } finally {
     await querier.close();

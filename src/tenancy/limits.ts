@@ -145,6 +145,29 @@ export const LIMIT_FIELDS = [
     description: 'Time from start to end of one query. 0 for no limit.',
   },
   {
+    key: 'maxSeriesPerStoreRequest',
+    name: 'max_series_per_store_request',
+    kind: 'integer',
+    default: 0,
+    description: 'Series one Series call over gRPC may answer; more are RESOURCE_EXHAUSTED. 0 for no limit.',
+  },
+  {
+    key: 'maxSamplesPerStoreRequest',
+    name: 'max_samples_per_store_request',
+    kind: 'integer',
+    default: 0,
+    description:
+      'Samples in the chunks that one Series call over gRPC may answer; more are RESOURCE_EXHAUSTED. 0 for no limit.',
+  },
+  {
+    key: 'maxConcurrentStoreRequests',
+    name: 'max_concurrent_store_requests',
+    kind: 'integer',
+    default: 0,
+    description:
+      'Series calls over gRPC that may be under way at once; further ones are RESOURCE_EXHAUSTED. 0 for no limit.',
+  },
+  {
     key: 'retentionRaw',
     name: 'retention_raw',
     kind: 'duration',
