@@ -49,14 +49,22 @@ export function readVarint(cursor: ByteCursor): number {
 
 /** Bytes of an unsigned integer ≤ 2⁵³ as a varint. */
 export function uvarintSize(value: number): number {
-  let size = 1;
-  for (; value >= 128; size++) value = Math.floor(value / 128);
-  return size;
+  if (value >= LOW) return 4 + uvarintSize(Math.floor(value / LOW));
+  return value < 2 ** 7 ? 1 : value < 2 ** 14 ? 2 : value < 2 ** 21 ? 3 : 4;
 }
+
+/** The first four groups are counted in 32 bits: a time takes one division instead of six. */
+const LOW = 2 ** 28;
 
 /** Writes an unsigned integer ≤ 2⁵³ and returns the place after it; there is room. */
 export function putUvarint(out: Uint8Array, at: number, value: number): number {
-  for (; value >= 128; value = Math.floor(value / 128)) out[at++] = (value % 128) | 128;
+  if (value >= LOW) {
+    const high = Math.floor(value / LOW);
+    const low = value - high * LOW;
+    for (let shift = 0; shift < 28; shift += 7) out[at++] = (low >> shift) | 128;
+    value = high;
+  }
+  for (; value >= 128; value >>= 7) out[at++] = value | 128;
   out[at++] = value;
   return at;
 }
