@@ -9,6 +9,7 @@ import { BatchBuilder } from '../storage/batch-builder.ts';
 import { compareLabelBytes } from '../storage/compare-label-bytes.ts';
 import { equalBytes } from '../storage/regroup.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
+import { PlainFrames } from './plain-frames.ts';
 import { canonicalLabels } from './received-labels.ts';
 import { aggregatePayload } from './store-chunks.ts';
 
@@ -35,44 +36,136 @@ export async function* frameBatches(
   frames: AsyncIterable<Uint8Array>,
   options: FrameBatchOptions,
 ): AsyncGenerator<SeriesBatch> {
-  const builder = new BatchBuilder();
-  const { required } = options;
-  const pair = required && encodeLabels(Labels.fromSorted([required.name, required.value]));
-  let open: OpenSeries | undefined;
-  let bytes = 0;
-  let series = 0;
+  const answer = new SeriesAnswer(options);
+  const plain = options.verifiesChunks ? undefined : new PlainFrames();
   for await (const frame of frames) {
-    bytes += frame.length;
-    if (frame.length > 0) options.progress?.();
-    if (bytes > options.bytesMax)
-      throw new VeronaError(
-        'limit',
-        `${options.endpoint}: an answer has more than ${options.bytesMax} bytes`,
-      );
-    for (const next of readFrame(frame, options)) {
-      const labelBytes = checkedLabels(next, options);
-      const order = open ? compareLabelBytes(open.labelBytes, labelBytes) : -1;
-      if (order > 0)
-        throw new VeronaError(
-          'corrupt',
-          `${options.endpoint}: series do not come in the order of their labels`,
-        );
-      if (order < 0) {
-        if (pair && !hasPair(labelBytes, pair)) throw foreignSeries(options.endpoint, required!);
-        if (open) finish(builder, open, options);
-        if (builder.isFull) yield builder.take();
-        if (++series > options.seriesMax)
-          throw new VeronaError(
-            'limit',
-            `${options.endpoint}: an answer has more than ${options.seriesMax} series`,
-          );
-        open = { labelBytes, chunks: [] };
-      }
-      for (const chunk of next.chunks) open!.chunks.push(chunk);
+    answer.count(frame);
+    const batch = plain?.read(frame);
+    if (batch && answer.isBehind(batch)) yield* answer.addPlain(batch);
+    else yield* answer.add(readFrame(frame, options));
+  }
+  yield* answer.end();
+}
+
+/** Puts an answer together: either a plain frame waits for what comes next, or a series does behind others in a builder. */
+class SeriesAnswer {
+  readonly #options: FrameBatchOptions;
+  readonly #builder = new BatchBuilder();
+  readonly #pair: Uint8Array | undefined;
+  #plain: SeriesBatch | undefined;
+  #open: OpenSeries | undefined;
+  #bytes = 0;
+  #series = 0;
+
+  constructor(options: FrameBatchOptions) {
+    const { required } = options;
+    this.#options = options;
+    this.#pair = required && encodeLabels(Labels.fromSorted([required.name, required.value]));
+  }
+
+  count(frame: Uint8Array): void {
+    const { endpoint, bytesMax, progress } = this.#options;
+    this.#bytes += frame.length;
+    if (frame.length > 0) progress?.();
+    if (this.#bytes > bytesMax)
+      throw new VeronaError('limit', `${endpoint}: an answer has more than ${bytesMax} bytes`);
+  }
+
+  /** Whether a batch begins with another series than the last one so far. Throws `corrupt` when that one belongs behind it. */
+  isBehind(batch: SeriesBatch): boolean {
+    return this.#orderOf(labelsAt(batch, 0)) < 0;
+  }
+
+  *addPlain(batch: SeriesBatch): Generator<SeriesBatch> {
+    for (let i = 0; i < batch.seriesCount; i++) this.#check(labelsAt(batch, i));
+    yield* this.end();
+    this.#plain = batch;
+  }
+
+  *add(series: readonly StoreSeries[]): Generator<SeriesBatch> {
+    for (const next of series) {
+      const labelBytes = checkedLabels(next, this.#options);
+      if (this.#orderOf(labelBytes) < 0) {
+        this.#check(labelBytes);
+        if (this.#plain) yield* this.end();
+        this.#finish();
+        if (this.#builder.isFull) yield this.#builder.take();
+        this.#open = { labelBytes, chunks: [] };
+      } else if (this.#plain) yield* this.#reopen(this.#plain);
+      for (const chunk of next.chunks) this.#open!.chunks.push(chunk);
     }
   }
-  if (open) finish(builder, open, options);
-  if (!builder.isEmpty) yield builder.take();
+
+  /** Everything so far. */
+  *end(): Generator<SeriesBatch> {
+    this.#finish();
+    if (!this.#builder.isEmpty) yield this.#builder.take();
+    if (this.#plain) yield this.#plain;
+    this.#plain = undefined;
+  }
+
+  /** The last series of a plain frame goes on: it waits in memory of its own, the others are complete. */
+  *#reopen(plain: SeriesBatch): Generator<SeriesBatch> {
+    this.#open = lastSeries(plain);
+    this.#plain = undefined;
+    if (plain.seriesCount > 1) yield withoutLast(plain);
+  }
+
+  #finish(): void {
+    if (this.#open) finish(this.#builder, this.#open, this.#options);
+    this.#open = undefined;
+  }
+
+  /** How the last series so far lies beside another one: < 0 before it, 0 the same. Throws `corrupt` when it belongs behind it. */
+  #orderOf(labelBytes: Uint8Array): number {
+    const plain = this.#plain;
+    const last = plain ? labelsAt(plain, plain.seriesCount - 1) : this.#open?.labelBytes;
+    const order = last ? compareLabelBytes(last, labelBytes) : -1;
+    if (order <= 0) return order;
+    const { endpoint } = this.#options;
+    throw new VeronaError('corrupt', `${endpoint}: series do not come in the order of their labels`);
+  }
+
+  /** Counts a series that was not there before, and looks whether it may be. */
+  #check(labelBytes: Uint8Array): void {
+    const { endpoint, required, seriesMax } = this.#options;
+    if (this.#pair && !hasPair(labelBytes, this.#pair)) throw foreignSeries(endpoint, required!);
+    if (++this.#series > seriesMax)
+      throw new VeronaError('limit', `${endpoint}: an answer has more than ${seriesMax} series`);
+  }
+}
+
+function labelsAt({ labelBytes, labelOffsets }: SeriesBatch, i: number): Uint8Array {
+  return labelBytes.subarray(labelOffsets[i], labelOffsets[i + 1]);
+}
+
+function lastSeries(batch: SeriesBatch): OpenSeries {
+  const { seriesCount, chunkStarts, chunkMint, chunkMaxt, chunkEncoding } = batch;
+  const chunks: StoreAggrChunk[] = [];
+  for (let c = chunkStarts[seriesCount - 1]; c < chunkStarts[seriesCount]; c++) {
+    const start = batch.chunkDataOffset[c];
+    const data = new Uint8Array(batch.chunkData.subarray(start, start + batch.chunkDataLength[c]));
+    const raw = { type: chunkEncoding[c] - 1, data };
+    chunks.push({ mint: chunkMint[c], maxt: chunkMaxt[c], raw, aggregates: [] });
+  }
+  return { labelBytes: labelsAt(batch, seriesCount - 1).slice(), chunks };
+}
+
+function withoutLast(batch: SeriesBatch): SeriesBatch {
+  const seriesCount = batch.seriesCount - 1;
+  const chunks = batch.chunkStarts[seriesCount];
+  return {
+    ...batch,
+    seriesCount,
+    labelBytes: batch.labelBytes.slice(0, batch.labelOffsets[seriesCount]),
+    labelOffsets: batch.labelOffsets.slice(0, seriesCount + 1),
+    chunkStarts: batch.chunkStarts.slice(0, seriesCount + 1),
+    chunkMint: batch.chunkMint.slice(0, chunks),
+    chunkMaxt: batch.chunkMaxt.slice(0, chunks),
+    chunkEncoding: batch.chunkEncoding.slice(0, chunks),
+    chunkDataOffset: batch.chunkDataOffset.slice(0, chunks),
+    chunkDataLength: batch.chunkDataLength.slice(0, chunks),
+  };
 }
 
 /** What a store has failed with that sends series that were not asked for, and are not to be shown. */

@@ -66,7 +66,7 @@ export interface ExemplarsResponse {
   readonly warning?: string;
 }
 
-const SERIES_PER_FRAME = 64;
+const SERIES_PER_FRAME = 256;
 const NO_LABELS: WireLabelSet = { labels: [] };
 
 type Reads = Pick<StoreServer, 'series' | 'labelNames' | 'labelValues'>;
