@@ -19,6 +19,9 @@ const PER_BATCH = Math.max(1, Math.floor((4 << 20) / (chunksPerSeries * chunkByt
 const T0 = 1_700_000_000_000;
 const PAYLOAD = Uint8Array.from({ length: chunkBytes }, (_, i) => (i * 37) & 255);
 
+/** The same chunks in every batch: only labels are made anew. */
+const chunks = chunkColumns(PER_BATCH);
+
 const querier: Querier = {
   ...emptyQuerier([]),
   async *select() {
@@ -40,10 +43,21 @@ process.on('message', (message) => {
 });
 
 function batchOf(from: number, to: number): SeriesBatch {
-  const builder = new BatchBuilder(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  const whole = to - from === PER_BATCH ? chunks : chunkColumns(to - from);
+  const labels: Uint8Array[] = [];
   for (let i = from; i < to; i++) {
     const instance = String(i).padStart(8, '0');
-    builder.addSeries(encodeLabels(Labels.from({ __name__: 'requests_total', instance, job: 'web' })));
+    labels.push(encodeLabels(Labels.from({ __name__: 'requests_total', instance, job: 'web' })));
+  }
+  const { length } = labels[0];
+  const labelOffsets = Uint32Array.from({ length: to - from + 1 }, (_, i) => i * length);
+  return { ...whole, labelBytes: new Uint8Array(Buffer.concat(labels)), labelOffsets };
+}
+
+function chunkColumns(series: number): SeriesBatch {
+  const builder = new BatchBuilder(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  for (let i = 0; i < series; i++) {
+    builder.addSeries(encodeLabels(Labels.empty));
     for (let c = 0; c < chunksPerSeries; c++)
       builder.addChunk(T0 + c * 1_800_000, T0 + (c + 1) * 1_800_000 - 1, 1, PAYLOAD);
   }

@@ -82,7 +82,7 @@ async function readAll(port: string): Promise<number> {
   let bytes = 0;
   const ctx = { signal: new AbortController().signal };
   for await (const batch of querier.select(ctx, { matchers, mint: 0, maxt: 1e14, sorted: true }))
-    bytes += batch.chunkData.length;
+    for (const length of batch.chunkDataLength) bytes += length;
   client.close();
   return bytes;
 }
