@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { decodeXor, XorAppender } from '../chunkenc/xor.ts';
 import { STALE_NAN_BITS } from '../model/sample.ts';
 import { ChunkKernel } from './chunk-kernel.ts';
+import { plainOutOfReach } from './plain-reach.ts';
 
 const kernel = new ChunkKernel();
 
@@ -133,6 +134,43 @@ test('samples that come late go to their place, and the later one of two stays',
       },
     ),
   );
+});
+
+const times = fc
+  .array(
+    fc.oneof(
+      { weight: 8, arbitrary: fc.constantFrom(15, 15, 15, 14, 16) },
+      { weight: 2, arbitrary: fc.integer({ min: 1, max: 90 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 100, max: 1000 }) },
+    ),
+    { maxLength: 80 },
+  )
+  .chain((gaps) =>
+    fc.nat(60).map((start) => {
+      let t = start;
+      return Float64Array.from(gaps, (gap) => (t += gap));
+    }),
+  );
+
+test('samples out of reach of others are those of the plain twin', () => {
+  fc.assert(
+    fc.property(times, times, (base, own) => {
+      expect([...kernel.outOfReach(base, own, 0.75, 300)]).toEqual(plainOutOfReach(base, own, 0.75, 300));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('staleness markers are told from other NaN', () => {
+  const bits = BigUint64Array.of(
+    STALE_NAN_BITS,
+    0x7ff8000000000001n,
+    0n,
+    STALE_NAN_BITS,
+    STALE_NAN_BITS + 1n,
+  );
+  expect(kernel.countStale(new Float64Array(bits.buffer))).toBe(2);
+  expect(kernel.countStale(new Float64Array(0))).toBe(0);
 });
 
 function hex(bytes: Uint8Array): string {

@@ -19,6 +19,16 @@ interface ChunkExports {
     count: number,
   ): number;
   mergeRuns(times: number, values: number, boundary: number, end: number, scratch: number): number;
+  countStale(values: number, count: number): number;
+  outOfReach(
+    base: number,
+    baseCount: number,
+    times: number,
+    count: number,
+    reach: number,
+    spacingMax: number,
+    out: number,
+  ): number;
   dropNaN(times: number, values: number, count: number): number;
   encodeXor(times: number, values: number, count: number, out: number): number;
   xorSizeMax(count: number): number;
@@ -68,7 +78,7 @@ export interface Following {
 }
 
 /**
- * The loops over samples of compaction and downsampling, over one WebAssembly memory: XOR chunks → columns → XOR or aggregate
+ * The loops over samples of compaction, downsampling and deduplication, over one WebAssembly memory: XOR chunks → columns → XOR or aggregate
  * chunks. Columns belong to one kernel; chunks are returned as views that the next call overwrites. Not shared between threads.
  */
 export class ChunkKernel {
@@ -199,6 +209,33 @@ export class ChunkKernel {
     state.last = this.#wasm.followedTo();
     state.floor = this.#wasm.otherFloor();
     return to;
+  }
+
+  /** How many of these values are staleness markers. */
+  countStale(values: Float64Array): number {
+    this.#memory.reserve(this.#scratch, 8 * values.length);
+    const { at } = this.#scratch;
+    this.#memory.floats.set(values, at / 8);
+    return this.#wasm.countStale(at, values.length);
+  }
+
+  /**
+   * The numbers of those of `times` from which every one of `base` is further than `reach` times the spacing around them, as
+   * `plainOutOfReach` says it, ms. Both ascend. A view that the next call overwrites.
+   */
+  outOfReach(base: Float64Array, times: Float64Array, reach: number, spacingMax: number): Uint32Array {
+    const all = base.length + times.length;
+    this.#memory.reserve(this.#scratch, 8 * all);
+    this.#memory.reserve(this.#output, 4 * times.length);
+    const baseAt = this.#scratch.at;
+    const timesAt = baseAt + 8 * base.length;
+    const out = this.#output.at;
+    const { floats } = this.#memory;
+    floats.set(base, baseAt / 8);
+    floats.set(times, timesAt / 8);
+    const [n, m] = [base.length, times.length];
+    const found = this.#wasm.outOfReach(baseAt, n, timesAt, m, reach, spacingMax, out);
+    return new Uint32Array(this.#wasm.memory.buffer, out, found);
   }
 
   /** Orders the samples from `boundary` on among those before. */

@@ -188,9 +188,17 @@ class ReplicaMerger {
     const replicas = Array.from({ length: size }, (_, i) => first + i);
     const withChunks = replicas.filter((s) => batch.chunkStarts[s] < batch.chunkStarts[s + 1]);
     if (withChunks.length < 2) copyChunks(batch, withChunks[0] ?? first, out);
-    else
-      for (const { mint, maxt, encoding, payload, startTimes } of this.#merged(batch, withChunks))
-        out.addChunk(mint, maxt, encoding, payload, startTimes);
+    else if (this.#dedup === 'fill' && withChunks.every((s) => this.#decoder.kind(s) === 'floats'))
+      this.#fill(batch, withChunks, out);
+    else addAll(out, this.#merged(batch, withChunks));
+  }
+
+  /** As `#merged` of floats only: chunks of the first replica go from batch to batch. */
+  #fill(batch: SeriesBatch, replicas: readonly number[], out: BatchBuilder): void {
+    const samples = replicas.map((s, i) => this.#floats(s, i, this.#range));
+    const filling = fillGaps(samples, this.#counter);
+    if (filling.dropsMarkers) addAll(out, encodeFloats(filling.whole));
+    else mergeChunks(batch, replicas[0], encodeFloats(filling.added), out);
   }
 
   #merged(batch: SeriesBatch, replicas: readonly number[]): readonly EncodedChunk[] {
@@ -208,9 +216,9 @@ class ReplicaMerger {
     if (this.#dedup === 'penalty') return encodeFloats(this.#mergedByPenalty(replicas));
     const samples = replicas.map((s, i) => this.#floats(s, i, this.#range));
     if (this.#dedup === 'chain') return encodeFloats(samples.reduce(mergeSamples));
-    const { added, dropsMarkers, whole } = fillGaps(samples, this.#counter);
-    if (dropsMarkers || !keepsChunks) return encodeFloats(whole);
-    return [...chunksOf(batch, replicas[0]), ...encodeFloats(added)];
+    const filling = fillGaps(samples, this.#counter);
+    if (filling.dropsMarkers || !keepsChunks) return encodeFloats(filling.whole);
+    return [...chunksOf(batch, replicas[0]), ...encodeFloats(filling.added)];
   }
 
   #mergedHistograms(batch: SeriesBatch, replicas: readonly number[], keepsChunks: boolean): EncodedChunk[] {
@@ -270,6 +278,34 @@ function chunksOf(batch: SeriesBatch, series: number): EncodedChunk[] {
     });
   }
   return chunks;
+}
+
+function addEncoded(out: BatchBuilder, { mint, maxt, encoding, payload, startTimes }: EncodedChunk): void {
+  out.addChunk(mint, maxt, encoding, payload, startTimes);
+}
+
+function addAll(out: BatchBuilder, chunks: readonly EncodedChunk[]): void {
+  for (const chunk of chunks) addEncoded(out, chunk);
+}
+
+/** The chunks of a series and others, both ordered by time, as one. */
+function mergeChunks(
+  batch: SeriesBatch,
+  series: number,
+  others: readonly EncodedChunk[],
+  out: BatchBuilder,
+): void {
+  const { chunkStarts, chunkMint, chunkMaxt } = batch;
+  let k = 0;
+  for (let c = chunkStarts[series]; c < chunkStarts[series + 1]; c++) {
+    while (k < others.length && isBefore(others[k], chunkMint[c], chunkMaxt[c])) addEncoded(out, others[k++]);
+    out.addChunkOf(batch, c);
+  }
+  while (k < others.length) addEncoded(out, others[k++]);
+}
+
+function isBefore(chunk: EncodedChunk, mint: number, maxt: number): boolean {
+  return chunk.mint < mint || (chunk.mint === mint && chunk.maxt < maxt);
 }
 
 function copyChunks(batch: SeriesBatch, series: number, out: BatchBuilder): void {

@@ -1,9 +1,11 @@
 import type { HistogramSamples } from '../../chunkenc/batch-decoder.ts';
 import type { ChunkAppender } from '../../chunkenc/chunk.ts';
+import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import { HistogramAppender } from '../../chunkenc/histogram-chunk.ts';
-import { XorAppender } from '../../chunkenc/xor.ts';
+import type { KernelColumns } from '../../kernel/chunk-kernel.ts';
 import type { AnyHistogram } from '../../model/histogram.ts';
 import type { Samples } from './fill-gaps.ts';
+import { sampleKernel } from './sample-kernel.ts';
 
 const CHUNK_SAMPLES = 120;
 
@@ -17,14 +19,19 @@ export interface EncodedChunk {
   readonly startTimes?: Float64Array;
 }
 
+let columns: KernelColumns | undefined;
+
 /** Chunks of float samples, in order. */
 export function encodeFloats({ timestamps, values }: Samples): EncodedChunk[] {
+  const kernel = sampleKernel();
+  columns ??= kernel.columns();
+  kernel.clear(columns);
+  kernel.push(columns, timestamps, values);
   const chunks: EncodedChunk[] = [];
   for (let from = 0; from < timestamps.length; from += CHUNK_SAMPLES) {
     const to = Math.min(from + CHUNK_SAMPLES, timestamps.length);
-    const chunk = new XorAppender();
-    for (let i = from; i < to; i++) chunk.append(timestamps[i], values[i]);
-    chunks.push(encoded(timestamps[from], chunk));
+    const payload = kernel.encode(columns, from, to).slice();
+    chunks.push({ mint: timestamps[from], maxt: timestamps[to - 1], encoding: ChunkEncoding.xor, payload });
   }
   return chunks;
 }

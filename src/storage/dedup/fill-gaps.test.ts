@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isStale, STALE_NAN } from '../../model/sample.ts';
-import { fillGaps as fillingOf, MARGIN_MS, mergeSamples, type Samples } from './fill-gaps.ts';
+import { fillGaps as fillingOf, MARGIN_MS, mergeSamples, type Samples, SPACING_MAX_MS } from './fill-gaps.ts';
 
 /** A value of null is the staleness marker: arrays do not keep the bits of a NaN. */
 function samples(pairs: readonly (readonly [number, number | null])[]): Samples {
@@ -109,6 +109,41 @@ const observers = fc
       }),
     };
   });
+
+test('the samples that count are those of the definition, one by one', () => {
+  fc.assert(
+    fc.property(observers, ({ replicas }) => {
+      let counted = replicas[0];
+      for (const own of replicas.slice(1)) {
+        const more = own.filter((_, j) => isOutOfReach(counted, own, j));
+        counted = [...counted, ...more].sort(([a], [b]) => a - b);
+      }
+      expect(pairs(fillGaps(replicas.map(samples), false))).toEqual(counted);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** Whether no counted sample lies within ¾ of the spacing around sample j. */
+function isOutOfReach(
+  counted: readonly (readonly [number, number])[],
+  own: readonly (readonly [number, number])[],
+  j: number,
+): boolean {
+  const [t] = own[j];
+  const times = counted.map(([at]) => at);
+  const before = times.filter((at) => at < t).slice(-2);
+  const after = times.filter((at) => at >= t).slice(0, 2);
+  const spacings = [
+    SPACING_MAX_MS,
+    ...(j > 0 ? [t - own[j - 1][0]] : []),
+    ...(j + 1 < own.length ? [own[j + 1][0] - t] : []),
+    ...(before.length === 2 ? [before[1] - before[0]] : []),
+    ...(after.length === 2 ? [after[1] - after[0]] : []),
+  ];
+  const reach = 0.75 * Math.min(...spacings);
+  return times.every((at) => Math.abs(at - t) > reach);
+}
 
 test('a query that begins or ends elsewhere gives the same samples, once it reads the margin', () => {
   fc.assert(

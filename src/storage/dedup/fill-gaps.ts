@@ -1,4 +1,5 @@
 import { isStaleAt, STALE_NAN_HIGH, STALE_NAN_LOW } from '../../model/sample.ts';
+import { sampleKernel } from './sample-kernel.ts';
 
 /**
  * Deduplication by filling gaps: one replica speaks, the others only where it is silent.
@@ -48,48 +49,51 @@ export interface Filling {
  * then, and only then, values differ from the replicas'.
  */
 export function fillGaps(replicas: readonly Samples[], counter: boolean): Filling {
-  const first = withoutStale(replicas[0]);
-  let whole = first;
+  const values = replicas.map(withoutStale);
+  let base = values[0];
   let added = NONE;
-  for (const replica of replicas.slice(1)) {
-    const filling = fillingOf(whole, withoutStale(replica), counter);
-    if (filling.timestamps.length === 0) continue;
-    whole = mergeSamples(whole, filling);
-    added = added === NONE ? filling : mergeSamples(added, filling);
+  let newest = NONE;
+  for (let i = 1; i < values.length; i++) {
+    if (newest !== NONE) base = mergeSamples(base, newest);
+    newest = fillingOf(base, values[i], counter);
+    if (newest !== NONE) added = added === NONE ? newest : mergeSamples(added, newest);
   }
-  return withMarkers(whole, added, replicas, first.timestamps.length < replicas[0].timestamps.length);
+  if (values.some((own, i) => own !== replicas[i]))
+    return withMarkers(joined(base, newest), added, replicas, values[0] !== replicas[0]);
+  return {
+    added,
+    dropsMarkers: false,
+    // Mostly nobody asks.
+    get whole() {
+      return joined(base, newest);
+    },
+  };
 }
 
 const NONE: Samples = { timestamps: new Float64Array(0), values: new Float64Array(0) };
 
-function fillingOf(base: Samples, other: Samples, counter: boolean): Samples {
-  const chosen = choose(base.timestamps, other.timestamps);
-  if (chosen.length === 0) return NONE;
-  const values = Float64Array.from(chosen, (i) => other.values[i]);
-  if (counter) fitRuns(base, other, chosen, values);
-  return { timestamps: Float64Array.from(chosen, (i) => other.timestamps[i]), values };
+function joined(base: Samples, newest: Samples): Samples {
+  return newest === NONE ? base : mergeSamples(base, newest);
 }
 
-/** Places of the samples of `other` that no base sample reaches. */
-function choose(base: Float64Array, other: Float64Array): number[] {
-  const chosen: number[] = [];
-  // base[next] is the first base sample at or after the one looked at; around it the other's spacing stays the same.
-  let next = 0;
-  let around = Math.min(gap(base, -2), gap(base, 0));
-  for (let j = 0; j < other.length; j++) {
-    const t = other[j];
-    if (next < base.length && base[next] < t) {
-      do next++;
-      while (next < base.length && base[next] < t);
-      around = Math.min(gap(base, next - 2), gap(base, next), SPACING_MAX_MS);
-    }
-    const before = next > 0 ? t - base[next - 1] : Number.POSITIVE_INFINITY;
-    const after = next < base.length ? base[next] - t : Number.POSITIVE_INFINITY;
-    const distance = Math.min(before, after);
-    if (distance > REACH * SPACING_MAX_MS || distance > REACH * around || distance > REACH * own(other, j))
-      chosen.push(j);
+function fillingOf(base: Samples, other: Samples, counter: boolean): Samples {
+  // A view: the kernel is not asked again until the samples are picked and fitted.
+  const chosen = sampleKernel().outOfReach(base.timestamps, other.timestamps, REACH, SPACING_MAX_MS);
+  if (chosen.length === 0) return NONE;
+  const filling = pick(other, chosen);
+  if (counter) fitRuns(base, other, chosen, filling.values);
+  return filling;
+}
+
+function pick({ timestamps, values }: Samples, places: Uint32Array): Samples {
+  const picked = { timestamps: new Float64Array(places.length), values: new Float64Array(places.length) };
+  const from = words(values);
+  const to = words(picked.values);
+  for (let i = 0; i < places.length; i++) {
+    picked.timestamps[i] = timestamps[places[i]];
+    copyBits(from, places[i], to, i);
   }
-  return chosen;
+  return picked;
 }
 
 function own(other: Float64Array, j: number): number {
@@ -116,7 +120,7 @@ function gap(timestamps: Float64Array, i: number): number {
  *
  * So a seam never looks like a reset, and increases over it lie between those of the replicas.
  */
-function fitRuns(base: Samples, other: Samples, chosen: readonly number[], values: Float64Array): void {
+function fitRuns(base: Samples, other: Samples, chosen: Uint32Array, values: Float64Array): void {
   let next = 0;
   for (let from = 0; from < chosen.length; ) {
     while (next < base.timestamps.length && base.timestamps[next] < other.timestamps[chosen[from]]) next++;
@@ -132,7 +136,7 @@ function fitRun(
   base: Samples,
   next: number,
   other: Samples,
-  chosen: readonly number[],
+  chosen: Uint32Array,
   from: number,
   to: number,
   values: Float64Array,
@@ -277,11 +281,8 @@ function markersAt(times: ReadonlySet<number>): Samples {
   return { timestamps, values };
 }
 
-function markerCount({ timestamps, values }: Samples): number {
-  const bits = words(values);
-  let count = 0;
-  for (let i = 0; i < timestamps.length; i++) if (isStaleAt(bits, i)) count++;
-  return count;
+function markerCount({ values }: Samples): number {
+  return sampleKernel().countStale(values);
 }
 
 function* standingMarkers(base: Float64Array, { timestamps, values }: Samples): Generator<number> {
@@ -296,15 +297,14 @@ function* standingMarkers(base: Float64Array, { timestamps, values }: Samples): 
   }
 }
 
+/** The very same samples when there is no marker among them. */
 function withoutStale(samples: Samples): Samples {
+  const markers = markerCount(samples);
+  if (markers === 0) return samples;
   const bits = words(samples.values);
-  const kept: number[] = [];
-  for (let i = 0; i < samples.timestamps.length; i++) if (!isStaleAt(bits, i)) kept.push(i);
-  if (kept.length === samples.timestamps.length) return samples;
-  return {
-    timestamps: Float64Array.from(kept, (i) => samples.timestamps[i]),
-    values: Float64Array.from(kept, (i) => samples.values[i]),
-  };
+  const kept = new Uint32Array(samples.timestamps.length - markers);
+  for (let i = 0, k = 0; k < kept.length; i++) if (!isStaleAt(bits, i)) kept[k++] = i;
+  return pick(samples, kept);
 }
 
 function words(values: Float64Array): Uint32Array {

@@ -12,13 +12,15 @@ export function mergeByPenalty(replicas: readonly Samples[], counter: boolean): 
   const [first, ...others] = replicas.map((samples) => new ReplicaCursor(samples, counter));
   let cursor: Cursor = first;
   for (const other of others) cursor = new PairCursor(cursor, other);
-  const timestamps: number[] = [];
-  const values = new Float64Array(replicas.reduce((sum, { timestamps: own }) => sum + own.length, 0));
-  while (cursor.next()) {
-    values[timestamps.length] = cursor.value;
-    timestamps.push(cursor.t);
+  const countMax = replicas.reduce((sum, { timestamps: own }) => sum + own.length, 0);
+  const timestamps = new Float64Array(countMax);
+  const values = new Float64Array(countMax);
+  let count = 0;
+  for (; cursor.next(); count++) {
+    values[count] = cursor.value;
+    timestamps[count] = cursor.t;
   }
-  return { timestamps: Float64Array.from(timestamps), values: values.slice(0, timestamps.length) };
+  return { timestamps: timestamps.subarray(0, count), values: values.subarray(0, count) };
 }
 
 const INITIAL_PENALTY_MS = 5000;

@@ -1,7 +1,8 @@
-// Chunks of one series ↔ columns, and what compaction and downsampling do in between. Memory is laid out by chunk-kernel.ts.
+// Chunks of one series ↔ columns, and what compaction, downsampling and deduplication do in between. Memory is laid out by chunk-kernel.ts.
 export { decodeChunk, mergeRuns } from '../decode-xor';
 export { encodeXor, xorSizeMax } from '../encode-xor';
 export { aggregateFloats, aggregateMint, aggregateScratch, aggregateSizeMax } from '../aggregate-floats';
+export { countStale, outOfReach } from '../reach';
 export { follow, followedTo, otherFloor } from '../follow';
 
 // The first byte that is free.
