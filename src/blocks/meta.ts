@@ -32,6 +32,8 @@ export interface BlockMeta {
   readonly isOutOfOrder?: boolean;
   /** The largest series entry and chunk, when whoever made the block said. */
   readonly indexStats?: IndexStats;
+  /** The only replica that a joined block is of, which lost its label (`thanos.extensions`). */
+  readonly replica?: string;
 }
 
 /** Bytes, for readers that fetch before they know a length; 0 when it is not known. */
@@ -43,6 +45,8 @@ export interface IndexStats {
 export const META_SIZE_BYTES_MAX = 16 * 1024 * 1024;
 export const META_VERSION = 1;
 const SEGMENTS = 'chunks/';
+/** What Thanos' section says of a block that only Verona looks at. Thanos keeps it. */
+const REPLICA_EXTENSION = 'verona_replica';
 
 /**
  * Reads a `meta.json` (`docs/format/bucket.md`). Throws `corrupt` naming `where` and what is wrong; unknown fields are
@@ -88,17 +92,25 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
 function optionalFields(
   reader: JsonReader,
   { hints }: Json,
-  { source, index_stats }: Json,
-): Pick<BlockMeta, 'source' | 'isOutOfOrder' | 'indexStats'> {
+  { source, index_stats, extensions }: Json,
+): Pick<BlockMeta, 'source' | 'isOutOfOrder' | 'indexStats' | 'replica'> {
   const stats = reader.object(index_stats ?? {}, 'thanos.index_stats');
   const seriesMaxBytes = reader.count(stats.series_max_size, 'series_max_size');
   const chunkMaxBytes = reader.count(stats.chunk_max_size, 'chunk_max_size');
   const said = reader.optionalText(source, 'thanos.source');
+  const replica = replicaIn(extensions);
   return {
     ...(said !== '' && { source: said }),
     ...(reader.list(hints, 'compaction.hints').includes(FROM_OUT_OF_ORDER) && { isOutOfOrder: true }),
     ...(seriesMaxBytes + chunkMaxBytes > 0 && { indexStats: { seriesMaxBytes, chunkMaxBytes } }),
+    ...(replica !== undefined && { replica }),
   };
+}
+
+/** Others may write there what they like. */
+function replicaIn(extensions: unknown): string | undefined {
+  const value: unknown = (extensions as Json | undefined)?.[REPLICA_EXTENSION];
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** A document that `parseMeta` reads as the same: for lists of metas, not for a block. */
@@ -118,6 +130,7 @@ export function metaDocument(meta: BlockMeta): object {
       labels: meta.labels,
       ...(meta.source !== undefined && { source: meta.source }),
       ...(meta.indexStats && { index_stats: statsDocument(meta.indexStats) }),
+      ...extensionsOf(meta.replica),
       downsample: { resolution: meta.resolutionMs },
       files: meta.files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes })),
       ...(meta.appliedDeletions.length > 0 && {
@@ -140,6 +153,8 @@ export interface ThanosSection {
   readonly rewrites?: readonly unknown[];
   /** When it is known. */
   readonly indexStats?: IndexStats;
+  /** The only replica that the block is of, when its labels do not say so any more. */
+  readonly replica?: string;
 }
 
 /**
@@ -157,6 +172,7 @@ export function withThanosSection(local: Uint8Array, where: string, section: Tha
     ...filesOf(section.files),
     index_stats: section.indexStats ? statsDocument(section.indexStats) : {},
     ...(section.rewrites && { rewrites: section.rewrites }),
+    ...extensionsOf(section.replica),
   };
   return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
 }
@@ -203,6 +219,10 @@ function filesOf(files: readonly BlockFile[]): { segment_files: string[]; files:
   const all = [...list, { rel_path: 'meta.json' }].sort((a, b) => (a.rel_path < b.rel_path ? -1 : 1));
   const segments = all.filter(({ rel_path }) => rel_path.startsWith(SEGMENTS));
   return { segment_files: segments.map(({ rel_path }) => rel_path.slice(SEGMENTS.length)), files: all };
+}
+
+function extensionsOf(replica: string | undefined): { extensions?: object } {
+  return replica === undefined ? {} : { extensions: { [REPLICA_EXTENSION]: replica } };
 }
 
 function statsDocument({ seriesMaxBytes, chunkMaxBytes }: IndexStats): object {

@@ -167,6 +167,26 @@ test('a deletion request is worked off: in blocks that are joined, in those that
   expect(await kit.samples()).toEqual({ series, doubled: 0 });
 });
 
+test('a block of a replica that comes after a late one of its time was joined loses nothing to penalty dedup', async () => {
+  const kit = new CompactorKit();
+  const [first, second, third] = [0, 2, 4].map((hour) => twoHours(hour, 1));
+  const later = second.series['{"a":"1"}'].map(({ t, value }) => ({ t: t + 7000, value }));
+  const late = { ...second, ulid: ulidAt(second.maxTime, 7), isLate: true, series: { '{"a":"1"}': later } };
+  const labels = { replica: 'a' };
+  await kit.put(first, labels);
+  await kit.put(late, labels);
+  const rules = { ...RULES, rangesMs: [2, 4, 12].map((hours) => hours * HOUR) };
+  await kit.compactor({ rules }).runRound(CTX);
+  const [joined] = await kit.visible();
+  expect(joined.meta).toMatchObject({ level: 2, replica: '["a"]', labels: { __org_id__: TENANT } });
+  await kit.put(second, labels);
+  await kit.put(third, labels);
+  const before = await kit.samples();
+  await kit.compactor({ rules }).runRound(CTX);
+  expect(await kit.visible()).toHaveLength(1);
+  expect(await kit.samples()).toEqual(before);
+});
+
 test('old blocks that are compacted get a block of five minutes, and later one of an hour, each once', async () => {
   const kit = new CompactorKit();
   await dayOfBlocks(kit);

@@ -31,6 +31,8 @@ export interface CompactorJob {
   readonly tenant: string;
   /** External labels of the result, without that of its shard. */
   readonly labels: Readonly<Record<string, string>>;
+  /** The only replica that the result is of, when its labels do not say so any more. */
+  readonly replica?: string;
   /** Of the result; 0 is raw. */
   readonly resolutionMs: number;
   /** Oldest first. */

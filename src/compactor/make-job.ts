@@ -22,18 +22,27 @@ export function makeJob(
   const jobBlocks = blocks.map((block) => toJobBlock(block, requests, replicaLabels));
   const needed = new Set(jobBlocks.flatMap(({ deletions }) => deletions));
   const deletions = requests.filter(({ id }) => needed.has(id));
+  const labels = groupLabels(blocks[0].meta.labels, replicaLabels);
+  const common = kind === 'compact' ? commonReplica(jobBlocks) : blocks[0].meta.replica;
+  const replica = common === replicaOf(labels, replicaLabels) ? undefined : common;
   return {
     kind,
     // No two jobs of a plan begin with the same block.
     id: `${tenant}/${kind}/${blocks[0].meta.ulid}+${blocks.length - 1}`,
     tenant,
-    labels: groupLabels(blocks[0].meta.labels, replicaLabels),
+    labels,
+    ...(replica !== undefined && { replica }),
     resolutionMs,
     blocks: jobBlocks,
     shards,
     deletions,
     appliedDeletions: appliedTo(blocks, jobBlocks, requests),
   };
+}
+
+/** What was joined of one replica is still of that one for what comes later: a late block of it has no rival. */
+function commonReplica([first, ...others]: readonly JobBlock[]): string | undefined {
+  return others.every(({ replica }) => replica === first.replica) ? first.replica : undefined;
 }
 
 /** Whether a request, or a rule of retention, concerns a block. */
@@ -88,7 +97,7 @@ function toJobBlock(
     mint: meta.mint,
     maxt: meta.maxt,
     sizes,
-    replica: replicaOf(meta.labels, replicaLabels),
+    replica: meta.replica ?? replicaOf(meta.labels, replicaLabels),
     deletions: requests.filter((request) => isNeeded(block, request)).map(({ id }) => id),
   };
 }

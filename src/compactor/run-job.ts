@@ -290,12 +290,13 @@ class JobRun {
 
   async #upload(meta: BlockMeta, shard: number, indexStats?: IndexStats): Promise<void> {
     this.#onProgress({ step: 'upload', done: shard / this.#job.shards });
-    const { tenant, labels, resolutionMs, shards, blocks, appliedDeletions } = this.#job;
+    const { tenant, labels, replica, resolutionMs, shards, blocks, appliedDeletions } = this.#job;
     const ref = blockRef(tenant, meta.ulid, blocks[0].ref.layout);
     await uploadBlock(this.#ctx, this.#deps.bucket, this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, ref, {
       labels: shards > 1 ? { ...labels, [SHARD_LABEL]: shardText({ index: shard, count: shards }) } : labels,
       source: this.#options.source ?? (this.#job.kind === 'repair' ? 'compactor.repair' : 'compactor'),
       resolutionMs,
+      ...(replica !== undefined && { replica }),
       ...(indexStats && { indexStats }),
       rewrites: rewritesOf(
         appliedDeletions,
