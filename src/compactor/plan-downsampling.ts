@@ -19,7 +19,8 @@ const STEPS = [
 
 /**
  * Blocks to make of a coarser resolution. Eligible is one that spans as much as Thanos demands, or is old enough and will
- * not be compacted again; unless all it was made of is there at that resolution.
+ * not be compacted again; unless all it was made of is there at that resolution, or it overlaps others and will be joined with
+ * them, since a sample that is in both would count twice.
  */
 export function planDownsampling(
   tenant: string,
@@ -31,6 +32,7 @@ export function planDownsampling(
   const busy = new Set([
     ...plan.garbage.map(({ block }) => block.meta.ulid),
     ...plan.jobs.flatMap((job) => job.blocks.map(({ ref }) => ref.ulid)),
+    ...plan.overlapping.map(({ meta }) => meta.ulid),
   ]);
   const settled = new Set(plan.settled);
   const present = blocks.filter(({ marks }) => !marks.deletion && !marks.quarantine);

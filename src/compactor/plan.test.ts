@@ -5,6 +5,7 @@ import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { blockRef } from '../blocks/layout.ts';
 import { MARK_KINDS, type MarkKind } from '../blocks/marks.ts';
 import { planCompaction } from './plan.ts';
+import { planDownsampling } from './plan-downsampling.ts';
 import type { CompactionRules } from './rules.ts';
 import { RULES } from './testdata/kit.ts';
 
@@ -29,6 +30,7 @@ function runScript(commands: readonly string[]): string[] {
     if (verb === 'ranges') rules = { ...rules, rangesMs: words.map((hours) => Number(hours) * HOUR) };
     else if (verb === 'most') rules = { ...rules, blocksMax: Number(words[0]) };
     else if (verb === 'block') blocks.push(toBlock(words, names));
+    else if (verb === 'downsample') out.push(downsampleLine(Number(words[0]), blocks, rules, names));
     else out.push(planLine(Number(words[0]), blocks, rules, names));
   }
   return out;
@@ -50,6 +52,19 @@ function planLine(
       `join ${job.blocks.map(({ ref }) => nameOf(ref.ulid)).join(' ')}${job.shards > 1 ? ` into ${job.shards}` : ''}`,
   );
   return `at ${hour}: ${[...drops, ...joins].join(', ')}`.trim();
+}
+
+function downsampleLine(
+  hour: number,
+  blocks: readonly BucketBlock[],
+  rules: CompactionRules,
+  ulids: ReadonlyMap<string, string>,
+): string {
+  const plan = planCompaction('t', blocks, rules, hour * HOUR);
+  const after = { fiveMinutesAfterMs: HOUR, oneHourAfterMs: 0 };
+  const jobs = planDownsampling('t', blocks, plan, after, hour * HOUR);
+  const names = jobs.map((job) => [...ulids].find(([, ulid]) => ulid === job.blocks[0].ref.ulid)?.[0]);
+  return `at ${hour}: downsample ${names.join(' ')}`;
 }
 
 function toBlock([name, span, ...settings]: readonly string[], names: Map<string, string>): BucketBlock {

@@ -15,6 +15,8 @@ export interface CompactionPlan {
   readonly jobs: readonly CompactorJob[];
   /** What no job touches and none could: whoever makes something of blocks that stay begins with these. */
   readonly settled: readonly BucketBlock[];
+  /** Raw blocks that overlap others with which they will be joined: until then a sample may be in several of them. */
+  readonly overlapping: readonly BucketBlock[];
 }
 
 /**
@@ -50,6 +52,7 @@ export function planCompaction(
     garbage,
     jobs: plans.flatMap(({ jobs }) => jobs).sort((a, b) => a.blocks[0].mint - b.blocks[0].mint),
     settled: plans.flatMap(({ settled }) => settled),
+    overlapping: plans.flatMap(({ overlapping }) => overlapping),
   };
 }
 
@@ -91,6 +94,7 @@ class GroupPlan {
   readonly #excluded: readonly BucketBlock[];
   readonly #left: Set<BucketBlock>;
   readonly #jobs: CompactorJob[] = [];
+  readonly #overlapping: BucketBlock[] = [];
 
   constructor(
     tenant: string,
@@ -107,10 +111,11 @@ class GroupPlan {
     this.#left = new Set(blocks.filter(mayCompact).sort(byTime));
   }
 
-  run(): Pick<CompactionPlan, 'jobs' | 'settled'> {
+  run(): Pick<CompactionPlan, 'jobs' | 'settled' | 'overlapping'> {
     for (const rangeMs of [...this.#rules.rangesMs].reverse()) this.#joinRanges(rangeMs);
     this.#joinOverlaps();
-    return { jobs: this.#jobs, settled: [...this.#left, ...this.#excluded].filter((b) => this.#isFinal(b)) };
+    const settled = [...this.#left, ...this.#excluded].filter((block) => this.#isFinal(block));
+    return { jobs: this.#jobs, settled, overlapping: this.#overlapping };
   }
 
   /** Joins what lies in the same range of `rangeMs`, aligned to the epoch. */
@@ -131,6 +136,7 @@ class GroupPlan {
       const spanMax = 2 * (this.#rules.rangesMs.at(-1) as number);
       const fits = chain.length > 1 && end - chain[0].meta.mint <= spanMax;
       if (fits && this.#isReady(chain, end)) this.#join([...chain], true);
+      else if (fits && this.#canJoin(chain)) this.#overlapping.push(...chain);
       chain.length = 0;
     };
     for (const block of [...this.#left].sort(byTime)) {
@@ -166,17 +172,29 @@ class GroupPlan {
     const { blocksMax } = this.#rules;
     if (run.length > blocksMax && !isLast) return;
     const blocks = run.slice(0, blocksMax);
-    if (blocks.length < 2) return;
-    // Aggregates of the same time cannot be added up again.
-    if (blocks[0].meta.resolutionMs > 0 && overlap(blocks)) return;
+    if (blocks.length < 2 || !this.#canJoin(blocks)) return;
     const shards = shardCount(blocks, this.#rules);
-    // A shard is not split again.
-    if (shards > 1 && blocks[0].meta.labels[SHARD_LABEL] !== undefined) return;
     for (const block of blocks) this.#left.delete(block);
     const { resolutionMs } = blocks[0].meta;
     const { replicaLabels } = this.#rules;
     const shape = { kind: 'compact', resolutionMs, shards, replicaLabels } as const;
     this.#jobs.push(makeJob(this.#tenant, blocks, this.#requests, shape));
+  }
+
+  #canJoin(blocks: readonly BucketBlock[]): boolean {
+    const { resolutionMs, labels } = blocks[0].meta;
+    // A shard is not split again.
+    if (labels[SHARD_LABEL] !== undefined && shardCount(blocks, this.#rules) > 1) return false;
+    // Aggregates of the same time cannot be added up again; nor may a block span the time of another that it has nothing of.
+    return resolutionMs === 0 || !(overlap(blocks) || this.#enclosesOther(blocks));
+  }
+
+  #enclosesOther(blocks: readonly BucketBlock[]): boolean {
+    const mint = blocks[0].meta.mint;
+    const maxt = Math.max(...blocks.map(({ meta }) => meta.maxt));
+    return [...this.#left, ...this.#excluded].some(
+      (other) => other.meta.mint < maxt && other.meta.maxt > mint && !blocks.includes(other),
+    );
   }
 
   /** Whether no later round will compact the block, as far as one can tell by its time. */

@@ -36,7 +36,12 @@ function block(
 const shard = (i: number) => ({ __compactor_shard_id__: `${i}_of_2` });
 
 function downsampled(blocks: readonly BucketBlock[]): string[] {
-  const plan = { garbage: [], jobs: [], settled: blocks.filter(({ meta }) => meta.resolutionMs === 0) };
+  const plan = {
+    garbage: [],
+    jobs: [],
+    overlapping: [],
+    settled: blocks.filter(({ meta }) => meta.resolutionMs === 0),
+  };
   return planDownsampling('t', blocks, plan, RULES, 100 * HOUR).map((job) => job.blocks[0].ref.ulid);
 }
 
