@@ -31,7 +31,8 @@ export async function findGarbage(bucket: Bucket, expected: Expected): Promise<s
   for (const [folder, files] of blocks)
     found.push(...(await blockGarbage(bucket, folder, files, expected, metas)));
   for (const key of keys)
-    if (blockFolder(key) === undefined && !isExpected(key, blocks, expected)) found.push(`left over: ${key}`);
+    if (blockFolder(key) === undefined && !isExpected(key, blocks, expected, keys))
+      found.push(`left over: ${key}`);
   const { deletedTenant } = expected;
   if (deletedTenant !== undefined)
     for (const key of keys)
@@ -76,11 +77,13 @@ function isExpected(
   key: string,
   blocks: ReadonlyMap<string, unknown>,
   { deletedTenant, damaged }: Expected,
+  keys: readonly string[],
 ): boolean {
   if (key === `__markers__/${deletedTenant}/tenant-deletion-mark.json`) return true;
   const mark = /^([a-z]+)\/markers\/([0-9A-Z]{26})-(.*)$/.exec(key);
-  // A block that is set aside is not rewritten, so that what is deleted of it must be remembered.
-  if (/^[a-z]+\/deletions\//.test(key)) return damaged.size > 0;
+  // A request stays for blocks that come late; a block that is set aside is not rewritten.
+  const request = /^([a-z]+\/deletions\/[0-9A-Z]{26})\.(json|finished)$/.exec(key);
+  if (request) return damaged.size > 0 || keys.includes(`${request[1]}.finished`);
   if (!mark) return false;
   const [, tenant, ulid, file] = mark;
   return file !== MARK_FILES.deletion && blocks.has(`${tenant}/${ulid}`);

@@ -4,7 +4,7 @@ import type { Logger } from '../platform/log.ts';
 import type { BlockCatalog, BucketBlock } from './block-catalog.ts';
 import { writeBucketIndex } from './bucket-index.ts';
 import type { DeletedTenants } from './deleted-tenants.ts';
-import type { DeletionRequest } from './deletion-request.ts';
+import { type DeletionRequest, needsDeletion } from './deletion-request.ts';
 import type { DeletionRequests } from './deletion-requests.ts';
 
 /** Told after each listing that succeeded what a tenant has in the bucket. Its failure is told as one of the listing. */
@@ -23,6 +23,12 @@ export interface BucketSyncDeps {
   readonly index?: { readonly bucket: Bucket; readonly intervalMs: number };
 }
 
+interface NeededDeletions {
+  readonly blocks: readonly BucketBlock[];
+  readonly requests: readonly DeletionRequest[];
+  readonly needed: readonly DeletionRequest[];
+}
+
 /** Keeps the lists of blocks in the bucket and of deletion requests fresh for all tenants: once at the start, then at an interval. */
 export class BucketSync {
   readonly name = 'bucket-sync';
@@ -39,6 +45,8 @@ export class BucketSync {
   readonly #index: BucketSyncDeps['index'];
   /** When each tenant's index was written last, by the monotonic clock. */
   readonly #indexed = new Map<string, number>();
+  /** What `deletionsOf` found, as long as nothing changes. */
+  readonly #needed = new Map<string, NeededDeletions>();
   #cancelTimer: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
 
@@ -105,9 +113,14 @@ export class BucketSync {
     await this.#onTenantDeleted(tenant);
   }
 
-  /** The deletions that answers of a tenant must follow. */
+  /** The deletions that answers from a tenant's blocks must follow: those that any of them was not rewritten for. */
   deletionsOf(tenant: string): readonly DeletionRequest[] {
-    return this.#deletions.of(tenant);
+    const [blocks, requests] = [this.blocksOf(tenant), this.#deletions.of(tenant)];
+    const known = this.#needed.get(tenant);
+    if (known?.blocks === blocks && known.requests === requests) return known.needed;
+    const needed = requests.filter((request) => blocks.some(({ meta }) => needsDeletion(meta, request)));
+    this.#needed.set(tenant, { blocks, requests, needed });
+    return needed;
   }
 
   /** Why answers from a tenant's blocks may lack something, in a sentence; undefined when they do not. */

@@ -26,6 +26,7 @@ export interface DeletionRequest {
 
 export const DELETIONS_FOLDER = 'deletions';
 export const DELETION_SIZE_BYTES_MAX = 1024 * 1024;
+const FINISHED_SUFFIX = '.finished';
 const MATCHER_SETS_MAX = 100;
 const MATCH_TYPES: readonly string[] = ['=', '!=', '=~', '!~'];
 
@@ -38,6 +39,17 @@ export function deletionKey(tenant: string, id: string): string {
 export function deletionId(file: string): string | undefined {
   const id = file.slice(0, 26);
   return isUlid(id) && file.slice(26) === '.json' ? id : undefined;
+}
+
+/** Key of the mark that every block was rewritten for a request: it holds on for blocks that come later. */
+export function finishedKey(tenant: string, id: string): string {
+  return `${tenant}/${DELETIONS_FOLDER}/${id}${FINISHED_SUFFIX}`;
+}
+
+/** The request that a file in `deletions/` says is worked off. */
+export function finishedId(file: string): string | undefined {
+  const id = file.slice(0, 26);
+  return isUlid(id) && file.slice(26) === FINISHED_SUFFIX ? id : undefined;
 }
 
 /** Reads a request (`docs/format/bucket.md`). Throws `corrupt`. */

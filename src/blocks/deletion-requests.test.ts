@@ -11,7 +11,7 @@ import { SeededRandom } from '../platform/random.ts';
 import { newUlid } from '../tsdb/block/ulid.ts';
 import type { BucketBlock } from './block-catalog.ts';
 import { encodeDeletionRequest, needsDeletion, parseDeletionRequest } from './deletion-request.ts';
-import { DeletionRequests, removableDeletions } from './deletion-requests.ts';
+import { DeletionRequests, idleDeletions } from './deletion-requests.ts';
 import { blockRef } from './layout.ts';
 
 let nowMs: number;
@@ -145,14 +145,28 @@ test('a block needs a request when it is older, overlaps, and was not rewritten 
   expect(needsDeletion({ ...young, sources: [young.ulid, old.ulid] }, request)).toBe(true);
 });
 
-test('a request may go when it is old and no block needs it', async () => {
+test('a request is worked off when it is old and no block needs it', async () => {
   const request = await open().add(CALM, 'acme', wish);
-  const removable = (blocks: readonly BucketBlock[], ageMs: number) =>
-    removableDeletions([request], blocks, nowMs + ageMs, 1000).length;
-  expect(removable([], 999)).toBe(0);
-  expect(removable([], 1000)).toBe(1);
-  expect(removable([block(nowMs, 0, 6)], 1000)).toBe(0);
-  expect(removable([block(nowMs, 0, 6, [request.id])], 1000)).toBe(1);
+  const idle = (blocks: readonly BucketBlock[], ageMs: number) =>
+    idleDeletions([request], blocks, nowMs + ageMs, 1000).length;
+  expect(idle([], 999)).toBe(0);
+  expect(idle([], 1000)).toBe(1);
+  expect(idle([block(nowMs, 0, 6)], 1000)).toBe(0);
+  expect(idle([block(nowMs, 0, 6, [request.id])], 1000)).toBe(1);
+});
+
+test('finished requests still hold for every process, but do not count as waiting', async () => {
+  const requests = open();
+  const first = await requests.add(CALM, 'acme', wish);
+  await requests.finish(CALM, 'acme', first.id);
+  const other = open();
+  expect(await other.refresh(CALM, 'acme')).toEqual([first]);
+  expect(other.finished('acme')).toEqual([first]);
+  for (let i = 0; i < 1000; i++) await other.add(CALM, 'acme', wish);
+  await expect(other.add(CALM, 'acme', wish)).rejects.toMatchObject({ code: 'limit' });
+  await other.remove(CALM, 'acme', first.id);
+  expect(other.finished('acme')).toEqual([]);
+  expect(await store.exists(CALM, `acme/deletions/${first.id}.finished`)).toBe(false);
 });
 
 test('mutated requests decode or are corrupt', async () => {

@@ -1,6 +1,7 @@
 import { VeronaError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import { Gate } from '../objstore/gate.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge, Metrics } from '../platform/metrics.ts';
@@ -14,6 +15,8 @@ import {
   deletionId,
   deletionKey,
   encodeDeletionRequest,
+  finishedId,
+  finishedKey,
   needsDeletion,
   parseDeletionRequest,
 } from './deletion-request.ts';
@@ -38,15 +41,23 @@ const SETTLING_MS = 10 * 60_000;
 
 /** Requests of one tenant that are waiting; a further one is refused until the compactor has worked some off. */
 const REQUESTS_MAX = 1000;
+/** Of a tenant's requests that are worked off so many are kept, the newest, for blocks that come late. */
+export const FINISHED_REQUESTS_MAX = 1000;
+const READS_AT_ONCE = 16;
+const NONE: readonly DeletionRequest[] = [];
 
 /**
  * The deletion requests of all tenants, as the bucket has them. A request holds from the moment it is stored: readers
- * leave out what it names until the compactor has rewritten every block that holds it.
+ * leave out what it names of every block that was not rewritten for it. Once all were, it is marked as finished, and holds on
+ * for blocks that were made before it and come later.
  */
 export class DeletionRequests {
   readonly #deps: DeletionRequestsDeps;
   readonly #gauge: Gauge<'tenant'>;
   readonly #tenants = new Map<string, ReadonlyMap<string, Known>>();
+  readonly #lists = new Map<string, readonly DeletionRequest[]>();
+  /** Ids of requests that are worked off, by tenant. */
+  readonly #finished = new Map<string, ReadonlySet<string>>();
   readonly #unreadable = new Set<string>();
   /** Uploads of requests that broke off, with the time of their objects. */
   readonly #cutOff = new Map<string, number>();
@@ -65,23 +76,36 @@ export class DeletionRequests {
     );
   }
 
-  /** Those known, oldest first. */
+  /** Those known, oldest first; the same array until something changes. */
   of(tenant: string): readonly DeletionRequest[] {
-    return [...(this.#tenants.get(tenant)?.values() ?? [])].map(({ request }) => request);
+    return this.#lists.get(tenant) ?? NONE;
+  }
+
+  /** Of those known, the ones that every block was rewritten for. */
+  finished(tenant: string): readonly DeletionRequest[] {
+    return this.of(tenant).filter(({ id }) => this.#isFinished(tenant, id));
   }
 
   /** Looks again: one listing, and each new request is read once. A known one is forgotten only when it is surely gone. */
   async refresh(ctx: BucketContext, tenant: string): Promise<readonly DeletionRequest[]> {
     const listed = await this.#list(ctx, tenant);
     const ids = new Set([...listed.keys(), ...(this.#tenants.get(tenant)?.keys() ?? [])]);
+    const gate = new Gate(READS_AT_ONCE);
+    const read = await Promise.all(
+      [...ids].sort().map(async (id) => {
+        const modifiedMs = listed.get(id) ?? 0;
+        const known = this.#tenants.get(tenant)?.get(id);
+        const isSame = known?.modifiedMs === modifiedMs && this.#deps.clock.now() - modifiedMs > SETTLING_MS;
+        const request = isSame
+          ? known.request
+          : await gate.run(ctx.signal, `read deletion request ${id}`, () =>
+              this.#read(ctx, tenant, id, modifiedMs),
+            );
+        return { id, request, modifiedMs };
+      }),
+    );
     const found = new Map<string, Known>();
-    for (const id of [...ids].sort()) {
-      const modifiedMs = listed.get(id) ?? 0;
-      const known = this.#tenants.get(tenant)?.get(id);
-      const isSame = known?.modifiedMs === modifiedMs && this.#deps.clock.now() - modifiedMs > SETTLING_MS;
-      const request = isSame ? known.request : await this.#read(ctx, tenant, id, modifiedMs);
-      if (request) found.set(id, { request, modifiedMs });
-    }
+    for (const { id, request, modifiedMs } of read) if (request) found.set(id, { request, modifiedMs });
     // One that was added meanwhile is not lost.
     for (const [id, known] of this.#tenants.get(tenant) ?? []) if (!ids.has(id)) found.set(id, known);
     this.#set(tenant, found);
@@ -100,7 +124,7 @@ export class DeletionRequests {
     },
   ): Promise<DeletionRequest> {
     const { bucket, clock, random, log } = this.#deps;
-    const waiting = this.#tenants.get(tenant)?.size ?? 0;
+    const waiting = this.#waiting(tenant);
     if (waiting >= REQUESTS_MAX)
       throw new VeronaError(
         'limit',
@@ -126,9 +150,17 @@ export class DeletionRequests {
     this.#keep(tenant, settled);
   }
 
-  /** Forgets a request for good. Only for the compactor, once `removableDeletions` names it. */
+  /** Notes that no block needs a request. Only for the compactor, once `idleDeletions` names it. */
+  async finish(ctx: BucketContext, tenant: string, id: string): Promise<void> {
+    await this.#deps.bucket.upload(ctx, finishedKey(tenant, id), new TextEncoder().encode('{}\n'));
+    this.#finished.set(tenant, new Set(this.#finished.get(tenant)).add(id));
+    this.#gauge.set({ tenant }, this.#waiting(tenant));
+  }
+
+  /** Forgets a request for good. Only for the compactor, of finished ones that are too many. */
   async remove(ctx: BucketContext, tenant: string, id: string): Promise<void> {
     await this.#deps.bucket.delete(ctx, deletionKey(tenant, id));
+    await this.#deps.bucket.delete(ctx, finishedKey(tenant, id));
     this.#set(tenant, new Map([...(this.#tenants.get(tenant) ?? [])].filter(([other]) => other !== id)));
   }
 
@@ -147,10 +179,15 @@ export class DeletionRequests {
   async #list(ctx: BucketContext, tenant: string): Promise<Map<string, number>> {
     const prefix = `${tenant}/${DELETIONS_FOLDER}/`;
     const listed = new Map<string, number>();
+    const finished = new Set<string>();
     for await (const entry of this.#deps.bucket.list(ctx, prefix)) {
-      const id = entry.kind === 'object' ? deletionId(entry.key.slice(prefix.length)) : undefined;
-      if (id && entry.kind === 'object') listed.set(id, entry.modifiedMs);
+      if (entry.kind !== 'object') continue;
+      const file = entry.key.slice(prefix.length);
+      const [id, finishedOne] = [deletionId(file), finishedId(file)];
+      if (id) listed.set(id, entry.modifiedMs);
+      if (finishedOne) finished.add(finishedOne);
     }
+    this.#finished.set(tenant, finished);
     return listed;
   }
 
@@ -184,17 +221,31 @@ export class DeletionRequests {
   }
 
   #set(tenant: string, requests: ReadonlyMap<string, Known>): void {
-    if (requests.size > 0) this.#tenants.set(tenant, requests);
-    else this.#tenants.delete(tenant);
-    this.#gauge.set({ tenant }, requests.size);
+    if (requests.size > 0) {
+      this.#tenants.set(tenant, requests);
+      this.#lists.set(
+        tenant,
+        [...requests.values()].map(({ request }) => request),
+      );
+    } else {
+      this.#tenants.delete(tenant);
+      this.#lists.delete(tenant);
+    }
+    this.#gauge.set({ tenant }, this.#waiting(tenant));
+  }
+
+  #waiting(tenant: string): number {
+    const ids = [...(this.#tenants.get(tenant)?.keys() ?? [])];
+    return ids.filter((id) => !this.#isFinished(tenant, id)).length;
+  }
+
+  #isFinished(tenant: string, id: string): boolean {
+    return this.#finished.get(tenant)?.has(id) ?? false;
   }
 }
 
-/**
- * Requests that no block needs any more and that are older than `minAgeMs`, within which blocks cut before them have
- * reached the bucket. `whole` are all blocks of the tenant, also those marked for deletion.
- */
-export function removableDeletions(
+/** Requests that no block needs and that are older than `minAgeMs`. `whole` are all blocks, also those marked for deletion. */
+export function idleDeletions(
   requests: readonly DeletionRequest[],
   whole: readonly BucketBlock[],
   nowMs: number,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { needsDeletion } from '../blocks/deletion-request.ts';
 import { readTenantDeletion, writeTenantDeletion } from '../blocks/tenant-deletion.ts';
 import { Matcher } from '../model/matcher.ts';
 import type { Bucket } from '../objstore/bucket.ts';
@@ -163,8 +164,50 @@ test('a deletion request is worked off: in blocks that are joined, in those that
   kit.clock.time += 50 * HOUR;
   const compactor = kit.compactor();
   for (let round = 0; round < 4; round++) await compactor.runRound(CTX);
-  expect(await kit.deletions().refresh(CTX, TENANT)).toEqual([]);
+  const requests = kit.deletions();
+  await requests.refresh(CTX, TENANT);
+  expect(requests.finished(TENANT)).toEqual([request]);
   expect(await kit.samples()).toEqual({ series, doubled: 0 });
+});
+
+test('a deletion that was worked off long ago holds for a block that was made before it and comes only now', async () => {
+  const kit = new CompactorKit();
+  await kit.put(twoHours(0));
+  const wish = { matcherSets: [[new Matcher('=', 'a', '1')]], mint: T, maxt: T + 60 * HOUR };
+  const request = await kit.deletions().add(CTX, TENANT, wish);
+  kit.clock.time += HOUR;
+  await kit.compactor().runRound(CTX);
+  kit.clock.time += 50 * HOUR;
+  for (let round = 0, compactor = kit.compactor(); round < 4; round++) await compactor.runRound(CTX);
+  expect(Object.keys((await kit.samples()).series)).toEqual(['{"a":"2"}']);
+  kit.clock.time += 1000 * HOUR;
+  const late = twoHours(26);
+  await kit.put(late);
+  const requests = kit.deletions();
+  await requests.refresh(CTX, TENANT);
+  expect(requests.finished(TENANT)).toEqual([request]);
+  // Readers follow it at once.
+  const meta = (await kit.visible()).find(({ ref }) => ref.ulid === late.ulid)?.meta;
+  expect(meta && needsDeletion(meta, request)).toBe(true);
+  await kit.compactor().runRound(CTX);
+  expect(Object.keys((await kit.samples()).series)).toEqual(['{"a":"2"}']);
+  expect((await kit.visible()).every((block) => block.meta.appliedDeletions.includes(request.id))).toBe(true);
+});
+
+test('of deletions that were worked off the newest thousand are kept', async () => {
+  const kit = new CompactorKit();
+  await kit.put(twoHours(0));
+  const requests = kit.deletions();
+  const wish = { matcherSets: [[new Matcher('=', 'a', '1')]], mint: 0, maxt: 1 };
+  for (let i = 0; i < 1002; i++) {
+    kit.clock.time += 1;
+    const { id } = await requests.add(CTX, TENANT, wish);
+    await requests.finish(CTX, TENANT, id);
+  }
+  const before = requests.of(TENANT);
+  kit.clock.time += 50 * HOUR;
+  await kit.compactor().runRound(CTX);
+  expect(await kit.deletions().refresh(CTX, TENANT)).toEqual(before.slice(2));
 });
 
 test('a block of a replica that comes after a late one of its time was joined loses nothing to penalty dedup', async () => {

@@ -1,7 +1,7 @@
 import type { BlockCatalog, BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import type { BlockMarker } from '../blocks/block-marker.ts';
 import type { DeletionRequests } from '../blocks/deletion-requests.ts';
-import { removableDeletions } from '../blocks/deletion-requests.ts';
+import { FINISHED_REQUESTS_MAX, idleDeletions } from '../blocks/deletion-requests.ts';
 import { META_FILE } from '../blocks/layout.ts';
 import { deletedTenants, readTenantDeletion } from '../blocks/tenant-deletion.ts';
 import { UNFINISHED } from '../blocks/unfinished-marks.ts';
@@ -72,9 +72,9 @@ const PASSES_MAX = 50;
 const TENANTS_AT_ONCE = 4;
 /** A deletion request is left alone this long, so that it is surely settled. */
 const DELETION_WAIT_MS = 15 * 60_000;
-/** A request that no block needs is kept this long: blocks cut before it may still be on their way. */
+/** A request that no block needs counts as waiting this long: blocks cut before it may still be on their way. */
 const DELETION_KEPT_MS = 48 * 3_600_000;
-/** A request goes when so many rounds in a row found no block that needs it: one listing may lag behind. */
+/** A request is worked off when so many rounds in a row found no block that needs it: one listing may lag behind. */
 const IDLE_LOOKS = 3;
 /** Characters of a reason in a mark. */
 const DETAILS_MAX = 1000;
@@ -376,7 +376,7 @@ export class Compactor {
         log.warn('a block could not be removed', { tenant, ulid: what.ref.ulid, error: text(error) });
       }
     await this.#setBrokenAside(ctx, tenant);
-    await this.#removeRequests(ctx, tenant);
+    await this.#finishRequests(ctx, tenant);
   }
 
   /** What seems left over is looked for once more: a listing that lags behind must not cost a block, or its marks. */
@@ -408,18 +408,30 @@ export class Compactor {
       }
   }
 
-  /** Deletion requests that were worked off. */
-  async #removeRequests(ctx: BucketContext, tenant: string): Promise<void> {
-    const { catalog, clock, deletions } = this.#deps;
+  /** Marks deletion requests that were worked off. Of these the oldest go when they become too many. */
+  async #finishRequests(ctx: BucketContext, tenant: string): Promise<void> {
+    const { catalog, clock, deletions, log } = this.#deps;
     const { whole } = catalog.view(tenant);
-    const removable = removableDeletions(deletions.of(tenant), whole, clock.now(), DELETION_KEPT_MS);
-    const idle = new Map<string, number>();
-    for (const { id } of removable) {
-      const looks = (this.#idleRequests.get(tenant)?.get(id) ?? 0) + 1;
-      if (looks < IDLE_LOOKS) idle.set(id, looks);
-      else await deletions.remove(ctx, tenant, id);
+    const finished = new Set(deletions.finished(tenant));
+    const idle = idleDeletions(deletions.of(tenant), whole, clock.now(), DELETION_KEPT_MS);
+    const looks = new Map<string, number>();
+    for (const { id } of idle.filter((request) => !finished.has(request))) {
+      const count = (this.#idleRequests.get(tenant)?.get(id) ?? 0) + 1;
+      if (count < IDLE_LOOKS) looks.set(id, count);
+      else await deletions.finish(ctx, tenant, id);
     }
-    this.#idleRequests.set(tenant, idle);
+    this.#idleRequests.set(tenant, looks);
+    const surplus = idle
+      .filter((request) => finished.has(request))
+      .slice(0, finished.size - FINISHED_REQUESTS_MAX);
+    if (finished.size > FINISHED_REQUESTS_MAX)
+      for (const { id } of surplus) {
+        await deletions.remove(ctx, tenant, id);
+        log.info('a deletion that was worked off long ago is forgotten, for there are many', {
+          tenant,
+          request: id,
+        });
+      }
     await deletions.removeLeftovers(ctx, tenant, DELETION_KEPT_MS);
   }
 
