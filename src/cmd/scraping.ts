@@ -63,6 +63,7 @@ export function buildScraping(config: Config, push: PushContext, deps: ScrapingD
     {
       ...shared,
       writer: new ScrapedWrites(push, tenant),
+      startTimes: config.tsdb.enable_feature.length > 0,
       readFile: () => readScrapeFile(resolve(config_file), deps.disk),
       discover: (discovery) => discoveriesOf(discovery, shared),
     },

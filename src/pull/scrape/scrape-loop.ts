@@ -19,6 +19,8 @@ const TOLERANCE_MS = 2;
 export interface LoopSettings extends ReadOptions {
   readonly tracksTimestamps: boolean;
   readonly reportsExtra: boolean;
+  /** Times at which series began mean something to the storage. */
+  readonly startTimes: boolean;
   readonly offsetSeed: bigint;
 }
 
@@ -266,6 +268,7 @@ export class ScrapeLoop {
       native: target.flag('native'),
       keepClassic: target.flag('keepClassic'),
       convertClassic: target.flag('convertClassic'),
+      startTimes: this.#settings.startTimes,
     };
     const { batch } = this.#deps;
     return readScrape(bytes, contentType, histograms, this.#settings, this.#known, this.#labels, batch);

@@ -15,6 +15,8 @@ const DROPPED_KEPT_MAX = 10_000;
 export interface PoolDeps extends LoopDeps, Omit<ConfiguredClientDeps, 'clock'> {
   readonly userAgent: string;
   readonly offsetSeed: bigint;
+  /** Whether the storage keeps times at which series began. */
+  readonly startTimes: boolean;
   readonly externalLabels: Labels;
   /** Whether one more target may be scraped in this process; taken when true. */
   takeTarget(): boolean;
@@ -55,6 +57,7 @@ export class ScrapePool {
       honorTimestamps: job.honor_timestamps,
       tracksTimestamps: job.track_timestamps_staleness,
       reportsExtra: job.extra_scrape_metrics,
+      startTimes: deps.startTimes,
       offsetSeed: deps.offsetSeed,
       sampleLimit: job.sample_limit,
       bucketLimit: job.native_histogram_bucket_limit,

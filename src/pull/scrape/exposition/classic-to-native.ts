@@ -13,6 +13,7 @@ interface Collected {
   readonly parts: ClassicHistogram;
   readonly exemplars: ExposedExemplar[];
   t: number;
+  startT: number;
 }
 
 /** The entries of a text with native histograms in the place of classic ones, or behind them when `keepClassic`. */
@@ -75,9 +76,10 @@ export class ClassicToNative implements ExpositionParser {
 
   #collect({ labels, suffix, bound }: { labels: Labels; suffix: string; bound: number }): void {
     const inner = this.#inner;
-    this.#collecting ??= { labels, parts: new ClassicHistogram(), exemplars: [], t: Number.NaN };
+    this.#collecting ??= { labels, parts: new ClassicHistogram(), exemplars: [], t: Number.NaN, startT: 0 };
     const { parts, exemplars } = this.#collecting;
     this.#collecting.t = inner.t;
+    this.#collecting.startT = inner.startT;
     // As Prometheus: native histograms have exemplars only with a time of their own.
     exemplars.push(...inner.exemplars().filter(({ t }) => t !== undefined));
     if (suffix === '_bucket') parts.setBucket(bound, inner.value);
@@ -103,7 +105,7 @@ export class ClassicToNative implements ExpositionParser {
   }
 
   get startT(): number {
-    return this.#inner.startT;
+    return this.#made === undefined ? this.#inner.startT : this.#made.startT;
   }
 
   labels(): Labels {

@@ -238,3 +238,51 @@ test('a content type that is unknown needs a fallback', () => {
   expect(() => openExposition(Buffer.from('a 1'), 'text/html', undefined, PLAIN)).toThrow(/text\/html/);
   expect(openExposition(Buffer.from('a 1'), 'text/html', 'text/plain', PLAIN).text).toBeDefined();
 });
+
+describe('times at which series began', () => {
+  const body = `# TYPE requests counter
+requests_total{code="200",path="a,b=\\"}"} 5
+requests_created{code="200",path="a,b=\\"}"} 1520430000.123
+requests_total{code="500",path="x"} 7
+# TYPE h histogram
+h_bucket{job="x",le="1.0"} 1
+h_bucket{job="x",le="+Inf"} 2
+h_count{job="x"} 2
+h_sum{job="x"} 3
+h_created{job="x"} 1520430001
+# TYPE s summary
+s{quantile="0.5"} 1
+s_count 2
+s_created 1520430002
+# TYPE g gauge
+g_created 9
+# EOF
+`;
+  const starts = (lines: readonly string[]) => lines.filter((line) => !line.startsWith('type'));
+
+  test('are read from OpenMetrics where the storage keeps them', () => {
+    expect(starts(entries(body, OPEN_METRICS, { ...PLAIN, startTimes: true }))).toEqual([
+      '{__name__="requests_total", code="200", path="a,b=\\"}"} 5 since 1520430000123',
+      '{__name__="requests_total", code="500", path="x"} 7',
+      '{__name__="h_bucket", job="x", le="1.0"} 1 since 1520430001000',
+      '{__name__="h_bucket", job="x", le="+Inf"} 2 since 1520430001000',
+      '{__name__="h_count", job="x"} 2 since 1520430001000',
+      '{__name__="h_sum", job="x"} 3 since 1520430001000',
+      '{__name__="s", quantile="0.5"} 1 since 1520430002000',
+      '{__name__="s_count"} 2 since 1520430002000',
+      '{__name__="g_created"} 9',
+    ]);
+  });
+
+  test('are those of histograms that are converted, too', () => {
+    const options = { ...PLAIN, startTimes: true, convertClassic: true };
+    const [converted] = entries(body, OPEN_METRICS, options).filter((line) => line.includes('"h"'));
+    expect(converted).toMatch(/ since 1520430001000$/);
+  });
+
+  test('are series like others elsewhere', () => {
+    const lines = entries(body, OPEN_METRICS);
+    expect(lines.filter((line) => line.includes('_created'))).toHaveLength(4);
+    expect(lines.some((line) => line.includes('since'))).toBe(false);
+  });
+});

@@ -1,5 +1,6 @@
 import { VeronaError } from '../../../model/errors.ts';
 import { ClassicToNative } from './classic-to-native.ts';
+import { CreatedTimes } from './created-times.ts';
 import { OpenMetricsText } from './open-metrics.ts';
 import type { ExpositionParser, TextExpositionParser } from './parser.ts';
 import { PrometheusText } from './prometheus-text.ts';
@@ -28,6 +29,11 @@ export function openExposition(
   const type = mediaTypeOf(contentType, fallback);
   if (type === 'application/vnd.google.protobuf')
     return { parser: new ProtobufExposition(bytes, options), text: undefined };
+  if (type !== 'text/plain' && options.startTimes) {
+    const created = new CreatedTimes(bytes);
+    const parser = options.convertClassic ? new ClassicToNative(created, options.keepClassic) : created;
+    return { parser, text: undefined };
+  }
   const text = type === 'text/plain' ? new PrometheusText(bytes) : new OpenMetricsText(bytes);
   if (!options.convertClassic) return { parser: text, text };
   return { parser: new ClassicToNative(text, options.keepClassic), text: undefined };

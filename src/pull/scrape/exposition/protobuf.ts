@@ -28,6 +28,8 @@ export interface HistogramOptions {
   readonly keepClassic: boolean;
   /** Make native histograms of classic ones. */
   readonly convertClassic: boolean;
+  /** Of OpenMetrics text: `_created` says when series began, and is no series itself. */
+  readonly startTimes?: boolean;
 }
 
 interface Family {

@@ -93,6 +93,7 @@ export class Household {
       {
         ...deps,
         writer,
+        startTimes: false,
         readFile: () =>
           loadScrapeFile({ file: 'prometheus.yml', text: this.config }, '/etc', {}, async () => []),
         discover: (discovery: DiscoveryConfig) => [
