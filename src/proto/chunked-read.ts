@@ -1,5 +1,5 @@
-import { crc32c } from '../encoding/crc32c.ts';
 import { WireReader, WireType } from '../encoding/protobuf.ts';
+import { crc32c } from '../kernel/bytes-kernel.ts';
 import { VeronaError } from '../model/errors.ts';
 
 /** One series of a frame of remote read (`remote-read.ts`), as views into the frame. */
