@@ -11,9 +11,9 @@ const { values: flags } = parseArgs({
     targets: { type: 'string', default: '1000' },
     series: { type: 'string', default: '500' },
     interval: { type: 'string', default: '15' },
-    /** Seconds before, in which series are made, and seconds that count. */
-    warmup: { type: 'string', default: '35' },
-    seconds: { type: 'string', default: '60' },
+    /** Seconds before, in which series are made and their lines become known, and seconds that count. */
+    warmup: { type: 'string', default: '55' },
+    seconds: { type: 'string', default: '45' },
   },
 });
 
