@@ -62,6 +62,11 @@ export interface SampleView {
 /** Most samples of one series in one query: beyond it the query fails with `limit`. 16 bytes each, and as much again for sums. */
 const SERIES_SAMPLES_MAX = 16_000_000;
 
+/** Results of decoding beside `DECODE_ERRORS`, and the bytes of a chunk in the table (`assembly/decode-series.ts`). */
+const OUTSIDE = -5;
+const NO_ROOM = -6;
+const TABLE_ENTRY_BYTES = 24;
+
 /** Decoders load whole words and may look this far beyond the last byte. */
 const SLACK = 64;
 
@@ -82,6 +87,7 @@ export class QueryKernel {
   readonly #memory: WebAssembly.Memory;
   readonly #space: LinearMemory;
   readonly #chunkData: Region = { at: 0, size: 0 };
+  readonly #chunkTable: Region = { at: 0, size: 0 };
   readonly #samples: Region = { at: 0, size: 0 };
   readonly #scratch: Region = { at: 0, size: 0 };
   readonly #row: Region = { at: 0, size: 0 };
@@ -104,7 +110,14 @@ export class QueryKernel {
 
   /** Forgets everything but keeps its memory: as new, for the next query. Groups and views made before are void. */
   reset(): void {
-    for (const region of [this.#chunkData, this.#samples, this.#scratch, this.#row, this.#text])
+    for (const region of [
+      this.#chunkData,
+      this.#chunkTable,
+      this.#samples,
+      this.#scratch,
+      this.#row,
+      this.#text,
+    ])
       Object.assign(region, { at: 0, size: 0 });
     this.#space.reset();
     this.#columns = undefined;
@@ -118,8 +131,17 @@ export class QueryKernel {
   /** Copies the chunk bytes of a batch; the batch before is forgotten. `decode` refers to its chunks by number. */
   load(columns: ChunkColumns): void {
     const size = columns.chunkData.length;
+    const count = columns.chunkMint.length;
     this.#space.reserve(this.#chunkData, size + SLACK);
-    new Uint8Array(this.#memory.buffer, this.#chunkData.at, size).set(columns.chunkData);
+    this.#space.reserve(this.#chunkTable, TABLE_ENTRY_BYTES * count);
+    const { buffer } = this.#memory;
+    const { at } = this.#chunkTable;
+    new Uint8Array(buffer, this.#chunkData.at, size).set(columns.chunkData);
+    new Float64Array(buffer, at, count).set(columns.chunkMint);
+    new Float64Array(buffer, at + 8 * count, count).set(columns.chunkMaxt);
+    new Uint32Array(buffer, at + 16 * count, count).set(columns.chunkDataOffset);
+    new Uint32Array(buffer, at + 20 * count, count).set(columns.chunkDataLength);
+    this.#wasm.openChunks(at, count, this.#chunkData.at, size);
     this.#columns = columns;
   }
 
@@ -137,10 +159,24 @@ export class QueryKernel {
   decodeCount(from: number, to: number, mint: number, maxt: number, dropStale: boolean): number {
     const columns = this.#columns;
     assert(columns !== undefined, 'a batch is loaded');
+    assert(to <= columns.chunkMint.length, 'the chunks are of the batch');
     this.#count = 0;
-    for (let chunk = from; chunk < to; chunk++) {
-      if (columns.chunkMaxt[chunk] < mint || columns.chunkMint[chunk] > maxt) continue;
-      this.#decodeChunk(columns, chunk, mint, maxt);
+    for (let chunk = from; ; chunk = this.#wasm.reachedChunk()) {
+      const result = this.#wasm.decodeSeries(
+        chunk,
+        to,
+        mint,
+        maxt,
+        this.#samples.at,
+        this.#valuesAt,
+        this.#count,
+        this.#capacity,
+        this.#scratch.at,
+      );
+      this.#count = result < 0 ? this.#wasm.reachedSamples() : result;
+      if (result >= 0) break;
+      if (result !== NO_ROOM) this.#throwDamage(columns, this.#wasm.reachedChunk(), result);
+      this.#reserveSamples(this.#count + this.#wasm.wantedSamples());
     }
     if (dropStale) this.#count = this.#wasm.dropStale(this.#samples.at, this.#valuesAt, this.#count);
     return this.#count;
@@ -282,67 +318,18 @@ export class QueryKernel {
     return this.#samples.at + 8 * this.#capacity;
   }
 
-  #decodeChunk(columns: ChunkColumns, chunk: number, mint: number, maxt: number): void {
-    const offset = columns.chunkDataOffset[chunk];
-    const length = columns.chunkDataLength[chunk];
-    if (length < 2 || offset + length > columns.chunkData.length)
-      throw new VeronaError(
-        'corrupt',
-        `chunk ${chunk}: ${length} bytes at ${offset} of ${columns.chunkData.length}`,
-      );
-    const room = (columns.chunkData[offset] << 8) | columns.chunkData[offset + 1];
-    // Room for the merge of what is there with what comes: both, then moved together.
-    this.#reserveSamples(this.#count + room);
-    const result = this.#wasm.decodeChunk(
-      this.#chunkData.at + offset,
-      length,
-      mint,
-      maxt,
-      this.#samples.at,
-      this.#valuesAt,
-      this.#count,
-    );
-    if (result < 0)
-      throw new VeronaError('corrupt', `chunk ${chunk}: ${DECODE_ERRORS[-result]} in ${length} bytes`);
-    if (result === this.#count) return;
-    const overlaps = this.#count > 0 && this.#overlapsAt(this.#count);
-    this.#count = overlaps ? this.#merge(this.#count, result) : result;
-  }
-
-  #overlapsAt(boundary: number): boolean {
-    const timestamps = new Float64Array(this.#memory.buffer, this.#samples.at, boundary + 1);
-    return timestamps[boundary] <= timestamps[boundary - 1];
-  }
-
-  /**
-   * Two ascending runs, `0 … boundary` and `boundary … end`, become one. Chunks come ordered by their first time, so only the
-   * end of the first run is touched; else two replicas of a long series would cost the square of its length.
-   */
-  #merge(boundary: number, end: number): number {
-    const from = this.#lowerBound(boundary);
-    this.#space.reserve(this.#scratch, 16 * (boundary - from) + SLACK);
-    const { at } = this.#samples;
-    const merged = this.#wasm.mergeRuns(
-      at + 8 * from,
-      this.#valuesAt + 8 * from,
-      boundary - from,
-      end - from,
-      this.#scratch.at,
-    );
-    return from + merged;
-  }
-
-  /** The first sample of the run before `boundary` that is not earlier than the one at `boundary`. */
-  #lowerBound(boundary: number): number {
-    const timestamps = new Float64Array(this.#memory.buffer, this.#samples.at, boundary + 1);
-    let low = 0;
-    let high = boundary;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (timestamps[middle] < timestamps[boundary]) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  #throwDamage(
+    { chunkData, chunkDataOffset, chunkDataLength }: ChunkColumns,
+    chunk: number,
+    why: number,
+  ): never {
+    const length = chunkDataLength[chunk];
+    const text =
+      why === OUTSIDE
+        ? `${length} bytes at ${chunkDataOffset[chunk]} of ${chunkData.length}`
+        : `${DECODE_ERRORS[-why]} in ${length} bytes`;
+    this.#count = 0;
+    throw new VeronaError('corrupt', `chunk ${chunk}: ${text}`);
   }
 
   #countValues(): number {
@@ -368,6 +355,8 @@ export class QueryKernel {
     );
     this.#samples.at = at;
     this.#capacity = capacity;
+    // For merging chunks that overlap.
+    this.#space.reserve(this.#scratch, 16 * capacity + SLACK);
   }
 
   /** Memory that an earlier query may have used. */

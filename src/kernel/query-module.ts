@@ -6,17 +6,23 @@ export interface QueryExports {
   readonly memory: WebAssembly.Memory;
   init(): number;
   powersAt(): number;
-  decodeChunk(
-    src: number,
-    length: number,
+  /** See `assembly/decode-series.ts`. */
+  openChunks(table: number, chunks: number, data: number, dataSize: number): void;
+  decodeSeries(
+    from: number,
+    to: number,
     mint: number,
     maxt: number,
     times: number,
     values: number,
     count: number,
+    capacity: number,
+    scratch: number,
   ): number;
+  reachedChunk(): number;
+  reachedSamples(): number;
+  wantedSamples(): number;
   dropStale(times: number, values: number, count: number): number;
-  mergeRuns(times: number, values: number, boundary: number, end: number, scratch: number): number;
   windows(
     func: number,
     times: number,

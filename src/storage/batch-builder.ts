@@ -1,4 +1,5 @@
 import { assert } from '../platform/assert.ts';
+import { ChunkColumns } from './chunk-columns.ts';
 import type { SeriesBatch, StartTimeColumn } from './series-batch.ts';
 
 /** A batch is full from here on: enough to keep a thread busy, little enough to move and to hold several of. */
@@ -11,13 +12,9 @@ export class BatchBuilder {
   readonly #bytesMax: number;
   readonly #labels = new ByteColumn();
   readonly #data = new ByteColumn();
+  readonly #chunks = new ChunkColumns();
   #labelOffsets = [0];
   #chunkStarts: number[] = [];
-  #mint: number[] = [];
-  #maxt: number[] = [];
-  #encoding: number[] = [];
-  #dataOffset: number[] = [];
-  #dataLength: number[] = [];
   /** Start timestamps of the chunks that came with some, by chunk. */
   #startTimes = new Map<number, ArrayLike<number>>();
 
@@ -42,7 +39,7 @@ export class BatchBuilder {
   addSeries(labelBytes: Uint8Array): void {
     this.#labels.push(labelBytes);
     this.#labelOffsets.push(this.#labels.length);
-    this.#chunkStarts.push(this.#mint.length);
+    this.#chunkStarts.push(this.#chunks.count);
   }
 
   /**
@@ -57,12 +54,8 @@ export class BatchBuilder {
     startTimes?: ArrayLike<number>,
   ): void {
     assert(!this.isEmpty, 'a chunk belongs to a series');
-    if (startTimes?.length) this.#startTimes.set(this.#mint.length, startTimes);
-    this.#mint.push(mint);
-    this.#maxt.push(maxt);
-    this.#encoding.push(encoding);
-    this.#dataOffset.push(this.#data.length);
-    this.#dataLength.push(payload.length);
+    if (startTimes?.length) this.#startTimes.set(this.#chunks.count, startTimes);
+    this.#chunks.push(mint, maxt, encoding, this.#data.length, payload.length);
     this.#data.push(payload);
   }
 
@@ -79,6 +72,27 @@ export class BatchBuilder {
     );
   }
 
+  /** Chunks `from … to` (exclusive) of another batch, as `addChunk`; bytes that stand together there are copied together. */
+  addChunksOf(batch: SeriesBatch, from: number, to: number): void {
+    if (batch.startTimes !== undefined) {
+      for (let c = from; c < to; c++) this.addChunkOf(batch, c);
+      return;
+    }
+    assert(!this.isEmpty, 'a chunk belongs to a series');
+    const { chunkMint, chunkMaxt, chunkEncoding, chunkDataOffset, chunkDataLength, chunkData } = batch;
+    for (let c = from; c < to; ) {
+      const start = chunkDataOffset[c];
+      const base = this.#data.length - start;
+      let end = start;
+      for (; c < to && chunkDataOffset[c] === end; c++) {
+        const length = chunkDataLength[c];
+        this.#chunks.push(chunkMint[c], chunkMaxt[c], chunkEncoding[c], base + end, length);
+        end += length;
+      }
+      this.#data.push(chunkData.subarray(start, end));
+    }
+  }
+
   /** The batch so far, in memory of its own; at least one series. The builder is empty afterwards. */
   take(): SeriesBatch {
     assert(!this.isEmpty, 'a batch holds at least one series');
@@ -86,30 +100,21 @@ export class BatchBuilder {
       seriesCount: this.seriesCount,
       labelBytes: this.#labels.take(),
       labelOffsets: Uint32Array.from(this.#labelOffsets),
-      chunkStarts: Uint32Array.from([...this.#chunkStarts, this.#mint.length]),
-      chunkMint: Float64Array.from(this.#mint),
-      chunkMaxt: Float64Array.from(this.#maxt),
-      chunkEncoding: Uint8Array.from(this.#encoding),
-      chunkDataOffset: Uint32Array.from(this.#dataOffset),
-      chunkDataLength: Uint32Array.from(this.#dataLength),
-      chunkData: this.#data.take(),
+      chunkStarts: Uint32Array.from([...this.#chunkStarts, this.#chunks.count]),
       ...(this.#startTimes.size > 0 && { startTimes: this.#takeStartTimes() }),
+      ...this.#chunks.take(),
+      chunkData: this.#data.take(),
     };
     this.#labelOffsets = [0];
     this.#chunkStarts = [];
-    this.#mint = [];
-    this.#maxt = [];
-    this.#encoding = [];
-    this.#dataOffset = [];
-    this.#dataLength = [];
     return batch;
   }
 
   #takeStartTimes(): StartTimeColumn {
-    const offsets = new Uint32Array(this.#mint.length + 1);
-    for (let c = 0; c < this.#mint.length; c++)
-      offsets[c + 1] = offsets[c] + (this.#startTimes.get(c)?.length ?? 0);
-    const values = new Float64Array(offsets[this.#mint.length]);
+    const { count } = this.#chunks;
+    const offsets = new Uint32Array(count + 1);
+    for (let c = 0; c < count; c++) offsets[c + 1] = offsets[c] + (this.#startTimes.get(c)?.length ?? 0);
+    const values = new Float64Array(offsets[count]);
     for (const [c, times] of this.#startTimes) values.set(times, offsets[c]);
     this.#startTimes = new Map();
     return { offsets, values };

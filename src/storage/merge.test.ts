@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BatchDecoder } from '../chunkenc/batch-decoder.ts';
 import { XorAppender } from '../chunkenc/xor.ts';
-import { encodeLabels } from '../encoding/label-bytes.ts';
+import { decodeLabels, encodeLabels } from '../encoding/label-bytes.ts';
 import { QueryKernel } from '../kernel/query-kernel.ts';
 import { compareLabels, Labels } from '../model/labels.ts';
 import { Matcher } from '../model/matcher.ts';
@@ -123,4 +123,96 @@ test('start timestamps stay with their samples', async () => {
   );
   expect(decoder.startTimes(0, 0, 12, 'float')).toBeUndefined();
   expect(decoder.startTimes(0, 0, 100, 'histogram')).toBeUndefined();
+});
+
+interface GivenChunk {
+  readonly mint: number;
+  readonly maxt: number;
+  readonly byte: number;
+  readonly starts: readonly number[];
+}
+
+interface GivenSeries {
+  readonly labels: Labels;
+  readonly chunks: readonly GivenChunk[];
+}
+
+/** A source that gives its series in batches of two. */
+function sourceOf(given: readonly GivenSeries[]): Querier {
+  const series = given.toSorted((a, b) => compareLabels(a.labels, b.labels));
+  return {
+    async *select() {
+      const builder = new BatchBuilder(2);
+      for (const { labels, chunks } of series) {
+        builder.addSeries(encodeLabels(labels));
+        for (const { mint, maxt, byte, starts } of chunks)
+          builder.addChunk(mint, maxt, 1, Uint8Array.of(0, byte, byte), starts);
+        if (builder.isFull) yield builder.take();
+      }
+      if (!builder.isEmpty) yield builder.take();
+    },
+    warnings: [],
+    close: async () => {},
+  } as unknown as Querier;
+}
+
+/** Every series and its chunks as text, in their order. */
+async function written(querier: Querier): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const batch of querier.select(ctx, request))
+    for (let s = 0; s < batch.seriesCount; s++) {
+      lines.push(decodeLabels(batch.labelBytes, batch.labelOffsets[s], batch.labelOffsets[s + 1]).toString());
+      for (let c = batch.chunkStarts[s]; c < batch.chunkStarts[s + 1]; c++) {
+        const start = batch.chunkDataOffset[c];
+        const data = batch.chunkData.subarray(start, start + batch.chunkDataLength[c]);
+        const { offsets, values } = batch.startTimes ?? { offsets: [], values: new Float64Array() };
+        lines.push(
+          chunkText(batch.chunkMint[c], batch.chunkMaxt[c], data, values.slice(offsets[c], offsets[c + 1])),
+        );
+      }
+    }
+  return lines;
+}
+
+function chunkText(mint: number, maxt: number, data: ArrayLike<number>, starts: ArrayLike<number>): string {
+  return `${mint} ${maxt} ${Array.from(data)} ${Array.from(starts)}`;
+}
+
+/** The same by sorting everything. */
+function plainlyMerged(sources: readonly (readonly GivenSeries[])[]): string[] {
+  const bySet = Map.groupBy(sources.flat(), ({ labels }) => labels.key());
+  return [...bySet.values()]
+    .sort(([a], [b]) => compareLabels(a.labels, b.labels))
+    .flatMap((same) => [
+      same[0].labels.toString(),
+      ...same
+        .flatMap(({ chunks }) => chunks)
+        .sort((a, b) => a.mint - b.mint || a.maxt - b.maxt)
+        .map(({ mint, maxt, byte, starts }) => chunkText(mint, maxt, [0, byte, byte], starts)),
+    ]);
+}
+
+test('sources of any chunks come out as sorting everything would have them', async () => {
+  const chunk = fc
+    .tuple(
+      fc.integer({ min: 0, max: 9 }),
+      fc.integer({ min: 0, max: 3 }),
+      fc.nat(255),
+      fc.array(fc.nat(9), { maxLength: 1 }),
+    )
+    .map(([mint, length, byte, starts]) => ({ mint, maxt: mint + length, byte, starts }));
+  const chunks = fc
+    .array(chunk, { maxLength: 4 })
+    .map((list) => list.sort((a, b) => a.mint - b.mint || a.maxt - b.maxt));
+  const series = fc.record({
+    labels: fc.nat(9).map((i) => Labels.from({ __name__: 'm', i: String(i) })),
+    chunks,
+  });
+  const source = fc.uniqueArray(series, { maxLength: 8, selector: ({ labels }) => labels.key() });
+  await fc.assert(
+    fc.asyncProperty(fc.array(source, { minLength: 2, maxLength: 5 }), async (sources) => {
+      expect(await written(mergeQueriers(sources.map(sourceOf)))).toEqual(plainlyMerged(sources));
+    }),
+    { numRuns: 300 },
+  );
 });

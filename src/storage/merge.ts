@@ -20,6 +20,10 @@ export function mergeQueriers(queriers: readonly Querier[]): Querier {
 /** Why the rest of a select is canceled when one source failed or the reader stopped. */
 const ENDED = new VeronaError('canceled', 'the select has ended');
 
+/** Enough batches of a large select to share out among threads, and little to hold. */
+const BATCH_SERIES_MAX = 2048;
+const BATCH_BYTES_MAX = 1024 * 1024;
+
 class MergedQuerier implements Querier {
   readonly #sources: readonly Querier[];
 
@@ -80,8 +84,16 @@ class MergedQuerier implements Querier {
 }
 
 async function* mergeCursors(heap: CursorHeap): AsyncGenerator<SeriesBatch> {
-  const builder = new BatchBuilder();
+  const builder = new BatchBuilder(BATCH_SERIES_MAX, BATCH_BYTES_MAX);
   while (heap.size > 0) {
+    const last = heap.only;
+    if (last?.isAtStart) {
+      // What only one source has left goes on as it comes.
+      if (!builder.isEmpty) yield builder.take();
+      yield last.batch;
+      if (!(await last.next())) return;
+      continue;
+    }
     const same = heap.popEqual();
     addMerged(builder, same);
     if (builder.isFull) yield builder.take();
@@ -93,19 +105,40 @@ async function* mergeCursors(heap: CursorHeap): AsyncGenerator<SeriesBatch> {
 /** One series out of the current ones of all cursors, which have equal labels and come in the order of the sources. */
 function addMerged(builder: BatchBuilder, cursors: readonly SeriesCursor[]): void {
   builder.addSeries(cursors[0].labelBytes);
-  const chunks = cursors.flatMap((cursor) => cursor.chunks());
-  // The sort is stable: equal ones stay in the order of the sources.
-  if (cursors.length > 1) chunks.sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
-  for (const { mint, maxt, encoding, payload, startTimes } of chunks)
-    builder.addChunk(mint, maxt, encoding, payload, startTimes);
+  if (followEachOther(cursors))
+    for (const { batch, chunkStart, chunkEnd } of cursors) builder.addChunksOf(batch, chunkStart, chunkEnd);
+  else for (const { batch, chunk } of sortedChunks(cursors)) builder.addChunkOf(batch, chunk);
 }
 
-interface ChunkView {
-  readonly mint: number;
-  readonly maxt: number;
-  readonly encoding: number;
-  readonly payload: Uint8Array;
-  readonly startTimes: Float64Array | undefined;
+/** Whether the chunks of all, one after the other, are in order: sources mostly hold different times. */
+function followEachOther(cursors: readonly SeriesCursor[]): boolean {
+  let mint = Number.NEGATIVE_INFINITY;
+  let maxt = Number.NEGATIVE_INFINITY;
+  for (const { batch, chunkStart, chunkEnd } of cursors) {
+    if (chunkStart === chunkEnd) continue;
+    const first = batch.chunkMint[chunkStart];
+    if (first < mint || (first === mint && batch.chunkMaxt[chunkStart] < maxt)) return false;
+    mint = batch.chunkMint[chunkEnd - 1];
+    maxt = batch.chunkMaxt[chunkEnd - 1];
+  }
+  return true;
+}
+
+interface PlacedChunk {
+  readonly batch: SeriesBatch;
+  readonly chunk: number;
+}
+
+function sortedChunks(cursors: readonly SeriesCursor[]): PlacedChunk[] {
+  const chunks: PlacedChunk[] = [];
+  for (const { batch, chunkStart, chunkEnd } of cursors)
+    for (let chunk = chunkStart; chunk < chunkEnd; chunk++) chunks.push({ batch, chunk });
+  // The sort is stable: equal ones stay in the order of the sources.
+  return chunks.sort(
+    (a, b) =>
+      a.batch.chunkMint[a.chunk] - b.batch.chunkMint[b.chunk] ||
+      a.batch.chunkMaxt[a.chunk] - b.batch.chunkMaxt[b.chunk],
+  );
 }
 
 /** Stands on one series of a stream of batches. */
@@ -122,10 +155,28 @@ class SeriesCursor {
     this.order = order;
   }
 
+  /** The batch it stands in. */
+  get batch(): SeriesBatch {
+    return this.#batch as SeriesBatch;
+  }
+
+  /** Whether it stands on the first series of its batch. */
+  get isAtStart(): boolean {
+    return this.#series === 0;
+  }
+
+  get chunkStart(): number {
+    return this.batch.chunkStarts[this.#series];
+  }
+
+  get chunkEnd(): number {
+    return this.batch.chunkStarts[this.#series + 1];
+  }
+
   /** To the next series of the batch under way; false when it is used up. */
   advance(): boolean {
-    if (this.#batch === undefined || this.#series + 1 >= this.#batch.seriesCount) return false;
-    this.#stand(this.#batch, this.#series + 1);
+    if (this.#series + 1 >= this.batch.seriesCount) return false;
+    this.#stand(this.batch, this.#series + 1);
     return true;
   }
 
@@ -137,25 +188,6 @@ class SeriesCursor {
     if (this.#done) return false;
     this.#stand(value, 0);
     return true;
-  }
-
-  chunks(): ChunkView[] {
-    const batch = this.#batch!;
-    const views: ChunkView[] = [];
-    for (let c = batch.chunkStarts[this.#series]; c < batch.chunkStarts[this.#series + 1]; c++) {
-      const offset = batch.chunkDataOffset[c];
-      views.push({
-        mint: batch.chunkMint[c],
-        maxt: batch.chunkMaxt[c],
-        encoding: batch.chunkEncoding[c],
-        payload: batch.chunkData.subarray(offset, offset + batch.chunkDataLength[c]),
-        startTimes: batch.startTimes?.values.subarray(
-          batch.startTimes.offsets[c],
-          batch.startTimes.offsets[c + 1],
-        ),
-      });
-    }
-    return views;
   }
 
   async close(): Promise<void> {
@@ -175,6 +207,11 @@ class CursorHeap {
 
   get size(): number {
     return this.#cursors.length;
+  }
+
+  /** The cursor when there is but one. */
+  get only(): SeriesCursor | undefined {
+    return this.size === 1 ? this.#cursors[0] : undefined;
   }
 
   push(cursor: SeriesCursor): void {

@@ -2,7 +2,8 @@
 import { setPowers, writeFloat as writeFloatEnd } from '../json-float';
 import { instantRow } from '../windows';
 
-export { decodeChunk, dropStale, mergeRuns } from '../decode-xor';
+export { decodeSeries, openChunks, reachedChunk, reachedSamples, wantedSamples } from '../decode-series';
+export { dropStale } from '../decode-xor';
 export { windows } from '../windows';
 export { groupAdd, groupFinish, countValues } from '../groups';
 export { writeRow } from '../json-row';
