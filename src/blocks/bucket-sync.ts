@@ -1,7 +1,7 @@
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
-import type { BlockCatalog, BucketBlock } from './block-catalog.ts';
+import type { BlockCatalog, BucketBlock, TenantBlocks } from './block-catalog.ts';
 import { writeBucketIndex } from './bucket-index.ts';
 import type { DeletedTenants } from './deleted-tenants.ts';
 import { type DeletionRequest, needsDeletion } from './deletion-request.ts';
@@ -47,6 +47,8 @@ export class BucketSync {
   readonly #indexed = new Map<string, number>();
   /** What `deletionsOf` found, as long as nothing changes. */
   readonly #needed = new Map<string, NeededDeletions>();
+  /** What `problemOf` says of hidden blocks, by the listing. */
+  readonly #hidden = new WeakMap<TenantBlocks, { readonly problem: string | undefined }>();
   #cancelTimer: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
 
@@ -129,15 +131,15 @@ export class BucketSync {
     return this.#problems.get(tenant) ?? this.#problems.get('') ?? this.#hiddenBlocks(tenant);
   }
 
-  /** Blocks that were set aside because they cannot be read: answers lack their data, and say so. */
+  /** Found once per listing: every query asks. */
   #hiddenBlocks(tenant: string): string | undefined {
-    const { whole, unfinished } = this.#catalog.view(tenant);
-    const hidden = [...whole, ...unfinished.filter(({ kind }) => kind === 'corrupted')].filter(
-      ({ marks }) => marks.quarantine?.hidden && !marks.deletion,
-    );
-    return hidden.length > 0
-      ? `${hidden.length} blocks in the bucket are set aside and cannot be read; answers lack their data (${hidden[0].ref.ulid} …)`
-      : undefined;
+    const view = this.#catalog.view(tenant);
+    let known = this.#hidden.get(view);
+    if (known === undefined) {
+      known = { problem: hiddenProblem(view) };
+      this.#hidden.set(view, known);
+    }
+    return known.problem;
   }
 
   /** Looks again now, for one tenant: after an upload, so that the local block may go. */
@@ -230,4 +232,14 @@ export class BucketSync {
     this.#problems.set(tenant, `${message}: ${reason}`);
     this.#log.warn(message, { ...(tenant && { tenant }), error: reason });
   }
+}
+
+/** Blocks that were set aside because they cannot be read: answers lack their data, and say so. */
+function hiddenProblem({ whole, unfinished }: TenantBlocks): string | undefined {
+  const hidden = [...whole, ...unfinished.filter(({ kind }) => kind === 'corrupted')].filter(
+    ({ marks }) => marks.quarantine?.hidden && !marks.deletion,
+  );
+  return hidden.length > 0
+    ? `${hidden.length} blocks in the bucket are set aside and cannot be read; answers lack their data (${hidden[0].ref.ulid} …)`
+    : undefined;
 }
