@@ -73,8 +73,10 @@ printQueryTable(asked.map(title), results);
 
 async function measure(name: string): Promise<Map<string, Figure>> {
   const peer = await start(name);
-  await load(peer, longSeries(), Number(flags.samples));
-  await load(peer, joinSeries(), Math.min(250, Number(flags.samples)));
+  await load(peer, [
+    { series: longSeries(), samples: Number(flags.samples) },
+    { series: joinSeries(), samples: Math.min(250, Number(flags.samples)) },
+  ]);
   await new Promise((resolve) => setTimeout(resolve, 2000));
   const figures = new Map<string, Figure>();
   for (const one of asked)
@@ -116,22 +118,38 @@ function joinSeries(): Labels[] {
   );
 }
 
-/** A counter each, of its own pace. */
-async function load(peer: Peer, series: readonly Labels[], samples: number): Promise<void> {
+interface Loaded {
+  readonly series: readonly Labels[];
+  readonly samples: number;
+}
+
+/** A counter each, of its own pace; all sets together in order of time, since no store takes what is much older than the newest. */
+async function load(peer: Peer, sets: readonly Loaded[]): Promise<void> {
+  const sender = new Sender(peer.writeUrl, 1);
+  const counters = sets.map((set) => ({ ...set, ...countersOf(set.series) }));
+  await sender.send(bodies());
+  sender.close();
+  const { failures, lastFailure } = sender.stats;
+  if (failures > 0) throw new Error(`${peer.name} refused ${failures} writes: ${lastFailure}`);
+
+  function* bodies(): Generator<{ body: Uint8Array; samples: number }> {
+    for (let k = Math.max(...sets.map(({ samples }) => samples)) - 1; k >= 0; k--)
+      for (const { series, samples, next } of counters)
+        if (k < samples) yield { body: next((endS - k * INTERVAL_S) * 1000), samples: series.length };
+  }
+}
+
+/** The next sample of each. */
+function countersOf(series: readonly Labels[]): { next(timeMs: number): Uint8Array } {
   const template = new RequestTemplate(
     series.map((_, i) => i),
     (i) => encodeLabels(series[i]),
   );
   const values = new Float64Array(series.length);
-  const sender = new Sender(peer.writeUrl, 1);
-  const first = endS - (samples - 1) * INTERVAL_S;
-  await sender.send(bodies());
-  sender.close();
-
-  function* bodies(): Generator<{ body: Uint8Array; samples: number }> {
-    for (let k = 0; k < samples; k++) {
+  return {
+    next: (timeMs) => {
       for (let i = 0; i < values.length; i++) values[i] += 1 + (i % 7);
-      yield { body: template.body(values, (first + k * INTERVAL_S) * 1000), samples: series.length };
-    }
-  }
+      return template.body(values, timeMs);
+    },
+  };
 }
