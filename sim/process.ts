@@ -30,7 +30,7 @@ import { TenantLimits } from '../src/tenancy/limits.ts';
 import { RateLimiter } from '../src/tenancy/rate-limiter.ts';
 import { PageCache } from '../src/tsdb/chunks/page-cache.ts';
 import { ForeseenAsks } from '../src/tsdb/foreseen-asks.ts';
-import type { ReadyAnswer } from '../src/tsdb/head-ask.ts';
+import { type ReadyAnswer, unpackReady } from '../src/tsdb/head-ask.ts';
 import { ViewSources } from '../src/tsdb/view-sources.ts';
 import type { SimulatedClock } from './clock.ts';
 import { type Life, LifeClock } from './life.ts';
@@ -180,15 +180,18 @@ export class SimProcess {
         ).toString();
       const view = structuredClone(pinned.description) as TenantView;
       const foreseen = pinned.foresee?.();
-      const ready = structuredClone(foreseen?.ready, {
-        transfer: [...(foreseen?.transfer ?? [])],
-      }) as ReadyAnswer[];
+      const ready = structuredClone(foreseen?.ready, { transfer: [...(foreseen?.transfer ?? [])] });
       const ask = async (request: unknown) => {
         const { reply, transfer } = await pinned.serve(structuredClone(request));
         return structuredClone(reply, { transfer: [...transfer] });
       };
       const { signal } = new AbortController();
-      const queryable = this.#queryable(tenant, view, ready, ask);
+      const queryable = this.#queryable(
+        tenant,
+        view,
+        unpackReady(ready as readonly unknown[] | undefined),
+        ask,
+      );
       const { parts } = await this.#answerer.answer(job, limits, queryable, signal);
       return Buffer.concat(parts).toString();
     } finally {
@@ -204,7 +207,7 @@ export class SimProcess {
   #queryable(
     tenant: string,
     { local, bucketBlocks, deletions, warnings }: TenantView,
-    ready: readonly ReadyAnswer[] | undefined,
+    ready: readonly ReadyAnswer[],
     ask: (request: unknown) => Promise<unknown>,
   ): Queryable {
     const querier = async (mint: number, maxt: number): Promise<Querier> => {

@@ -23,7 +23,7 @@ import { StoreGateway } from '../store-gateway/store-gateway.ts';
 import { type RemoteRead, type RemoteStore, RemoteStores } from '../storeapi/remote-stores.ts';
 import { shardQueryable } from '../storeapi/shard-queryable.ts';
 import { withoutAggregates } from '../tsdb/downsample/aggregate-querier.ts';
-import type { ReadyAnswer } from '../tsdb/head-ask.ts';
+import { unpackReady } from '../tsdb/head-ask.ts';
 import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
 import { bucketAsStore } from './bucket-as-store.ts';
 import { watchCredentials } from './endpoint-credentials.ts';
@@ -105,7 +105,8 @@ new ThreadHost(port, {
       querier: async (mint, maxt) => {
         if (job.kind === 'cardinality' && job.headOnly)
           return local ? sources.head(local, ask) : emptyQuerier(warnings);
-        const queriers = local ? await sources.queriers(local, ask, mint, maxt, ready as ReadyAnswer[]) : [];
+        const answers = unpackReady(ready as readonly unknown[] | undefined);
+        const queriers = local ? await sources.queriers(local, ask, mint, maxt, answers) : [];
         const localBlocks = local?.blocks.map(toLocalTime);
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
         if (gateway && bucketBlocks) {

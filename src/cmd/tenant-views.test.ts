@@ -12,7 +12,7 @@ import type { Answer } from '../query/thread-protocol.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { ForeseenAsks } from '../tsdb/foreseen-asks.ts';
 import { admitAll } from '../tsdb/head/series-table.ts';
-import type { ReadyAnswer } from '../tsdb/head-ask.ts';
+import { unpackReady } from '../tsdb/head-ask.ts';
 import { floatSeries, requestBody } from '../tsdb/testdata/db-fixture.ts';
 import { ViewSources } from '../tsdb/view-sources.ts';
 import { pinTenantView } from './tenant-views.ts';
@@ -66,7 +66,7 @@ async function tenantWithData() {
     const pinned = pinTenantView('t', tenants, 'tsdb', undefined, asked, shortcuts);
     const known = pinned.answerAtOnce?.(limits);
     const { local } = pinned.description as { local: Parameters<ViewSources['queriers']>[0] };
-    const ready = pinned.foresee?.().ready as ReadyAnswer[];
+    const ready = unpackReady(pinned.foresee?.().ready as readonly unknown[]);
     const serve = async (request: unknown) => (await pinned.serve(request)).reply;
     const querier = async (mint: number, maxt: number) =>
       mergeQueriers(await sources.queriers(local, serve, mint, maxt, ready));

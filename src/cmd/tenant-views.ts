@@ -10,6 +10,7 @@ import type { Answer } from '../query/thread-protocol.ts';
 import type { Db } from '../tsdb/db.ts';
 import type { ForeseenAsks, QuerySpan } from '../tsdb/foreseen-asks.ts';
 import type { HeadQuerier } from '../tsdb/head/head-querier.ts';
+import { packReady } from '../tsdb/head-ask.ts';
 import { HeadServer } from '../tsdb/head-server.ts';
 import type { ViewDescription } from '../tsdb/view-sources.ts';
 import type { TenantView } from './query-thread.ts';
@@ -123,7 +124,7 @@ function pinLocal(db: Db, dir: string, job: QueryJob, shortcuts: Shortcuts): Pin
     const asks = query ? foreseen.of(query.key, query) : [];
     const foresee = () => {
       const { ready, transfer } = server.foresee(asks);
-      return { ready, transfer, isSmall: ready.length > 0 && ready.length === asks.length };
+      return { ready: packReady(ready), transfer, isSmall: ready.length > 0 && ready.length === asks.length };
     };
     const description: ViewDescription = {
       dir,

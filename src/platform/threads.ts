@@ -42,7 +42,7 @@ export function openPort(port: MovablePort, onClose: () => void): Port {
   );
 }
 
-/** Sends messages one by one or many at once; the other end need not know which. */
+/** Sends messages in lists of one or of many; the other end need not know which. */
 class Outbox implements Port {
   readonly #send: (message: unknown, transfer: Movable[]) => void;
   readonly #listen: (receive: (message: unknown) => void) => void;
@@ -62,7 +62,7 @@ class Outbox implements Port {
 
   post(message: unknown, transfer: readonly Movable[] = []): void {
     this.#flush();
-    this.#send(message, [...transfer]);
+    this.#send([message], [...transfer]);
   }
 
   postSoon(message: unknown, transfer: readonly Movable[] = []): void {
@@ -72,8 +72,7 @@ class Outbox implements Port {
 
   onMessage(handle: (message: unknown) => void): void {
     this.#listen((received) => {
-      if (Array.isArray(received)) for (const message of received) handle(message);
-      else handle(received);
+      for (const message of received as readonly unknown[]) handle(message);
     });
   }
 
@@ -82,12 +81,10 @@ class Outbox implements Port {
     if (waiting.length === 0) return;
     this.#waiting = [];
     try {
-      if (waiting.length === 1) this.#send(waiting[0].message, [...waiting[0].transfer]);
-      else
-        this.#send(
-          waiting.map(({ message }) => message),
-          waiting.flatMap(({ transfer }) => transfer),
-        );
+      this.#send(
+        waiting.map(({ message }) => message),
+        waiting.flatMap(({ transfer }) => transfer),
+      );
     } catch (error) {
       this.#refused(error as Error);
     }

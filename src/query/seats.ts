@@ -3,6 +3,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Counter, Gauge, Metrics } from '../platform/metrics.ts';
 import { type Movable, newChannel, type Thread } from '../platform/threads.ts';
 import type { CancelWords } from './cancel-flags.ts';
+import { packToThread, unpackFromThread } from './packed-messages.ts';
 import type { FromThread, ToThread } from './thread-protocol.ts';
 import { makeThreadLoad, type ThreadLoad } from './thread-team.ts';
 import { ViewNumbers } from './view-numbers.ts';
@@ -28,11 +29,11 @@ export class Seat<T extends SeatedTask> {
   failures = 0;
 
   post(message: ToThread, transfer?: readonly Movable[]): void {
-    this.thread?.post(message, transfer);
+    this.thread?.post(packToThread(message), transfer);
   }
 
   postSoon(message: ToThread, transfer?: readonly Movable[]): void {
-    this.thread?.postSoon(message, transfer);
+    this.thread?.postSoon(packToThread(message), transfer);
   }
 
   /** Whether small queries may wait for each other here: all of them are small, few, and none takes long. */
@@ -158,7 +159,7 @@ export class Seats<T extends SeatedTask> {
     thread.onMessage((message) => {
       if (seat.thread !== thread) return;
       seat.failures = 0;
-      this.#owner.receive(seat, message as FromThread);
+      this.#owner.receive(seat, unpackFromThread(message));
     });
     thread.onExit((error) => {
       if (seat.thread === thread) this.#end(seat, error);

@@ -11,6 +11,7 @@ import type { Queryable } from '../storage/querier.ts';
 import { secondLook } from '../storage/second-look.ts';
 import type { CancelWords } from './cancel-flags.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
+import { packFromThread, unpackToThread } from './packed-messages.ts';
 import { fromPlainError, toPlainError } from './plain-error.ts';
 import { querySignal, type SharedSignal } from './shared-signal.ts';
 import { TeamHost } from './team-host.ts';
@@ -65,7 +66,7 @@ export class ThreadHost {
     this.#port = port;
     this.#options = options;
     this.#team = new ThreadTeam(options.clock, () => this.#post({ type: 'wantHelp' }));
-    port.onMessage((message) => this.#receive(message as ToThread));
+    port.onMessage((message) => this.#receive(unpackToThread(message)));
   }
 
   #receive(message: ToThread): void {
@@ -136,7 +137,7 @@ export class ThreadHost {
   async #answer({ id, accepts, job }: Extract<ToThread, { type: 'run' }>, whole: Answer): Promise<void> {
     const packed = await packAnswer(whole, accepts, job);
     const message: FromThread = { type: 'answer', id, answer: packed };
-    this.#port.postSoon(message, movable(packed));
+    this.#port.postSoon(packFromThread(message), movable(packed));
   }
 
   #viewOf({ viewNumber, view, droppedView }: Extract<ToThread, { type: 'run' }>): unknown {

@@ -4,6 +4,7 @@ import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { localChannel, type Thread } from '../platform/threads.ts';
 import type { QueryJob } from './jobs.ts';
+import { unpackToThread } from './packed-messages.ts';
 import { type PinnedView, ThreadPool } from './thread-pool.ts';
 import type { FromThread, ToThread } from './thread-protocol.ts';
 
@@ -46,7 +47,7 @@ function setUp(threads = 1, concurrencyMax = 4) {
     let say: (message: unknown) => void = () => {};
     let end: (error: Error) => void = () => {};
     started.push({ sent, end: (error) => end(error), say: (message) => say(message) });
-    const post = (message: unknown) => void sent.push(message as ToThread);
+    const post = (message: unknown) => void sent.push(unpackToThread(message));
     return {
       ...localChannel()[0],
       post,

@@ -56,6 +56,42 @@ export interface ReadyAnswer {
   readonly texts?: string;
 }
 
+/** Elements of the flat list per answer: key, texts, isLast, deletions, and the four sizes and the memory of a packed gather. */
+const READY_PARTS = 9;
+
+/** Answers as one flat list, to go to another thread: as objects in objects they take seven times as long. */
+export function packReady(answers: readonly ReadyAnswer[]): readonly unknown[] {
+  const packed: unknown[] = [];
+  for (const { key, texts, slice } of answers) {
+    packed.push(key, texts, slice?.isLast, slice?.deletions);
+    const gather = slice?.packed;
+    packed.push(gather?.series, gather?.chunks, gather?.labelBytes, gather?.dataBytes, gather?.memory);
+  }
+  return packed;
+}
+
+export function unpackReady(packed: readonly unknown[] = []): ReadyAnswer[] {
+  const answers: ReadyAnswer[] = [];
+  const from = packed as readonly never[];
+  for (let i = 0; i < from.length; i += READY_PARTS) {
+    const [key, texts] = [from[i], from[i + 1]];
+    const sizes = {
+      series: from[i + 4],
+      chunks: from[i + 5],
+      labelBytes: from[i + 6],
+      dataBytes: from[i + 7],
+    };
+    const gather = { ...sizes, memory: from[i + 8] };
+    const hasSlice = gather.memory !== undefined;
+    answers.push({
+      key,
+      ...(texts !== undefined && { texts }),
+      ...(hasSlice && { slice: { packed: gather, deletions: from[i + 3], isLast: from[i + 2] } }),
+    });
+  }
+  return answers;
+}
+
 /** Equal asks have equal keys; `of` is `shapeOfSelect` or `shapeOfLabels`. */
 export function askKey(shape: string, mint: number, maxt: number): string {
   return `${mint} ${maxt} ${shape}`;
