@@ -34,15 +34,25 @@ export class TeamHost {
     }
   }
 
-  #begin({ part, request, cancel, timeoutMs }: Extract<ToMember, { type: 'begin' }>): Part {
+  #begin({ part, request, cancel, timeoutMs, done }: Extract<ToMember, { type: 'begin' }>): Part {
     const signal = querySignal(cancel, this.#clock, this.#clock.monotonic() + timeoutMs);
     const options = { read: { signal }, kernels: this.#kernels, clock: this.#clock, timeoutMs };
     const post = (message: FromMember) => this.#port.post(message, [...buffersBelow(message)]);
     const isWanted = () => this.#parts.has(part);
-    return new Part(part, new PartEvaluator(request, options), post, isWanted, () =>
-      this.#parts.delete(part),
-    );
+    return new Part(part, new PartEvaluator(request, options), post, {
+      isWanted,
+      batchDone: () => Atomics.add(done, 0, 1),
+      done: () => this.#parts.delete(part),
+    });
   }
+}
+
+/** The thread whose part it is. */
+interface PartAsker {
+  isWanted(): boolean;
+  batchDone(): void;
+  /** There is nothing more to do. */
+  done(): void;
 }
 
 /** Takes the messages of one part in their order. */
@@ -50,22 +60,14 @@ class Part {
   readonly #part: number;
   readonly #evaluator: PartEvaluator;
   readonly #post: (message: FromMember) => void;
-  readonly #isWanted: () => boolean;
-  readonly #done: () => void;
+  readonly #asker: PartAsker;
   #before: Promise<void> = Promise.resolve();
 
-  constructor(
-    part: number,
-    evaluator: PartEvaluator,
-    post: (message: FromMember) => void,
-    isWanted: () => boolean,
-    done: () => void,
-  ) {
+  constructor(part: number, evaluator: PartEvaluator, post: (message: FromMember) => void, asker: PartAsker) {
     this.#part = part;
     this.#evaluator = evaluator;
     this.#post = post;
-    this.#isWanted = isWanted;
-    this.#done = done;
+    this.#asker = asker;
   }
 
   take(message: Extract<ToMember, { type: 'batch' | 'end' }>): void {
@@ -73,17 +75,19 @@ class Part {
   }
 
   async #work(message: Extract<ToMember, { type: 'batch' | 'end' }>): Promise<void> {
-    if (!this.#isWanted()) return;
+    if (!this.#asker.isWanted()) return;
     const part = this.#part;
     try {
       if (message.type === 'batch') {
-        this.#post({ type: 'rows', part, rows: await this.#evaluator.evaluate(message.batch) });
+        const rows = await this.#evaluator.evaluate(message.batch);
+        this.#asker.batchDone();
+        this.#post({ type: 'rows', part, rows });
         return;
       }
       this.#post({ type: 'result', part, result: await this.#evaluator.finish() });
     } catch (error) {
       this.#post({ type: 'failure', part, error: toPlainError(error) });
     }
-    this.#done();
+    this.#asker.done();
   }
 }

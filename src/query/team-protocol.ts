@@ -11,6 +11,8 @@ export type ToMember =
       readonly request: PartRequest;
       readonly cancel: CancelFlag;
       readonly timeoutMs: number;
+      /** Counts the batches that are done, for both to see: the asking thread may be too busy to take messages. */
+      readonly done: Int32Array<SharedArrayBuffer>;
     }
   | { readonly type: 'batch'; readonly part: number; readonly batch: SeriesBatch }
   | { readonly type: 'end'; readonly part: number }

@@ -63,7 +63,8 @@ export class ThreadTeam {
     const member = new RemoteMember(peer, part, () => this.#members.delete(part));
     this.#members.set(part, member);
     const timeoutMs = deadline - this.#clock.monotonic();
-    peer.port.post({ type: 'begin', part, request, cancel, timeoutMs } satisfies ToMember);
+    const { done } = member;
+    peer.port.post({ type: 'begin', part, request, cancel, timeoutMs, done } satisfies ToMember);
     return member;
   }
 
@@ -82,6 +83,9 @@ export class ThreadTeam {
 
 class RemoteMember implements TeamMember {
   readonly peer: Peer;
+  /** Batches that are done, counted by the member. */
+  readonly done = new Int32Array(new SharedArrayBuffer(4));
+  #sent = 0;
   readonly #part: number;
   readonly #forget: () => void;
   /** Of the batches under way, in their order. */
@@ -98,13 +102,14 @@ class RemoteMember implements TeamMember {
   }
 
   get waiting(): number {
-    return this.#rows.length;
+    return this.#sent - Atomics.load(this.done, 0);
   }
 
   evaluate(batch: SeriesBatch): Promise<readonly PlainRows[]> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const rows = Promise.withResolvers<readonly PlainRows[]>();
     this.#rows.push(rows);
+    this.#sent++;
     this.#post({ type: 'batch', part: this.#part, batch }, [...buffersBelow(batch)]);
     return rows.promise;
   }
