@@ -54,6 +54,11 @@ export class HistogramRows {
     this.#gather();
   }
 
+  /** How many classic histograms there are. */
+  get classicCount(): number {
+    return this.#classic.length;
+  }
+
   /** Gives the result of every histogram at every step where it is there. The labels are its own, the metric name included, without `le`. */
   evaluate(compute: HistogramFunction, open: OpenRow): void {
     const mixed = this.#evaluateNative(compute, open);

@@ -89,7 +89,7 @@ function quantiles(
     const columns = await Promise.all(scalars.map(collectScalar));
     const batch = await collect(child, context);
     const rows = new HistogramRows(context, batch, args[vector].span);
-    const out = new RowBuilder(grid.count, batch.count);
+    const out = new RowBuilder(grid.count, rows.classicCount);
     const corrections = new Corrections(grid);
     for (const [i, column] of columns.entries()) {
       remarkQuantiles(context, column, args[wanted[i]].span);
@@ -197,7 +197,8 @@ function fraction(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operato
   const operator = new Deferred(grid, async () => {
     const [lower, upper] = await Promise.all(scalars.map(collectScalar));
     const batch = await collect(child, context);
-    const out = new RowBuilder(grid.count, batch.count);
+    const rows = new HistogramRows(context, batch, span);
+    const out = new RowBuilder(grid.count, rows.classicCount);
     const compute: HistogramFunction = {
       classic: (buckets: ClassicBuckets, step) => classicFraction(lower[step], upper[step], buckets),
       native: (histogram, step, name) => {
@@ -206,7 +207,7 @@ function fraction(builder: OperatorBuilder, node: CallPlan, grid: Grid): Operato
         return value;
       },
     };
-    new HistogramRows(context, batch, span).evaluate(compute, rowsOf(out));
+    rows.evaluate(compute, rowsOf(out));
     return out.finish();
   });
   return builder.dropNames(operator, node, false);

@@ -5,7 +5,7 @@ const IDLE_MAX = 32;
 /** Memory of all that wait; a large kernel leaves room for few others. */
 const IDLE_BYTES_MAX = 64 * 1024 * 1024;
 /** A kernel that a query has made larger than this is let go. */
-const KERNEL_BYTES_MAX = 32 * 1024 * 1024;
+const KERNEL_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
  * Kernels that wait for their next query: a new one costs a module's start and the first touch of all its memory. Give

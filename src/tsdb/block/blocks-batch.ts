@@ -21,10 +21,10 @@ export class BlocksBatch {
   readonly #sizes: BatchSizes;
   readonly #tally: ReadTally | undefined;
   readonly #builder = new BatchBuilder(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
-  readonly #labels = new ByteWriter(16 * 1024);
-  readonly #labelEnds: Uint32Array;
-  readonly #chunkEnds: Uint32Array;
-  readonly #chunks: ChunkPlaces;
+  readonly #labels = new ByteWriter(1024);
+  readonly #labelEnds: number[] = [];
+  readonly #chunkEnds: number[] = [];
+  readonly #chunks = new ChunkPlaces(64);
   #count = 0;
   /** Blocks that have a part in the batch, for the tally. */
   readonly #given = new Set<Block>();
@@ -32,9 +32,6 @@ export class BlocksBatch {
   constructor(blocks: readonly Block[], sizes: BatchSizes, tally: ReadTally | undefined) {
     this.#blocks = blocks;
     this.#sizes = sizes;
-    this.#labelEnds = new Uint32Array(sizes.seriesMax);
-    this.#chunkEnds = new Uint32Array(sizes.seriesMax);
-    this.#chunks = new ChunkPlaces(2 * sizes.chunksMax);
     this.#tally = tally;
   }
 

@@ -2,6 +2,7 @@ import { mergeQueriers } from '../../storage/merge.ts';
 import { namedQuerier } from '../../storage/named-querier.ts';
 import type { LabelRequest, Querier, ReadContext, SelectRequest } from '../../storage/querier.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
+import { SeriesEntry } from '../index/index-format.ts';
 import { LabelPairs } from '../index/label-pairs.ts';
 import type { Block } from './block.ts';
 import { type BatchSizes, BlocksBatch, blockSourceName } from './blocks-batch.ts';
@@ -99,10 +100,11 @@ export class BlocksQuerier implements Querier {
   #runs(request: SelectRequest, pairs: LabelPairs): SeriesRun[] {
     const { decodedSeriesMax, sliceSeriesMin, sliceSeriesMax } = this.#sizes;
     const share = Math.floor(decodedSeriesMax / this.#blocks.length);
-    const slice = Math.max(sliceSeriesMin, Math.min(sliceSeriesMax, share));
+    const sliceMax = Math.max(sliceSeriesMin, Math.min(sliceSeriesMax, share));
+    const entry = new SeriesEntry();
     return this.#blocks.map((block, number) => {
       const refs = block.index.postings(request.matchers);
-      return new SeriesRun(block, number, refs, request, pairs, slice);
+      return new SeriesRun(block, number, refs, request, pairs, { sliceMax, entry });
     });
   }
 

@@ -1,5 +1,5 @@
 import type { SelectRequest } from '../../storage/querier.ts';
-import { SeriesEntry } from '../index/index-format.ts';
+import type { SeriesEntry } from '../index/index-format.ts';
 import type { IndexPairs, LabelPairs } from '../index/label-pairs.ts';
 import type { Block } from './block.ts';
 
@@ -14,7 +14,7 @@ export class SeriesRun {
   readonly number: number;
   readonly #refs: Uint32Array;
   readonly #request: SelectRequest;
-  readonly #entry = new SeriesEntry();
+  readonly #entry: SeriesEntry;
   #pairsOf: IndexPairs;
   /** Of the decoded series: refs, and where their pairs and chunks end. */
   readonly #series: Uint32Array;
@@ -25,12 +25,12 @@ export class SeriesRun {
   #count = 0;
   #at = 0;
   /** Pairs of the current series are pairs[pairStart … pairEnd), its chunks chunkStart … chunkEnd of the chunk columns. */
-  pairs = new Uint32Array(1024);
+  pairs = new Uint32Array(64);
   pairStart = 0;
   pairEnd = 0;
-  mint = new Float64Array(256);
-  maxt = new Float64Array(256);
-  chunkRef = new Float64Array(256);
+  mint = new Float64Array(16);
+  maxt = new Float64Array(16);
+  chunkRef = new Float64Array(16);
   chunkStart = 0;
   chunkEnd = 0;
 
@@ -41,8 +41,9 @@ export class SeriesRun {
     refs: Uint32Array,
     request: SelectRequest,
     pairs: LabelPairs,
-    sliceMax: number,
+    { sliceMax, entry }: { sliceMax: number; entry: SeriesEntry },
   ) {
+    this.#entry = entry;
     this.block = block;
     this.number = number;
     this.#refs = refs;
