@@ -10,6 +10,7 @@ import { SeededRandom } from '../platform/random.ts';
 import { BlockCatalog } from './block-catalog.ts';
 import { BlockMarker } from './block-marker.ts';
 import { decodeBucketIndex, encodeBucketIndex, readBucketIndex, writeBucketIndex } from './bucket-index.ts';
+import { BucketIndexWriter } from './bucket-index-writer.ts';
 import { BucketSync } from './bucket-sync.ts';
 import { DeletedTenants } from './deleted-tenants.ts';
 import { DeletionRequests } from './deletion-requests.ts';
@@ -134,7 +135,7 @@ test('it is written by the sync, at its interval', async () => {
     deletedTenants: new DeletedTenants({ bucket, clock, log }),
     clock,
     log,
-    index: { bucket, intervalMs: 1000 },
+    index: new BucketIndexWriter(1000, { bucket, clock, log }),
   });
   await sync.start();
   expect((await readBucketIndex(CALM, bucket, 'acme'))?.metas.size).toBe(5);

@@ -1,8 +1,8 @@
-import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import type { BucketContext } from '../objstore/bucket.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { BlockCatalog, BucketBlock, TenantBlocks } from './block-catalog.ts';
-import { writeBucketIndex } from './bucket-index.ts';
+import type { BucketIndexWriter } from './bucket-index-writer.ts';
 import type { DeletedTenants } from './deleted-tenants.ts';
 import { type DeletionRequest, needsDeletion } from './deletion-request.ts';
 import type { DeletionRequests } from './deletion-requests.ts';
@@ -19,8 +19,8 @@ export interface BucketSyncDeps {
   readonly onListed?: OnListed;
   /** Told in every round, and at once when this process marks one, of each tenant whose deletion is marked. */
   readonly onTenantDeleted?: (tenant: string) => Promise<void>;
-  /** Where bucket indexes are written to; without it none is. */
-  readonly index?: { readonly bucket: Bucket; readonly intervalMs: number };
+  /** Writes bucket indexes; without it none is. */
+  readonly index?: BucketIndexWriter;
 }
 
 interface NeededDeletions {
@@ -43,8 +43,6 @@ export class BucketSync {
   readonly #onListed: OnListed;
   readonly #onTenantDeleted: (tenant: string) => Promise<void>;
   readonly #index: BucketSyncDeps['index'];
-  /** When each tenant's index was written last, by the monotonic clock. */
-  readonly #indexed = new Map<string, number>();
   /** What `deletionsOf` found, as long as nothing changes. */
   readonly #needed = new Map<string, NeededDeletions>();
   /** What `problemOf` says of hidden blocks, by the listing. */
@@ -198,30 +196,10 @@ export class BucketSync {
       if (this.isTenantDeleted(tenant)) return;
       this.#problems.delete(tenant);
       await this.#onListed(tenant, this.blocksOf(tenant));
-      await this.#writeIndex(tenant);
+      if (this.#index?.isDue(tenant))
+        await this.#index.write({ signal: this.#stopping.signal }, tenant, this.#catalog.view(tenant).whole);
     } catch (error) {
       this.#note(tenant, 'blocks in the bucket cannot be listed; those known so far are served', error);
-    }
-  }
-
-  /** Nothing of ours depends on it: a failure is a warning. */
-  async #writeIndex(tenant: string): Promise<void> {
-    const nowMs = this.#clock.monotonic();
-    const isDue =
-      nowMs - (this.#indexed.get(tenant) ?? Number.NEGATIVE_INFINITY) >= (this.#index?.intervalMs ?? 0);
-    if (!this.#index || !isDue) return;
-    const { whole } = this.#catalog.view(tenant);
-    try {
-      await writeBucketIndex(
-        { signal: this.#stopping.signal },
-        this.#index.bucket,
-        tenant,
-        whole,
-        this.#clock.now(),
-      );
-      this.#indexed.set(tenant, nowMs);
-    } catch (error) {
-      this.#log.warn('a bucket index was not written', { tenant, error: String(error) });
     }
   }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { BlockCatalog } from '../blocks/block-catalog.ts';
+import { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
 import { BucketSync } from '../blocks/bucket-sync.ts';
 import { DeletedTenants } from '../blocks/deleted-tenants.ts';
 import { DeletionRequests } from '../blocks/deletion-requests.ts';
@@ -64,7 +65,7 @@ export async function openBucketSide(
     deletedTenants: new DeletedTenants({ bucket, clock, log, memory }),
     clock,
     log,
-    ...(indexInterval > 0 && { index: { bucket, intervalMs: indexInterval } }),
+    ...(indexInterval > 0 && { index: new BucketIndexWriter(indexInterval, { bucket, clock, log }) }),
     onListed: async (tenant, blocks) => {
       await events.onListed(tenant);
       await dropHeaders(tenant, new Set(blocks.map(({ meta }) => meta.ulid)));

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { BlockCatalog } from '../blocks/block-catalog.ts';
 import { BlockMarker } from '../blocks/block-marker.ts';
+import type { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
 import type { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { Compactor } from '../compactor/compactor.ts';
 import { ownsShareOf } from '../compactor/ownership.ts';
@@ -31,6 +32,8 @@ interface CompactorParts {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly deletions: DeletionRequests;
+  /** Writes bucket indexes, where nobody else in the process does. */
+  readonly index?: BucketIndexWriter | undefined;
   readonly limits: TenantLimits;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -40,7 +43,7 @@ interface CompactorParts {
 export function buildCompactor(
   config: Config,
   bucketOptions: BucketOptions,
-  { bucket, disk, clock, deletions, limits, log, metrics }: CompactorParts,
+  { bucket, disk, clock, deletions, index, limits, log, metrics }: CompactorParts,
 ): { readonly service: Service; readonly routes: readonly Route[] } {
   const { compactor } = config;
   checkDelays(config);
@@ -71,6 +74,7 @@ export function buildCompactor(
       deletions,
       runner,
       ownership: ownsShareOf(compactor.instance, compactor.instances),
+      index,
       clock,
       log,
       metrics,

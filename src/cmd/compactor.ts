@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { BlockCatalog } from '../blocks/block-catalog.ts';
+import { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
 import { DeletedTenants } from '../blocks/deleted-tenants.ts';
 import { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { loadConfig } from '../config/load.ts';
@@ -61,11 +62,13 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   const bucketOptions = bucketOptionsOf(config, dataDir);
   const bucket = await openBucket(bucketOptions, { disk, clock, random, metrics });
   const deletions = new DeletionRequests({ bucket, clock, random, log, metrics });
+  const { bucket_index_interval: indexInterval } = config.objstore;
   const { service, routes } = buildCompactor(config, bucketOptions, {
     bucket,
     disk,
     clock,
     deletions,
+    index: indexInterval > 0 ? new BucketIndexWriter(indexInterval, { bucket, clock, log }) : undefined,
     limits: new TenantLimits(config.limits, config.overrides),
     log,
     metrics,

@@ -1,8 +1,11 @@
+import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
 import { needsDeletion } from '../blocks/deletion-request.ts';
 import { readTenantDeletion, writeTenantDeletion } from '../blocks/tenant-deletion.ts';
 import { Matcher } from '../model/matcher.ts';
 import type { Bucket } from '../objstore/bucket.ts';
+import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import type { AnySample } from '../tsdb/head/clip-chunk.ts';
 import { CompactorKit, CTX, HOUR, RULES, TENANT } from './testdata/kit.ts';
@@ -50,6 +53,33 @@ test('a day of two-hour blocks becomes one block, and later the sources are gone
   await kit.compactor().runRound(CTX);
   expect([...new Set((await kit.keys()).map((key) => key.split('/')[1]))]).toEqual([meta.ulid]);
   expect(await kit.samples()).toEqual(before);
+});
+
+test('the bucket index tells of results and marks, and is written anew when it is due', async () => {
+  const kit = new CompactorKit();
+  await dayOfBlocks(kit);
+  const { bucket, clock } = kit;
+  const compactor = kit.compactor({
+    index: new BucketIndexWriter(HOUR, { bucket, clock, log: silentLogger }),
+  });
+  const told = async () => {
+    const text = gunzipSync(await bucket.get(CTX, `${TENANT}/bucket-index.json.gz`)).toString();
+    const index = JSON.parse(text) as {
+      blocks: object[];
+      block_deletion_marks: object[];
+      updated_at: number;
+    };
+    return [index.blocks.length, index.block_deletion_marks.length, index.updated_at * 1000];
+  };
+  await compactor.runRound(CTX);
+  const first = clock.time;
+  expect(await told()).toEqual([13, 12, first]);
+  clock.time += HOUR / 2;
+  await compactor.runRound(CTX);
+  expect(await told()).toEqual([13, 12, first]);
+  clock.time += 13 * HOUR;
+  await compactor.runRound(CTX);
+  expect(await told()).toEqual([1, 0, clock.time]);
 });
 
 test('replicas become one series without their label', async () => {

@@ -1,5 +1,6 @@
 import type { BlockCatalog, BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import type { BlockMarker } from '../blocks/block-marker.ts';
+import type { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
 import type { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { FINISHED_REQUESTS_MAX, idleDeletions } from '../blocks/deletion-requests.ts';
 import { META_FILE } from '../blocks/layout.ts';
@@ -56,6 +57,8 @@ export interface CompactorDeps {
   readonly deletions: DeletionRequests;
   readonly runner: JobRunner;
   readonly ownership: Ownership;
+  /** Writes bucket indexes of tenants that are looked after; without it somebody else does. */
+  readonly index?: BucketIndexWriter | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -178,6 +181,7 @@ export class Compactor {
       }
       await this.#expire(ctx, tenant);
       await this.#cleanUp(ctx, tenant);
+      await this.#writeIndex(ctx, tenant);
     } catch (error) {
       if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${tenant}`);
       report.failures++;
@@ -377,6 +381,14 @@ export class Compactor {
       }
     await this.#setBrokenAside(ctx, tenant);
     await this.#finishRequests(ctx, tenant);
+  }
+
+  /** As it is now that marks are set and blocks are gone: who reads the index takes its word. */
+  async #writeIndex(ctx: BucketContext, tenant: string): Promise<void> {
+    const { catalog, index, ownership } = this.#deps;
+    if (!index?.isDue(tenant) || !ownership.ownsTenant(tenant)) return;
+    const { whole } = await catalog.refresh(ctx, tenant, { full: true });
+    await index.write(ctx, tenant, whole);
   }
 
   /** What seems left over is looked for once more: a listing that lags behind must not cost a block, or its marks. */

@@ -1,5 +1,6 @@
 import { BlockCatalog } from '../../blocks/block-catalog.ts';
 import { BlockMarker } from '../../blocks/block-marker.ts';
+import type { BucketIndexWriter } from '../../blocks/bucket-index-writer.ts';
 import { coveredBlocks } from '../../blocks/covered-blocks.ts';
 import { DeletionRequests } from '../../blocks/deletion-requests.ts';
 import { blockRef } from '../../blocks/layout.ts';
@@ -49,7 +50,15 @@ export class CompactorKit {
   }
 
   compactor(
-    more: Partial<CompactorOptions & { rules: CompactionRules; bucket: Bucket; log: Logger; metrics: Metrics }> = {},
+    more: Partial<
+      CompactorOptions & {
+        rules: CompactionRules;
+        bucket: Bucket;
+        log: Logger;
+        metrics: Metrics;
+        index: BucketIndexWriter;
+      }
+    > = {},
   ): Compactor {
     const { clock } = this;
     const { bucket = this.bucket, log = silentLogger, metrics = new Metrics() } = more;
@@ -73,6 +82,7 @@ export class CompactorKit {
         deletions: this.deletions(bucket),
         runner,
         ownership: ownsAll,
+        index: more.index,
         clock,
         log,
         metrics,
