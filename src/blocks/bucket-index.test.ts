@@ -34,8 +34,9 @@ beforeEach(async () => {
   };
 });
 
-async function putBlock(i: number, maxTime = 20): Promise<void> {
+async function putBlock(i: number, maxTime = 20, resolution = 0): Promise<void> {
   const thanos = {
+    downsample: { resolution },
     labels: { __org_id__: 'acme' },
     files: [
       { rel_path: 'chunks/000001', size_bytes: 2 },
@@ -92,6 +93,19 @@ test('what Cortex reads of a block is in the index, by its names and units', asy
     uploaded_at: 1_700_000_000,
     compaction_level: 2,
   });
+});
+
+test('downsampled blocks stand apart, where Cortex does not take them for raw ones, and are read from there', async () => {
+  await putBlock(8, 20, 300_000);
+  const { whole } = await written();
+  expect(whole).toHaveLength(6);
+  const { gunzipSync } = await import('node:zlib');
+  const index = JSON.parse(gunzipSync(await bucket.get(CALM, 'acme/bucket-index.json.gz')).toString());
+  expect(index.blocks).toHaveLength(5);
+  expect(index.verona_coarser).toMatchObject([{ block_id: ulid(8) }]);
+  reads.length = 0;
+  expect((await catalog().refresh(CALM, 'acme')).whole).toEqual(whole);
+  expect(reads).toEqual(['acme/bucket-index.json.gz']);
 });
 
 test('a start with an index reads it and no meta.json that has not changed since', async () => {

@@ -61,13 +61,17 @@ export async function writeBucketIndex(
 export async function encodeBucketIndex(whole: readonly BucketBlock[], nowMs: number): Promise<Uint8Array> {
   // Blocks in Thanos' layout lie elsewhere: who reads the index would look for them in the tenant's folder.
   const own = whole.filter(({ ref }) => ref.layout === 'tenant');
+  // Cortex and Mimir know nothing of resolutions: they would take samples of five minutes for raw ones.
+  const raw = own.filter(({ meta }) => meta.resolutionMs === 0);
+  const coarser = own.filter(({ meta }) => meta.resolutionMs > 0);
   const index = {
     version: VERSION,
-    blocks: own.map(entryOf),
-    block_deletion_marks: own.flatMap(({ meta, marks }) =>
+    blocks: raw.map(entryOf),
+    block_deletion_marks: raw.flatMap(({ meta, marks }) =>
       marks.deletion ? [{ block_id: meta.ulid, deletion_time: toSeconds(marks.deletion.timeMs) }] : [],
     ),
     updated_at: toSeconds(nowMs),
+    ...(coarser.length > 0 && { verona_coarser: coarser.map(entryOf) }),
   };
   return promisify(gzip)(JSON.stringify(index));
 }
@@ -77,7 +81,8 @@ export async function decodeBucketIndex(data: Uint8Array, where: string): Promis
   const reader = new JsonReader(where);
   const root = reader.object(reader.parse(await unzip(data, where)), 'document');
   const metas = new Map<string, IndexedMeta>();
-  for (const value of reader.list(root.blocks, 'blocks')) {
+  const coarser = reader.list(root.verona_coarser, 'verona_coarser');
+  for (const value of [...reader.list(root.blocks, 'blocks'), ...coarser]) {
     const entry = reader.object(value, 'block');
     const ulid = reader.text(entry.block_id, 'block_id');
     if (!isUlid(ulid)) reader.fail('block_id names no block');
