@@ -124,7 +124,7 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   );
   const limits = new TenantLimits(config.limits, config.overrides);
   const store = new QueryableStore(
-    new PrometheusSource(client, mint),
+    new PrometheusSource(client, mint, () => sidecar.plainLabels),
     () => sidecar.info(),
     (tenant) => storeLimits(limits.of(tenant)),
   );

@@ -94,6 +94,8 @@ export interface Querier {
   ): Promise<readonly ExemplarSeries[]>;
   /** What the answers so far may lack, in plain sentences. */
   readonly warnings: readonly string[];
+  /** Labels that every series of a select has, given with them in the order of all labels; absent when nobody says. */
+  readonly labelled?: Labels;
   close(): Promise<void>;
 }
 

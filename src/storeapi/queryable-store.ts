@@ -71,7 +71,8 @@ export async function* serveSeries(
   try {
     const batches = querier.select({ signal }, toSelect(request, matchers));
     // Removed labels must not come back with the external ones.
-    const added = new LabelChange(external.drop(change.remove), request.withoutReplicaLabels);
+    const missing = querier.labelled?.equals(external) ? Labels.empty : external.drop(change.remove);
+    const added = new LabelChange(missing, request.withoutReplicaLabels);
     yield* seriesFrames(relabelSeries(limitedSeries(batches, limits), added), request);
     for (const warning of complaints(querier, request.partialResponse)) yield warningFrame(warning);
   } finally {

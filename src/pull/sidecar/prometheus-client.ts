@@ -57,6 +57,11 @@ export class PrometheusClient {
     return Number.isFinite(seconds) ? seconds * 1000 : undefined;
   }
 
+  /** Of all series at any time, without external labels. */
+  async labelNames(signal: AbortSignal): Promise<readonly string[]> {
+    return (await this.get<string[]>('/api/v1/labels', {}, signal)).data;
+  }
+
   /** Makes it read its configuration again; resolves when it did. `execution` when it does not allow it, or the configuration is not good. */
   async reload(signal: AbortSignal): Promise<void> {
     const response = await this.#request('/-/reload', { method: 'POST' }, signal);

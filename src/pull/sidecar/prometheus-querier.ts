@@ -17,6 +17,7 @@ import type {
 } from '../../storage/querier.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
 import { canonicalLabels } from '../../storeapi/received-labels.ts';
+import { inLabelOrder } from './label-order.ts';
 import type { PrometheusClient } from './prometheus-client.ts';
 
 const SAMPLED_BYTES_MAX = 512 * 1024 * 1024;
@@ -24,20 +25,27 @@ const TIME_MAX_S = 9_000_000_000_000;
 
 /**
  * The data of a Prometheus as a source. Series of one metric come together, metrics in order; inside a metric the order is
- * that of labels without external ones, which Prometheus adds itself: `storage/regroup.ts` makes it whole.
+ * that of labels without external ones, which Prometheus adds itself: `label-order.ts` makes it whole where it knows them,
+ * else `storage/regroup.ts`, which waits for all series of a metric.
  */
 export class PrometheusSource implements Queryable {
   readonly #client: PrometheusClient;
   readonly #mint: () => number;
+  readonly #external: () => Labels | undefined;
 
-  /** Nothing before `mint()`, ms, is given. */
-  constructor(client: PrometheusClient, mint: () => number) {
+  /** Nothing before `mint()`, ms, is given. `external()`: its external labels when no series has others of their names. */
+  constructor(
+    client: PrometheusClient,
+    mint: () => number,
+    external: () => Labels | undefined = () => undefined,
+  ) {
     this.#client = client;
     this.#mint = mint;
+    this.#external = external;
   }
 
   async querier(mint: number, maxt: number): Promise<Querier> {
-    return new PrometheusQuerier(this.#client, Math.max(mint, this.#mint()), maxt);
+    return new PrometheusQuerier(this.#client, Math.max(mint, this.#mint()), maxt, this.#external());
   }
 }
 
@@ -46,18 +54,25 @@ class PrometheusQuerier implements Querier {
   readonly #mint: number;
   readonly #maxt: number;
   readonly #warnings = new Set<string>();
+  readonly labelled: Labels | undefined;
 
-  constructor(client: PrometheusClient, mint: number, maxt: number) {
+  constructor(client: PrometheusClient, mint: number, maxt: number, labelled: Labels | undefined) {
     this.#client = client;
     this.#mint = mint;
     this.#maxt = maxt;
+    this.labelled = labelled;
   }
 
   get warnings(): readonly string[] {
     return [...this.#warnings];
   }
 
-  async *select({ signal }: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
+  select({ signal }: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
+    const batches = this.#select(request, signal);
+    return this.labelled ? inLabelOrder(batches, this.labelled) : batches;
+  }
+
+  async *#select(request: SelectRequest, signal: AbortSignal): AsyncGenerator<SeriesBatch> {
     const mint = Math.max(request.mint, this.#mint);
     const maxt = Math.min(request.maxt, this.#maxt);
     if (mint > maxt) return;
@@ -109,7 +124,7 @@ class PrometheusQuerier implements Querier {
     };
     const answer = await this.#client.get<Record<string, string>[]>('/api/v1/series', parameters, signal);
     const sorted = this.#take(answer)
-      .map((labels) => Labels.from(labels))
+      .map((labels) => Labels.from({ ...labels, ...this.labelled?.toJSON() }))
       .sort(compareLabels);
     const builder = new BatchBuilder();
     for (const labels of sorted) {

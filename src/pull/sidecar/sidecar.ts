@@ -37,6 +37,8 @@ export class Sidecar {
   #config: PrometheusConfig | undefined;
   /** Of Prometheus' oldest sample, ms, as of the last check; undefined when it did not tell. */
   #oldestMs: number | undefined;
+  /** Names of labels that series have without the external ones; undefined when it did not tell. */
+  #ownNames: ReadonlySet<string> | undefined;
   #lastError: string | undefined;
   #obstacle: string | undefined;
   #shipper: { readonly labels: Labels; readonly shipper: Shipper } | undefined;
@@ -57,6 +59,14 @@ export class Sidecar {
   /** Of the last answer of Prometheus; a sidecar that never had one has none, and serves nothing. */
   get externalLabels(): Labels {
     return this.#config?.externalLabels ?? Labels.empty;
+  }
+
+  /** The external labels while no series has others of their names, as of the last check. */
+  get plainLabels(): Labels | undefined {
+    const labels = this.externalLabels;
+    const names = this.#ownNames;
+    if (names === undefined || labels.size === 0) return undefined;
+    return [...labels].some(([name]) => names.has(name)) ? undefined : labels;
   }
 
   /** Whether Prometheus answered once: before that nobody knows its labels. */
@@ -104,11 +114,13 @@ export class Sidecar {
       late.abort(new Error(`no answer for ${this.#options.checkTimeoutMs} ms`)),
     );
     try {
-      const [config, oldestMs] = await Promise.all([
+      const [config, oldestMs, ownNames] = await Promise.all([
         client.config(late.signal),
         client.oldestTimestamp(late.signal).catch(() => undefined),
+        client.labelNames(late.signal).catch(() => undefined),
       ]);
       this.#oldestMs = oldestMs;
+      this.#ownNames = ownNames && new Set(ownNames);
       if (!this.#config?.externalLabels.equals(config.externalLabels)) this.#greet(config);
       else if (this.#lastError !== undefined) log.info('Prometheus answers again', { url: client.url });
       this.#config = config;
