@@ -2,15 +2,18 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureCold } from './store-gateway/cold.ts';
+import { measureMany } from './store-gateway/many.ts';
 
 /** `npm run bench:store-gateway`: reading from blocks in a bucket, part by part; `-- --only=cold` for one. */
 const cacheDir = join(import.meta.dirname, '../.cache/store-gateway');
 const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   cold: () => measureCold(cacheDir, Number(flags.metrics)),
+  many: () => measureMany(cacheDir, Number(flags.blocks)),
 };
 const { values: flags } = parseArgs({
   options: {
     only: { type: 'string', default: Object.keys(PARTS).join() },
+    blocks: { type: 'string', default: '5000' },
     metrics: { type: 'string', default: '1000' },
   },
 });

@@ -75,23 +75,38 @@ export class BlockIndex {
     return { refs, lazy: plan.lazy, ahead: await ahead };
   }
 
-  /** Decodes the series of ascending references, with their chunks that touch mint … maxt. */
-  async series(
-    source: RangeSource,
-    refs: Uint32Array,
-    mint: number,
-    maxt: number,
-    ahead?: FetchedRanges,
-  ): Promise<SeriesEntry[]> {
-    const guesses = Array.from(refs, (ref, i) => {
-      const start = ref * SERIES_ALIGN;
-      const next = i + 1 < refs.length ? refs[i + 1] * SERIES_ALIGN : Number.POSITIVE_INFINITY;
-      return { start, end: Math.min(next, start + this.#entryGuessBytes) };
+  /** How many of `refs` from `at` on have entries of about `bytes` together; at least one. */
+  countWithin(refs: Uint32Array, at: number, bytes: number): number {
+    let sum = 0;
+    for (let i = at; i < refs.length; i++) {
+      sum += this.#guessOf(refs, i).bytes;
+      if (sum > bytes && i > at) return i - at;
+    }
+    return refs.length - at;
+  }
+
+  /** Reads the entries of ascending references, but for those that are in `ahead`. */
+  fetchSeries(source: RangeSource, refs: Uint32Array, ahead?: FetchedRanges): Promise<FetchedRanges> {
+    const guesses = Array.from(refs, (_, i) => {
+      const { start, bytes } = this.#guessOf(refs, i);
+      return { start, end: start + bytes };
     });
-    const fetched = await FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize, ahead);
-    return guesses.map(({ start }) =>
-      this.#decode('series', start, () => decodeSeriesEntry(fetched.from(start), mint, maxt)),
-    );
+    return FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize, ahead);
+  }
+
+  /** The series of references whose entries were read, with their chunks that touch mint … maxt. */
+  decodeSeries(fetched: FetchedRanges, refs: Uint32Array, mint: number, maxt: number): SeriesEntry[] {
+    return Array.from(refs, (ref) => {
+      const start = ref * SERIES_ALIGN;
+      return this.#decode('series', start, () => decodeSeriesEntry(fetched.from(start), mint, maxt));
+    });
+  }
+
+  /** An entry ends at the latest where the next one wanted begins. */
+  #guessOf(refs: Uint32Array, i: number): { readonly start: number; readonly bytes: number } {
+    const start = refs[i] * SERIES_ALIGN;
+    const next = i + 1 < refs.length ? refs[i + 1] * SERIES_ALIGN : Number.POSITIVE_INFINITY;
+    return { start, bytes: Math.min(next - start, this.#entryGuessBytes) };
   }
 
   /** Postings lists by the offset where they begin, from the cache or the bucket. */

@@ -25,8 +25,9 @@ import type { ChunkMeta, SeriesEntry } from './series-entry.ts';
 
 /** How much of a block one querier holds at a time. */
 export interface SliceSize {
-  /** Series looked up in one go. */
+  /** Series decoded in one go, and bytes of their entries that are fetched in one. */
   readonly series: number;
+  readonly entryBytes: number;
   /** Bytes of chunks fetched in one go, about, and when memory is scarce. */
   readonly bytes: number;
   readonly bytesWhenTight: number;
@@ -229,32 +230,38 @@ export class BlockQuerier implements Querier {
   ): AsyncGenerator<SeriesEntry[]> {
     const { refs, lazy, ahead } = await index.select(source, matchers);
     const rest = lazy.length > 0 ? new LazyMatchers(lazy, symbols) : undefined;
-    const size = this.#reads.slice.series;
+    const { slice, budget } = this.#reads;
     const stopped = new AbortController();
     // Not AbortSignal.any: the caller's signal may be one of our own making.
     const stop = () => stopped.abort(source.ctx.signal.reason);
     source.ctx.signal.addEventListener('abort', stop, { once: true });
     const ctx = { signal: stopped.signal };
     const read = (at: number) => {
-      const found = index.series({ ...source, ctx }, refs.subarray(at, at + size), mint, maxt, ahead);
+      const part = refs.subarray(at, at + index.countWithin(refs, at, slice.entryBytes));
+      const fetched = index.fetchSeries({ ...source, ctx }, part, ahead);
       // Nobody may be waiting for it when it fails.
-      found.catch(() => {});
-      return found;
+      fetched.catch(() => {});
+      return { part, fetched };
     };
     let left = limit;
     let next = refs.length > 0 ? read(0) : undefined;
     try {
-      for (let at = size; next && left > 0; at += size) {
+      for (let at = 0; next && left > 0; ) {
         assertNotAborted(source.ctx, 'read blocks in the bucket');
-        const found = await next;
-        const asked = rest ? found.filter((entry) => rest.matches(entry)) : found;
-        const kept = deletions ? asked.map((entry) => deletions.apply(entry)) : asked;
-        const present = kept.filter(({ chunks }) => chunks.length > 0).slice(0, left);
-        this.#reads.budget.takeSeries(present.length);
-        left -= present.length;
-        // The next series are on their way while the caller fetches the chunks of these.
-        next = at < refs.length && left > 0 ? read(at) : undefined;
-        yield present;
+        const { part } = next;
+        const fetched = await next.fetched;
+        at += part.length;
+        // The next entries are on their way while the caller fetches the chunks of these.
+        next = at < refs.length ? read(at) : undefined;
+        for (let i = 0; i < part.length && left > 0; i += slice.series) {
+          const found = index.decodeSeries(fetched, part.subarray(i, i + slice.series), mint, maxt);
+          const asked = rest ? found.filter((entry) => rest.matches(entry)) : found;
+          const kept = deletions ? asked.map((entry) => deletions.apply(entry)) : asked;
+          const present = kept.filter(({ chunks }) => chunks.length > 0).slice(0, left);
+          budget.takeSeries(present.length);
+          left -= present.length;
+          yield present;
+        }
       }
     } finally {
       source.ctx.signal.removeEventListener('abort', stop);

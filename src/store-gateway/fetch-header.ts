@@ -10,9 +10,10 @@ import {
   TOC_BYTES,
 } from '../tsdb/index/index-format.ts';
 import { type HeaderPlaces, placesOf } from './header-places.ts';
-import { encodeIndexHeader, IndexHeader } from './index-header.ts';
-import { metricStartsOf } from './metric-starts.ts';
+import { encodeIndexHeader } from './index-header.ts';
+import { type MetricLists, metricStartsOf } from './metric-starts.ts';
 import type { ByteRange } from './ranges.ts';
+import { walkTable } from './walk-header.ts';
 
 /** Symbols and postings offsets of one block beyond this are refused. */
 const SECTION_BYTES_MAX = 1024 ** 3;
@@ -54,7 +55,7 @@ export async function fetchHeader(
   const { symbols, series, postingsOffsetTable: table } = toc;
   const missing = table < tailStart ? read(table, tailStart) : undefined;
   const inTail = tail.subarray(Math.max(0, table - tailStart), tail.length - TOC_BYTES);
-  const found = missing ? undefined : metricLists(trimSection(inTail), table, key);
+  const found = missing ? undefined : metricLists(trimSection(inTail), table);
   const [head, before, lists] = await Promise.all([
     read(0, series),
     missing,
@@ -83,26 +84,33 @@ function seriesBytesEnd({ labelIndices, postings, postingsOffsetTable }: IndexTo
 }
 
 /** Where the postings lists of all metrics lie, and each of them; undefined when that cannot be told. */
-function metricLists(
-  table: Uint8Array,
-  postingsEnd: number,
-  key: string,
-): (ByteRange & { readonly lists: readonly ByteRange[]; readonly all: ByteRange }) | undefined {
+function metricLists(table: Uint8Array, postingsEnd: number): (MetricLists & ByteRange) | undefined {
+  const starts: number[] = [];
+  let all: number | undefined;
+  let afterAll: number | undefined;
+  let end: number | undefined;
+  let current = '';
   try {
-    // A header without symbols is good enough to ask where lists are.
-    const header = IndexHeader.inMemory(encodeIndexHeader(NO_SYMBOLS, table, postingsEnd), key);
-    const lists = header.postingsWhere(METRIC_NAME, () => true);
-    const all = header.postings('', '');
-    const [first, last] = [lists.at(0), lists.at(-1)];
-    return first && last && all && { start: first.start, end: last.end, lists, all };
+    walkTable(table, { start: 4, end: table.length - 4 }, postingsEnd, {
+      name: (name) => {
+        current = name;
+      },
+      entry: (_, list) => {
+        if (all !== undefined) afterAll ??= list;
+        if (current === '') all = list;
+        if (current === METRIC_NAME) starts.push(list);
+        else if (starts.length > 0) end ??= list;
+      },
+    });
   } catch {
     // It is read again as a whole, and that tells what is wrong with it.
     return undefined;
   }
+  if (all === undefined || starts.length === 0) return undefined;
+  const last = end ?? postingsEnd;
+  const lists = starts.map((start, i) => ({ start, end: starts[i + 1] ?? last }));
+  return { start: starts[0], end: last, lists, all: { start: all, end: afterAll ?? postingsEnd } };
 }
-
-/** length 4, count 0, CRC32C of the count. */
-const NO_SYMBOLS = Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0x48, 0x67, 0x4b, 0xc7);
 
 function placesNaming(key: string, bytes: Uint8Array, starts: Uint32Array | undefined): HeaderPlaces {
   try {

@@ -1,4 +1,4 @@
-import { crc32c } from '../encoding/crc32c.ts';
+import { crc32 } from 'node:zlib';
 import { VeronaError } from '../model/errors.ts';
 import type { Disk } from '../platform/disk.ts';
 import { CACHE_PAGE_BYTES, CachedFile, type PageCache } from '../tsdb/chunks/page-cache.ts';
@@ -13,13 +13,27 @@ export class HeaderFile {
   readonly #checked: Uint8Array;
   readonly #damaged: () => void;
 
-  /** `damaged` is told before a page throws. */
-  constructor(disk: Disk, path: string, pages: PageCache, places: HeaderPlaces, damaged: () => void) {
-    this.path = path;
-    this.#file = new CachedFile(disk, path, pages);
+  private constructor(file: CachedFile, places: HeaderPlaces, damaged: () => void) {
+    this.path = file.path;
+    this.#file = file;
     this.#places = places;
     this.#checked = new Uint8Array(places.pageSums.length);
     this.#damaged = damaged;
+  }
+
+  /** Throws `corrupt` when the file is not of the size it should have. `damaged` is told before a page throws. */
+  static async open(
+    disk: Disk,
+    path: string,
+    pages: PageCache,
+    places: HeaderPlaces,
+    damaged: () => void,
+  ): Promise<HeaderFile> {
+    const file = new CachedFile(disk, path, pages);
+    const sizeBytes = await file.size().catch(() => -1);
+    if (sizeBytes === places.headerBytes) return new HeaderFile(file, places, damaged);
+    await file.close();
+    throw new VeronaError('corrupt', `${path}: ${sizeBytes} bytes instead of ${places.headerBytes}`);
   }
 
   /** A view, or a copy where it spans pages; fewer bytes at the end of the file. */
@@ -41,7 +55,7 @@ export class HeaderFile {
     const start = page * CACHE_PAGE_BYTES;
     const length = Math.min(CACHE_PAGE_BYTES, headerBytes - start);
     const bytes = this.#file.read(start, length);
-    if (bytes.length === length && crc32c(bytes) === pageSums[page]) {
+    if (bytes.length === length && crc32(bytes) === pageSums[page]) {
       this.#checked[page] = 1;
       return;
     }

@@ -1,4 +1,4 @@
-import { crc32c } from '../encoding/crc32c.ts';
+import { crc32 } from 'node:zlib';
 import { VeronaError } from '../model/errors.ts';
 import { CACHE_PAGE_BYTES } from '../tsdb/chunks/page-cache.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
@@ -14,17 +14,17 @@ import { checkHeader, type NamePlaces, walkHeader } from './walk-header.ts';
  *   │ magic 0x564e4850 │ version 1 │ size of the index-header │ end of the postings lists in the index 8│
  *   │ 4                │ 1         │ 4                        │                                         │
  *   ├──────────────────┴───────────┴──────────────────────────┴─────────────────────────────────────────┤
- *   │ count 4 │ CRC32C 4 of each page of 16 KiB of the index-header                                     │
+ *   │ count 4 │ CRC32  4 of each page of 16 KiB of the index-header                                     │
  *   │ symbols 4 │ end of the symbols 4 │ count 4 │ place 4 of every 32nd symbol                         │
  *   │ count 4 │ place 4 of sampled entries of the postings table, and its end                           │
- *   │ count 4 │ offset 8 of their lists, and the end of the lists                                       │
+ *   │ count 4 │ offset 8 of their lists (a double), and the end of the lists                            │
  *   │ count 4 │ ( length 4 │ label name │ values 4 │ number of its first sampled entry 4 )…             │
  *   │ count 4 │ reference 4 of the first series of each metric, and what follows the last one           │
  *   ├───────────────────────────────────────────────────────────────────────────────────────────────────┤
- *   │ CRC32C 4 of all before                                                                            │
+ *   │ CRC32 4 of all before                                                                             │
  *   └───────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * The last list is empty when it is not known that the series of a metric lie together.
+ * Columns are as memory has them, little endian on every machine there is; all else is big endian. The last column is empty when it is not known that the series of a metric lie together.
  */
 export interface HeaderPlaces {
   readonly headerBytes: number;
@@ -88,7 +88,7 @@ export function placesOf(header: Uint8Array, metricStarts: Uint32Array = NO_STAR
 function sumsOf(header: Uint8Array): Uint32Array {
   const sums = new Uint32Array(Math.ceil(header.length / CACHE_PAGE_BYTES));
   for (let i = 0; i < sums.length; i++)
-    sums[i] = crc32c(header, i * CACHE_PAGE_BYTES, Math.min(header.length, (i + 1) * CACHE_PAGE_BYTES));
+    sums[i] = crc32(header.subarray(i * CACHE_PAGE_BYTES, (i + 1) * CACHE_PAGE_BYTES));
   return sums;
 }
 
@@ -101,9 +101,9 @@ export function sizeOfPlaces(places: HeaderPlaces): number {
 
 export function encodePlaces(places: HeaderPlaces): Uint8Array {
   const out = new ByteWriter(sizeOfPlaces(places));
-  const column = (numbers: Uint32Array) => {
+  const column = (numbers: Uint32Array | Float64Array) => {
     out.be32(numbers.length);
-    for (const number of numbers) out.be32(number);
+    out.bytes(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
   };
   out.be32(MAGIC);
   out.byte(VERSION);
@@ -114,8 +114,7 @@ export function encodePlaces(places: HeaderPlaces): Uint8Array {
   out.be32(places.symbolsEnd);
   column(places.symbolPlaces);
   column(places.entryPlaces);
-  out.be32(places.entryLists.length);
-  for (const list of places.entryLists) out.be64(list);
+  column(places.entryLists);
   out.be32(places.names.size);
   for (const [name, { count, firstSample }] of places.names) {
     const bytes = Buffer.from(name);
@@ -125,43 +124,36 @@ export function encodePlaces(places: HeaderPlaces): Uint8Array {
     out.be32(firstSample);
   }
   column(places.metricStarts);
-  out.be32(crc32c(out.view()));
+  out.be32(crc32(out.view()));
   return out.copy();
 }
 
 /** Throws `corrupt`. */
 export function decodePlaces(bytes: Uint8Array): HeaderPlaces {
   const reader = new ByteReader(bytes, 0, Math.max(0, bytes.length - 4));
-  if (bytes.length < 4 || crc32c(bytes, 0, reader.end) !== new ByteReader(bytes, reader.end).be32())
+  if (bytes.length < 4 || crc32(bytes.subarray(0, reader.end)) !== new ByteReader(bytes, reader.end).be32())
     throw new VeronaError('corrupt', 'bad checksum of the places in an index-header');
   if (reader.be32() !== MAGIC || reader.byte() !== VERSION)
     throw new VeronaError('corrupt', 'no places in an index-header, or of an unknown version');
   const places = {
     headerBytes: reader.be32(),
     postingsEnd: reader.be64(),
-    pageSums: readColumn(reader),
+    pageSums: new Uint32Array(columnOf(reader, 4)),
     symbolCount: reader.be32(),
     symbolsEnd: reader.be32(),
-    symbolPlaces: readColumn(reader),
-    entryPlaces: readColumn(reader),
-    entryLists: readLists(reader),
+    symbolPlaces: new Uint32Array(columnOf(reader, 4)),
+    entryPlaces: new Uint32Array(columnOf(reader, 4)),
+    entryLists: new Float64Array(columnOf(reader, 8)),
     names: readNames(reader),
-    metricStarts: readColumn(reader),
+    metricStarts: new Uint32Array(columnOf(reader, 4)),
   };
   if (!fits(places)) throw new VeronaError('corrupt', 'places in an index-header do not fit each other');
   return places;
 }
 
-function readColumn(reader: ByteReader): Uint32Array {
-  const numbers = new Uint32Array(countOf(reader, 4));
-  for (let i = 0; i < numbers.length; i++) numbers[i] = reader.be32();
-  return numbers;
-}
-
-function readLists(reader: ByteReader): Float64Array {
-  const numbers = new Float64Array(countOf(reader, 8));
-  for (let i = 0; i < numbers.length; i++) numbers[i] = reader.be64();
-  return numbers;
+/** A copy: in the file it may begin anywhere. */
+function columnOf(reader: ByteReader, entryBytes: number): ArrayBuffer {
+  return reader.take(entryBytes * countOf(reader, entryBytes)).slice().buffer as ArrayBuffer;
 }
 
 function readNames(reader: ByteReader): Map<string, NamePlaces> {
@@ -180,22 +172,30 @@ function countOf(reader: ByteReader, entryBytes: number): number {
   return count;
 }
 
-/** The checksum is right, so this is about what a later version may have written. */
-function fits({
-  headerBytes,
-  pageSums,
-  symbolCount,
-  symbolPlaces,
-  entryPlaces,
-  entryLists,
-  names,
-}: HeaderPlaces) {
+/** The checksum is right, so this is about what another version may have written. */
+function fits(places: HeaderPlaces): boolean {
+  const { headerBytes, pageSums, symbolCount, symbolsEnd, symbolPlaces } = places;
+  const { entryPlaces, entryLists, postingsEnd, names } = places;
   return (
     pageSums.length === Math.ceil(headerBytes / CACHE_PAGE_BYTES) &&
     symbolPlaces.length === Math.ceil(symbolCount / SAMPLE_EVERY) &&
+    symbolsEnd <= headerBytes &&
+    ascendBelow(symbolPlaces, symbolsEnd) &&
     entryPlaces.length === entryLists.length &&
+    ascendBelow(entryPlaces, headerBytes) &&
+    allWithin(entryLists, postingsEnd) &&
     [...names.values()].every(
       ({ count, firstSample }) => firstSample + Math.ceil(count / SAMPLE_EVERY) < entryPlaces.length,
     )
   );
+}
+
+function ascendBelow(places: Uint32Array, end: number): boolean {
+  for (let i = 1; i < places.length; i++) if (places[i] <= places[i - 1]) return false;
+  return places.length === 0 || places[places.length - 1] < end;
+}
+
+function allWithin(lists: Float64Array, end: number): boolean {
+  for (let i = 0; i < lists.length; i++) if (!(lists[i] >= 0 && lists[i] <= end)) return false;
+  return true;
 }

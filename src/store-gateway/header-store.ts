@@ -45,8 +45,8 @@ const HEADER_FILE = 'index-header';
 const PLACES_FILE = 'index-header.places';
 /** Files open at once; one more closes the one that was used longest ago. */
 const OPEN_MAX = 4096;
-/** The part of an index that its postings table is taken for until one was seen, and room for one that is larger. */
-const TAIL_SHARE_FIRST = 1 / 16;
+/** The part of an index that its postings table is taken for until one was seen: as much as may be read. And room for a larger one. */
+const TAIL_SHARE_FIRST = 1 / 2;
 const TAIL_SHARE_ROOM = 1.25;
 
 /**
@@ -158,37 +158,45 @@ export class HeaderStore {
 
   async #fromDisk(id: string, dir: string): Promise<Open | undefined> {
     const { disk, log } = this.#deps;
-    const found = await disk.stat(`${dir}/${HEADER_FILE}`);
-    if (!found) return undefined;
     try {
-      const places = await this.#placesIn(dir, found.sizeBytes);
-      return this.#opened(id, dir, places);
+      const places = (await this.#writtenPlaces(dir)) ?? (await this.#foundPlaces(dir));
+      return places && (await this.#opened(id, dir, places));
     } catch (error) {
-      log.warn('a cached index-header is broken and is made again', { id, error: (error as Error).message });
+      if (await disk.stat(`${dir}/${HEADER_FILE}`))
+        log.warn('a cached index-header is broken and is made again', {
+          id,
+          error: (error as Error).message,
+        });
       return undefined;
     }
   }
 
-  /** Those of a header that came without are found by reading it once as a whole. */
-  async #placesIn(dir: string, headerBytes: number): Promise<HeaderPlaces> {
-    const { disk } = this.#deps;
-    if (await disk.stat(`${dir}/${PLACES_FILE}`)) {
-      const places = decodePlaces(await disk.readFile(`${dir}/${PLACES_FILE}`));
-      if (places.headerBytes === headerBytes) return places;
+  /** Undefined when there are none that are any good. Whether they are those of the header its pages tell. */
+  async #writtenPlaces(dir: string): Promise<HeaderPlaces | undefined> {
+    try {
+      return decodePlaces(await this.#deps.disk.readFile(`${dir}/${PLACES_FILE}`));
+    } catch {
+      return undefined;
     }
+  }
+
+  /** Those of a header that has none are found by reading it once as a whole; undefined when there is no header. */
+  async #foundPlaces(dir: string): Promise<HeaderPlaces | undefined> {
+    const { disk } = this.#deps;
+    if (!(await disk.stat(`${dir}/${HEADER_FILE}`))) return undefined;
     const places = placesOf(await disk.readFile(`${dir}/${HEADER_FILE}`));
     await disk.writeFileAtomic(`${dir}/${PLACES_FILE}`, encodePlaces(places));
     return places;
   }
 
-  #opened(id: string, dir: string, places: HeaderPlaces): Open {
+  async #opened(id: string, dir: string, places: HeaderPlaces): Promise<Open> {
     const { disk } = this.#deps;
     const damaged = () => {
       const open = this.#open.get(id);
       if (open?.file === file) this.#drop(open);
       for (const name of [PLACES_FILE, HEADER_FILE]) disk.remove(`${dir}/${name}`).catch(() => {});
     };
-    const file = new HeaderFile(disk, `${dir}/${HEADER_FILE}`, this.#pages, places, damaged);
+    const file = await HeaderFile.open(disk, `${dir}/${HEADER_FILE}`, this.#pages, places, damaged);
     const header = new IndexHeader(places, file);
     return { id, header, file, sizeBytes: header.sizeBytes, users: 0, usedMs: 0 };
   }
@@ -211,7 +219,7 @@ export class HeaderStore {
       await disk.makeDir(dir);
       await disk.writeFileAtomic(`${dir}/${HEADER_FILE}`, bytes);
       await disk.writeFileAtomic(`${dir}/${PLACES_FILE}`, encodePlaces(places));
-      return this.#opened(id, dir, places);
+      return await this.#opened(id, dir, places);
     } catch (error) {
       log.warn('an index-header was not cached', { dir, error: (error as Error).message });
     }

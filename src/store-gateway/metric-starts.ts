@@ -25,6 +25,7 @@ export function metricStartsOf(
   let last = -1;
   let count = 0;
   try {
+    // Lists that do not follow each other come out damaged.
     for (const [i, list] of lists.entries()) {
       const refs = decodePostings(bytes.subarray(list.start - start, list.end - start));
       if (refs.length === 0 || refs[0] <= last) return undefined;

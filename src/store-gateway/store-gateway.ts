@@ -17,6 +17,7 @@ import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
 import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
 import { BlockSymbols } from './block-symbols.ts';
+import { KnownLists } from './blocks-by-time.ts';
 import { ByteCache } from './byte-cache.ts';
 import {
   type ChosenBlock,
@@ -27,6 +28,7 @@ import {
 } from './choose-blocks.ts';
 import { ExternalLabels } from './external-labels.ts';
 import { HeaderStore, type HeldHeader } from './header-store.ts';
+import { withJoinedLabels } from './joined-labels.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
 import { ReadRoom } from './read-ahead.ts';
 import { within } from './within.ts';
@@ -82,6 +84,7 @@ export class StoreGateway {
   readonly #postings: PostingsCache;
   readonly #gate: Gate;
   readonly #room: ReadRoom;
+  readonly #lists = new KnownLists();
 
   constructor(options: StoreGatewayOptions, deps: StoreGatewayDeps) {
     this.#deps = deps;
@@ -116,9 +119,10 @@ export class StoreGateway {
    */
   querier(view: TenantView, mint: number, maxt: number, wish: ResolutionWish = { maxMs: 0 }): Querier {
     const budget = new RequestBudget(this.#limits);
+    const blocks = this.#lists.byTime(view.blocks).around(mint, maxt);
     const over = (one: ResolutionWish) =>
       this.#over(
-        chooseBlocks(view.blocks, mint, maxt, view.localUlids, one, view.localBlocks),
+        chooseBlocks(blocks, mint, maxt, view.localUlids, one, view.localBlocks),
         budget,
         view.deletions ?? [],
       );
@@ -135,18 +139,17 @@ export class StoreGateway {
   ): Querier {
     const slice = sliceSize(chosen.length);
     const reads = { bucket: this.#deps.bucket, gate: this.#gate, room: this.#room, budget, slice };
-    const merged = mergeQueriers(
-      chosen.map(({ block, mint, maxt }) =>
-        namedQuerier(
-          `bucket block ${block.meta.ulid}`,
-          within(new BlockQuerier((ctx) => this.#open(ctx, block, deletions, slice), reads), {
-            block,
-            mint,
-            maxt,
-          }),
-        ),
+    const parts = chosen.map(({ block, mint, maxt }) =>
+      namedQuerier(
+        `bucket block ${block.meta.ulid}`,
+        within(new BlockQuerier((ctx) => this.#open(ctx, block, deletions, slice), reads), {
+          block,
+          mint,
+          maxt,
+        }),
       ),
     );
+    const merged = withJoinedLabels(mergeQueriers(parts), parts);
     return haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged;
   }
 
@@ -209,6 +212,7 @@ function sliceSize(blockCount: number): SliceSize {
     Math.max(min, Math.min(max, Math.floor(held / Math.max(1, blockCount))));
   return {
     series: share(QUERY_SERIES_HELD, 64, 4096),
+    entryBytes: share(QUERY_BYTES_HELD, 64 * 1024, MIB),
     bytes: share(QUERY_BYTES_HELD, 64 * 1024, 4 * MIB),
     bytesWhenTight: share(QUERY_BYTES_HELD_WHEN_TIGHT, 64 * 1024, MIB),
     batchBytes: share(QUERY_BYTES_HELD, 64 * 1024, MIB),

@@ -73,47 +73,96 @@ export function walkHeader(
 }
 
 function walkSymbols(bytes: Uint8Array, { start, end }: ByteRange, visitor: HeaderVisitor): number {
-  const reader = new ByteReader(bytes, start, end);
-  const count = reader.be32();
-  if (count > reader.left) throw new VeronaError('corrupt', `${count} symbols in ${reader.left} bytes`);
+  const numbers = new Numbers(bytes, start, end);
+  const count = numbers.be32();
+  if (count > end - numbers.at)
+    throw new VeronaError('corrupt', `${count} symbols in ${end - numbers.at} bytes`);
   for (let i = 0; i < count; i++) {
-    visitor.symbol(i, reader.at);
-    reader.skip(reader.length());
+    visitor.symbol(i, numbers.at);
+    numbers.skipText();
   }
   return count;
 }
 
-function walkTable(
+/** The entries of a postings table, of its content. Tells where the last one ends. Throws `corrupt`. */
+export function walkTable(
   bytes: Uint8Array,
   { start, end }: ByteRange,
   postingsEnd: number,
-  visitor: HeaderVisitor,
+  visitor: Pick<HeaderVisitor, 'name' | 'entry'>,
 ): number {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const reader = new ByteReader(bytes, start, end);
-  const count = reader.be32();
+  const numbers = new Numbers(bytes, start, end);
+  const count = numbers.be32();
   // An entry has at least four bytes.
-  if (count * 4 > reader.left)
-    throw new VeronaError('corrupt', `${count} postings lists in ${reader.left} bytes`);
+  if (count * 4 > end - numbers.at)
+    throw new VeronaError('corrupt', `${count} postings lists in ${end - numbers.at} bytes`);
   let nameStart = -1;
-  let nameLength = 0;
+  let nameEnd = -1;
   for (let i = 0; i < count; i++) {
-    const place = reader.at;
-    if (reader.byte() !== 2) throw new VeronaError('corrupt', `postings list ${i} has not two keys`);
-    const length = reader.length();
-    const { at } = reader;
-    reader.skip(length);
-    const isSame =
-      nameStart >= 0 && buffer.compare(buffer, nameStart, nameStart + nameLength, at, at + length) === 0;
-    if (!isSame) {
-      nameStart = at;
-      nameLength = length;
-      visitor.name(buffer.toString('utf8', at, at + length));
-    }
-    reader.skip(reader.length());
-    const list = reader.uvarint();
+    const place = numbers.at;
+    if (numbers.uvarint() !== 2) throw new VeronaError('corrupt', `postings list ${i} has not two keys`);
+    const ownStart = numbers.skipText();
+    const ownEnd = numbers.at;
+    if (nameStart < 0 || !isSame(bytes, nameStart, nameEnd, ownStart, ownEnd))
+      visitor.name(Buffer.from(bytes.buffer, bytes.byteOffset + ownStart, ownEnd - ownStart).toString());
+    nameStart = ownStart;
+    nameEnd = ownEnd;
+    numbers.skipText();
+    const list = numbers.uvarint();
     if (list >= postingsEnd) throw new VeronaError('corrupt', `postings list ${i} at ${list}`);
     visitor.entry(place, list);
   }
-  return reader.at;
+  return numbers.at;
+}
+
+function isSame(bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: number): boolean {
+  if (aEnd - a !== bEnd - b) return false;
+  while (a < aEnd) if (bytes[a++] !== bytes[b++]) return false;
+  return true;
+}
+
+/** As `ByteReader`, for two numbers per entry of tables with a million: 180 ms for a header of 200,000 values before, with all else. */
+class Numbers {
+  readonly #bytes: Uint8Array;
+  readonly #end: number;
+  at: number;
+
+  constructor(bytes: Uint8Array, start: number, end: number) {
+    this.#bytes = bytes;
+    this.#end = end;
+    this.at = start;
+  }
+
+  be32(): number {
+    const reader = new ByteReader(this.#bytes, this.at, this.#end);
+    this.at += 4;
+    return reader.be32();
+  }
+
+  uvarint(): number {
+    const byte = this.at < this.#end ? this.#bytes[this.at] : 128;
+    if (byte >= 128) return this.#long();
+    this.at++;
+    return byte;
+  }
+
+  /** Passes over a text with its length; tells where it begins. */
+  skipText(): number {
+    const length = this.uvarint();
+    const start = this.at;
+    if (length > this.#end - start)
+      throw new VeronaError(
+        'corrupt',
+        `length ${length} exceeds the ${this.#end - start} bytes left at ${start}`,
+      );
+    this.at = start + length;
+    return start;
+  }
+
+  #long(): number {
+    const reader = new ByteReader(this.#bytes, this.at, this.#end);
+    const value = reader.uvarint();
+    this.at = reader.at;
+    return value;
+  }
 }
