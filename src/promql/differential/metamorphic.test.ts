@@ -90,6 +90,15 @@ describe('an answer is the same', () => {
     }),
   );
 
+  test('with subqueries in stretches of a few steps', { timeout: 60_000 }, () =>
+    holds(async (given) => {
+      const storage = await storageOf(given.series);
+      const small = new Engine({ features: ALL_FEATURES, subqueryCells: 3 });
+      const whole = await askEngine(engine, storage, given.query, given.asked);
+      compare(given, whole, await askEngine(small, storage, given.query, given.asked));
+    }),
+  );
+
   test('at one time and in a range that is only that time', { timeout: 60_000 }, () =>
     holds(async (given) => {
       const t = given.asked.kind === 'instant' ? given.asked.t : given.asked.start;

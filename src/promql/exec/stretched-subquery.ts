@@ -48,7 +48,8 @@ export function stretchedSubquery(
   if (ranged.at !== undefined || !mayStretch(context, ranged.child)) return whole;
   const inner = subqueryGrid(grid, ranged.range, ranged.step, ranged.offset);
   const call: Call = { node, ranged, inner, whole, builderOf };
-  if (inner.count < STEPS_MIN || !(canFold(call) || stepsAtOnce(call) < grid.count)) return whole;
+  const isLong = inner.count >= stepsMin(context);
+  if (!isLong || !(canFold(call) || stepsAtOnce(context, call) < grid.count)) return whole;
   let chosen: Promise<Operator> | undefined;
   return { grid, next: async () => (await (chosen ??= choose(context, call))).next() };
 }
@@ -92,9 +93,14 @@ function canFold({ node, whole }: Call): boolean {
   return whole.grid.count <= FOLDED_WINDOWS_MAX && Object.hasOwn(WINDOW_FOLDS, node.name);
 }
 
+/** Fewer only where less than that may be held. */
+function stepsMin({ subqueryCells }: QueryContext): number {
+  return Math.min(STEPS_MIN, subqueryCells);
+}
+
 /** How many steps of the outer grid are evaluated together. */
-function stepsAtOnce({ ranged, whole }: Call): number {
-  const innerSteps = Math.max(STEPS_MIN, WINDOWS_AT_ONCE * Math.ceil(ranged.range / ranged.step));
+function stepsAtOnce(context: QueryContext, { ranged, whole }: Call): number {
+  const innerSteps = Math.max(stepsMin(context), WINDOWS_AT_ONCE * Math.ceil(ranged.range / ranged.step));
   return Math.max(1, Math.floor((innerSteps * ranged.step - ranged.range) / whole.grid.step));
 }
 
@@ -103,7 +109,7 @@ async function choose(context: QueryContext, call: Call): Promise<Operator> {
   const rows = await countRows(context, call);
   if (rows * inner.count <= context.subqueryCells) return whole;
   if (canFold(call)) {
-    const steps = Math.max(PROBED_STEPS, Math.floor(context.subqueryCells / rows));
+    const steps = Math.max(probedSteps(context), Math.floor(context.subqueryCells / rows));
     const evaluate = (from: number, take: (batch: Batch, part: Grid) => void) =>
       evaluateStretch(context, call, from, steps, take);
     const folded = await foldSubquery(context, WINDOW_FOLDS[node.name], call, steps, evaluate);
@@ -114,10 +120,14 @@ async function choose(context: QueryContext, call: Call): Promise<Operator> {
 
 async function countRows(context: QueryContext, call: Call): Promise<number> {
   let rows = 0;
-  await evaluateStretch(context, call, 0, PROBED_STEPS, (batch) => {
+  await evaluateStretch(context, call, 0, probedSteps(context), (batch) => {
     rows += batch.count;
   });
   return rows;
+}
+
+function probedSteps({ subqueryCells }: QueryContext): number {
+  return Math.min(PROBED_STEPS, subqueryCells);
 }
 
 /** Evaluates some steps of the subquery. */
@@ -148,7 +158,7 @@ function evaluateStretch(
 async function evaluateOuterStretches(context: QueryContext, call: Call): Promise<Batch> {
   const { grid } = call.whole;
   const all = new RowBuilder(grid.count);
-  const steps = stepsAtOnce(call);
+  const steps = stepsAtOnce(context, call);
   for (let from = 0; from < grid.count; from += steps) {
     const part: Grid = { ...grid, start: timeAt(grid, from), count: Math.min(steps, grid.count - from) };
     await context.inPart(async (own) => {
