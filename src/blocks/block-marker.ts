@@ -82,6 +82,8 @@ export class BlockMarker {
     for await (const entry of bucket.list(ctx, `${block.folder}/`, { recursive: true }))
       if (entry.kind === 'object' && !own.has(entry.key)) found.push(entry.key);
     for (const key of found) await bucket.delete(ctx, key);
+    // Somebody may have stored it anew meanwhile.
+    await bucket.delete(ctx, `${block.folder}/${META_FILE}`);
     for (const kind of [...MARK_KINDS].reverse())
       for (const key of markKeys(block, kind)) await bucket.delete(ctx, key);
     log.info('a block is deleted', about(block));

@@ -259,7 +259,7 @@ function appliedDeletions(reader: JsonReader, rewrites: unknown): string[] {
     .map((rewrite) => reader.object(rewrite, 'thanos.rewrites entry').deletions_applied)
     .flatMap((deletions) => reader.list(deletions, 'deletions_applied'))
     .map((deletion) => reader.object(deletion, 'deletions_applied entry').request_id);
-  return applied.filter((id) => id !== undefined).map((id) => reader.text(id, 'request_id'));
+  return [...new Set(applied.filter((id) => id !== undefined).map((id) => reader.text(id, 'request_id')))];
 }
 
 function toFile(reader: JsonReader, value: unknown): BlockFile {

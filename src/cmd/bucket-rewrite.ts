@@ -8,6 +8,7 @@ import { loadRelabelRules } from '../config/relabel-file.ts';
 import { VeronaError } from '../model/errors.ts';
 import { Labels } from '../model/labels.ts';
 import { Relabeler } from '../model/relabel.ts';
+import type { RelabelRule } from '../model/relabel-rule.ts';
 import { newUlid } from '../tsdb/block/ulid.ts';
 import type { LabelChange } from '../tsdb/compact/sorted-series.ts';
 import { blockText, doJob } from './bucket-job.ts';
@@ -25,7 +26,13 @@ type Given = Readonly<Record<string, unknown>>;
 /** What is changed in every block. */
 interface Rewriting {
   readonly request: DeletionRequest | undefined;
-  readonly change: LabelChange | undefined;
+  readonly change: Relabelling | undefined;
+}
+
+/** Rules for labels, and what they do. */
+interface Relabelling {
+  readonly change: LabelChange;
+  readonly relabels: readonly RelabelRule[];
 }
 
 /** `verona bucket rewrite`: blocks anew, without some series, or with other labels. */
@@ -98,7 +105,7 @@ async function rewrite(
   const shape = { kind: 'rewrite', resolutionMs, shards: 1, replicaLabels: [] } as const;
   const job = makeJob(block.ref.tenant, [block], request ? [request] : [], shape);
   if (isDry) return { outcome: 'would be rewritten', into: [] };
-  const options = { dedup: 'penalty', source: 'bucket.rewrite', ...(change && { change }) } as const;
+  const options = { dedup: 'penalty', source: 'bucket.rewrite', ...change } as const;
   const { report, error } = await doJob(tool, job, options);
   if (!report) return { outcome: `FAILED: ${error}`, into: [] };
   if (report.keepsSources) return { outcome: 'nothing to leave out', into: [] };
@@ -117,19 +124,21 @@ function deletionOf(given: Given): Omit<DeletionRequest, 'id' | 'timeMs'> | unde
   };
 }
 
-function changeOf({ relabelConfigFile, relabelConfig }: Given): LabelChange | undefined {
+function changeOf({ relabelConfigFile, relabelConfig }: Given): Relabelling | undefined {
   if (relabelConfigFile !== undefined && relabelConfig !== undefined)
     throw new VeronaError('bad_data', 'give one of --relabel-config-file and --relabel-config');
   if (relabelConfigFile === undefined && relabelConfig === undefined) return undefined;
   const file = String(relabelConfigFile ?? '--relabel-config');
   const text = relabelConfig === undefined ? readRules(file) : String(relabelConfig);
-  const relabeler = new Relabeler(loadRelabelRules({ file, text }));
-  return (flat) => {
+  const rules = loadRelabelRules({ file, text });
+  const relabeler = new Relabeler(rules);
+  const change: LabelChange = (flat) => {
     const pairs = Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]] as const);
     const after = relabeler.apply(Labels.from(pairs));
     // Without any label left it is no series.
     return after && after.flat.length > 0 ? after.flat : undefined;
   };
+  return { change, relabels: rules };
 }
 
 function readRules(path: string): string {

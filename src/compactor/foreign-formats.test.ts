@@ -6,8 +6,13 @@ import { encodeBucketIndex } from '../blocks/bucket-index.ts';
 import { blockRef } from '../blocks/layout.ts';
 import { parseMark } from '../blocks/marks.ts';
 import { parseMeta } from '../blocks/meta.ts';
+import { Matcher, type MatchType } from '../model/matcher.ts';
 import { silentLogger } from '../platform/log.ts';
+import { MemoryDisk } from '../platform/memory-disk.ts';
 import { Metrics } from '../platform/metrics.ts';
+import { SeededRandom } from '../platform/random.ts';
+import { makeJob } from './make-job.ts';
+import { runJob } from './run-job.ts';
 import { CompactorKit, CTX, HOUR, RULES, TENANT } from './testdata/kit.ts';
 
 /**
@@ -46,8 +51,23 @@ const BLOCK_META: Shape = {
     rewrites: [
       {
         sources: ['text'],
-        deletions_applied: [{ matchers: ['any'], intervals: ['any'], request_id: 'text' }],
-        relabels_applied: ['any'],
+        deletions_applied: [
+          {
+            matchers: [{ Type: 'int', Name: 'text', Value: 'text' }],
+            intervals: [{ Mint: 'int', Maxt: 'int' }],
+            request_id: 'text',
+          },
+        ],
+        relabels_applied: [
+          {
+            sourceLabels: ['text'],
+            separator: 'text',
+            modulus: 'int',
+            targetLabel: 'text',
+            replacement: 'text',
+            action: 'text',
+          },
+        ],
       },
     ],
     index_stats: { series_max_size: 'int', chunk_max_size: 'int' },
@@ -150,6 +170,74 @@ test.each([false, true])(
     expect(made.indexStats?.chunkMaxBytes).toBeGreaterThan(100);
   },
 );
+
+test('a block that is rewritten says what was deleted and relabelled, in Thanos’ form and after what it said before', async () => {
+  const kit = new CompactorKit();
+  const samples = Array.from({ length: 120 }, (_, i) => ({ t: T + i * 60_000, value: i }));
+  const series = { '{"a":"1"}': samples, '{"a":"2"}': samples };
+  await kit.put({ ulid: ulid(1), minTime: T, maxTime: T + 2 * HOUR, series });
+  const set = (name: string, type: MatchType, value: string) => [[new Matcher(type, name, value)]];
+  const deletions = kit.deletions();
+  const first = await deletions.add(CTX, TENANT, {
+    matcherSets: set('a', '=', '1'),
+    mint: T,
+    maxt: T + HOUR,
+  });
+  kit.clock.time += 1;
+  const second = await deletions.add(CTX, TENANT, {
+    matcherSets: set('a', '!~', '1|2'),
+    mint: 0,
+    maxt: 2 * T,
+  });
+  kit.clock.time += HOUR;
+  await kit.compactor().runRound(CTX);
+  const [block] = await kit.visible();
+  const key = `${block.ref.folder}/meta.json`;
+  const { rewrites } = (await json(kit, key)).thanos;
+  expect(misfits(await json(kit, key), BLOCK_META)).toEqual([]);
+  expect(rewrites).toEqual([
+    {
+      sources: [ulid(1)],
+      deletions_applied: [
+        {
+          matchers: [{ Type: 0, Name: 'a', Value: '1' }],
+          intervals: [{ Mint: T, Maxt: T + HOUR }],
+          request_id: first.id,
+        },
+        {
+          matchers: [{ Type: 3, Name: 'a', Value: '1|2' }],
+          intervals: [{ Mint: 0, Maxt: 2 * T }],
+          request_id: second.id,
+        },
+      ],
+    },
+  ]);
+  const relabels = [
+    { action: 'labeldrop', regex: 'b' },
+    { targetLabel: 'zone', replacement: 'eu' },
+  ] as const;
+  const shape = { kind: 'rewrite', resolutionMs: 0, shards: 1, replicaLabels: [] } as const;
+  const deps = { bucket: kit.bucket, disk: new MemoryDisk(), clock: kit.clock, random: new SeededRandom(3) };
+  const options = {
+    workDir: 'w',
+    dedup: 'penalty',
+    relabels,
+    change: (labels: readonly string[]) => labels,
+  } as const;
+  const { outputs } = await runJob(CTX, makeJob(TENANT, [block], [], shape), options, deps);
+  const again = await json(kit, `${TENANT}/${outputs[0]}/meta.json`);
+  expect(misfits(again, BLOCK_META)).toEqual([]);
+  expect(again.thanos.rewrites).toEqual([
+    ...rewrites,
+    {
+      sources: [ulid(1)],
+      relabels_applied: [
+        { separator: ';', replacement: '$1', action: 'labeldrop' },
+        { separator: ';', targetLabel: 'zone', replacement: 'eu', action: 'replace' },
+      ],
+    },
+  ]);
+});
 
 test('marks that are set by hand are what Thanos decodes, in both layouts, with seconds', async () => {
   const kit = new CompactorKit();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { deletionKey } from '../blocks/deletion-request.ts';
 import { Matcher } from '../model/matcher.ts';
-import type { Bucket, ListEntry } from '../objstore/bucket.ts';
+import type { Bucket, ListEntry, UploadBody } from '../objstore/bucket.ts';
 import { SeededRandom } from '../platform/random.ts';
 import { newUlid } from '../tsdb/block/ulid.ts';
 import { CompactorKit, CTX, HOUR, RULES, TENANT } from './testdata/kit.ts';
@@ -45,6 +45,20 @@ test('a listing that lags behind costs no block and no mark', async () => {
   }
   expect(await kit.keys()).toEqual(before);
 });
+
+test.each([/index$/, /chunks\/000001$/])(
+  'a listing that lags behind, without %s, makes no block a damaged one',
+  async (hidden) => {
+    const kit = new CompactorKit();
+    await kit.put(twoHours(0, 1));
+    await kit.put(twoHours(2, 2));
+    const before = await kit.samples();
+    const compactor = kit.compactor({ bucket: lagging(kit.bucket, (key) => hidden.test(key)) });
+    expect(await compactor.runRound(CTX)).toEqual({ jobs: 1, failures: 0 });
+    expect((await kit.keys()).filter((key) => key.endsWith('quarantine-mark.json'))).toEqual([]);
+    expect(await kit.samples()).toEqual(before);
+  },
+);
 
 test('a block whose meta.json is broken is set aside with the reason once nobody will finish it', async () => {
   const kit = new CompactorKit();
@@ -103,6 +117,31 @@ test('a result does not claim a deletion that this compactor takes for too young
   kit.clock.time += 2 * HOUR;
   await kit.compactor().runRound(CTX);
   expect(Object.keys((await kit.samples()).series)).toEqual(['{"a":"2"}']);
+});
+
+test('a block that is deleted while its meta.json is replaced does not come back without its files', async () => {
+  const kit = new CompactorKit();
+  const block = twoHours(0, 1);
+  await kit.put(block);
+  const folder = `${TENANT}/${block.ulid}/`;
+  const wish = { matcherSets: [[new Matcher('=', 'a', 'none')]], mint: 0, maxt: 2 * T };
+  await kit.deletions().add(CTX, TENANT, wish);
+  kit.clock.time += HOUR;
+  const removeAll = async () => {
+    for (const key of await kit.keys()) if (key.startsWith(folder)) await kit.bucket.delete(CTX, key);
+  };
+  const bucket: Bucket = new Proxy(kit.bucket, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name);
+      if (name !== 'upload') return typeof value === 'function' ? value.bind(target) : value;
+      return async (ctx: typeof CTX, key: string, body: UploadBody) => {
+        if (key === `${folder}meta.json`) await removeAll();
+        await target.upload(ctx, key, body);
+      };
+    },
+  });
+  expect(await kit.compactor({ bucket }).runRound(CTX)).toEqual({ jobs: 0, failures: 1 });
+  expect((await kit.keys()).filter((key) => key.startsWith(folder))).toEqual([]);
 });
 
 test('a shard without series is a block all the same, and stands in with the others', async () => {

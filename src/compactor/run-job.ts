@@ -1,7 +1,8 @@
-import { blockRef, META_FILE } from '../blocks/layout.ts';
+import { type BlockRef, blockRef, INDEX_FILE, META_FILE } from '../blocks/layout.ts';
 import { type IndexStats, parseMeta, withCounts, withRewrites } from '../blocks/meta.ts';
 import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
 import { VeronaError } from '../model/errors.ts';
+import type { RelabelRule } from '../model/relabel-rule.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
@@ -17,7 +18,8 @@ import { type Diagnosis, diagnoseBlock } from './diagnose-block.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
 import { type CompactorJob, jobBytes } from './job.ts';
 import { repairBlock } from './repair-block.ts';
-import { rewritesOf, seriesDeletions } from './series-deletions.ts';
+import { earlierRewrites, rewritesOf } from './rewrites.ts';
+import { seriesDeletions } from './series-deletions.ts';
 import { uploadBlock } from './upload.ts';
 import { verifyOutput } from './verify-output.ts';
 
@@ -37,8 +39,9 @@ export interface JobOptions {
   readonly source?: string;
   /** How far a repair goes: `look` only reads, `try` writes the new block here and not into the bucket. `do` when not given. */
   readonly repair?: 'look' | 'try' | 'do';
-  /** Other labels for the series of a block that is rewritten. */
+  /** Other labels for the series of a block that is rewritten, and the rules by which, for its `meta.json`. */
   readonly change?: LabelChange;
+  readonly relabels?: readonly RelabelRule[];
 }
 
 /** How far a job is, for whoever looks. */
@@ -166,13 +169,25 @@ class JobRun {
 
   /** Says in the block's `meta.json` that requests hold for it, which had nothing to leave out. */
   async #noteApplied(): Promise<JobReport> {
-    const { bucket, disk } = this.#deps;
     const [{ ref, deletions }] = this.#job.blocks;
     const path = `${this.#sourceDir(ref.ulid)}/${META_FILE}`;
-    const rewrites = rewritesOf(deletions, [ref.ulid]) ?? [];
-    const meta = withRewrites(await disk.readFile(path), path, rewrites);
-    await bucket.upload(this.#ctx, `${ref.folder}/${META_FILE}`, meta);
+    const before = await this.#deps.disk.readFile(path);
+    const { sources } = earlierRewrites(before, ref.ulid);
+    const { deletions: requests } = this.#job;
+    const rewrites = rewritesOf({ sources, deletions, requests, relabels: [] });
+    await this.#replaceMeta(ref, withRewrites(before, path, rewrites));
     return { outputs: [ref.ulid], keepsSources: true, bytesRead: 0, samplesRead: 0, samplesWritten: 0 };
+  }
+
+  /** A `meta.json` that is stored while the block is deleted would make a block of what is left: then it goes again. */
+  async #replaceMeta({ folder, ulid }: BlockRef, meta: Uint8Array): Promise<void> {
+    const { bucket } = this.#deps;
+    const [key, index] = [`${folder}/${META_FILE}`, `${folder}/${INDEX_FILE}`];
+    if (!(await bucket.exists(this.#ctx, index))) throw gone(ulid);
+    await bucket.upload(this.#ctx, key, meta);
+    if (await bucket.exists(this.#ctx, index)) return;
+    await bucket.delete(this.#ctx, key);
+    throw gone(ulid);
   }
 
   async #download(): Promise<void> {
@@ -250,7 +265,7 @@ class JobRun {
     const path = `${this.#sourceDir(ref.ulid)}/${META_FILE}`;
     const { stats = {}, files } = diagnosis;
     const meta = withCounts(await this.#deps.disk.readFile(path), path, stats, files);
-    if (repair === 'do') await this.#deps.bucket.upload(this.#ctx, `${ref.folder}/${META_FILE}`, meta);
+    if (repair === 'do') await this.#replaceMeta(ref, meta);
     return this.#kept(diagnosis, ['counts and files in meta.json were put right']);
   }
 
@@ -290,7 +305,7 @@ class JobRun {
 
   async #upload(meta: BlockMeta, shard: number, indexStats?: IndexStats): Promise<void> {
     this.#onProgress({ step: 'upload', done: shard / this.#job.shards });
-    const { tenant, labels, replica, resolutionMs, shards, blocks, appliedDeletions } = this.#job;
+    const { tenant, labels, replica, resolutionMs, shards, blocks } = this.#job;
     const ref = blockRef(tenant, meta.ulid, blocks[0].ref.layout);
     await uploadBlock(this.#ctx, this.#deps.bucket, this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, ref, {
       labels: shards > 1 ? { ...labels, [SHARD_LABEL]: shardText({ index: shard, count: shards }) } : labels,
@@ -298,11 +313,27 @@ class JobRun {
       resolutionMs,
       ...(replica !== undefined && { replica }),
       ...(indexStats && { indexStats }),
-      rewrites: rewritesOf(
-        appliedDeletions,
-        blocks.map((block) => block.ref.ulid),
-      ),
+      ...(await this.#rewrites(meta)),
     });
+  }
+
+  /** What is written anew keeps what is said of earlier changes; what is joined says which requests hold for all of it. */
+  async #rewrites({ compaction }: BlockMeta): Promise<{ rewrites?: readonly unknown[] }> {
+    const { kind, blocks, appliedDeletions, deletions: requests } = this.#job;
+    const { relabels = [] } = this.#options;
+    const { sources } = compaction;
+    const [{ ref }] = blocks;
+    const isOne = kind !== 'compact';
+    const earlier = isOne
+      ? earlierRewrites(await this.#deps.disk.readFile(`${this.#sourceDir(ref.ulid)}/${META_FILE}`), ref.ulid)
+      : { deletions: [], rewrites: [] };
+    const known = new Set<string>(earlier.deletions);
+    const deletions = appliedDeletions.filter((id) => !known.has(id));
+    const rewrites = [
+      ...earlier.rewrites,
+      ...rewritesOf({ sources, deletions, requests: isOne ? requests : [], relabels }),
+    ];
+    return rewrites.length > 0 ? { rewrites } : {};
   }
 
   #sourceDir(ulid: string): string {
@@ -313,6 +344,10 @@ class JobRun {
 /** Shards stand in for their sources when all of them are there, so that each must be, also without samples. */
 function isOfShards({ shards, labels }: CompactorJob): boolean {
   return shards > 1 || labels[SHARD_LABEL] !== undefined;
+}
+
+function gone(ulid: string): VeronaError {
+  return new VeronaError('not_found', `block ${ulid} was deleted meanwhile`);
 }
 
 function resolutionOf(meta: Uint8Array, ulid: string): number {

@@ -43,15 +43,6 @@ function labelValue(labels: readonly string[], name: string): string {
   return '';
 }
 
-/** For `meta.json`: which requests hold for a block with these sources. */
-export function rewritesOf(
-  appliedDeletions: readonly string[],
-  sources: readonly string[],
-): readonly unknown[] | undefined {
-  if (appliedDeletions.length === 0) return undefined;
-  return [{ sources, deletions_applied: appliedDeletions.map((id) => ({ request_id: id })) }];
-}
-
 /** Requests old enough that their blocks may be rewritten: every process has learnt of them, and none is changed again. */
 export function dueDeletions(
   requests: readonly DeletionRequest[],
