@@ -1,9 +1,9 @@
 import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import { isHistogramEncoding } from '../../chunkenc/encoding.ts';
 import { uvarintSize } from '../../encoding/varint.ts';
-import { ByteWriter } from '../format/byte-writer.ts';
+import type { ChunkWindow } from '../chunks/chunk-window.ts';
 import { SERIES_ALIGN, SeriesEntry } from '../index/index-format.ts';
-import { compareLabelBytes } from '../index/index-writer.ts';
+import { compareRanks } from '../index/index-writer.ts';
 import { nextTurn } from '../next-turn.ts';
 import type { Block } from './block.ts';
 
@@ -48,15 +48,29 @@ class Verification {
   #samples = 0;
   #histogramSamples = 0;
   #chunkMaxBytes = 0;
-  #lastLabels: Uint8Array = new Uint8Array(0);
+  /** The series before, if it could be read. */
+  #before = new SeriesEntry();
+  #entry = new SeriesEntry();
+  /** Reads chunks as they lie, which is how they are written. */
+  readonly #walk: ChunkWindow;
+  #lastChunk = -1;
   /** Labels of all series: each must be in exactly one postings list. */
   #labelEntries = 0;
 
   constructor(block: Block) {
     this.#block = block;
+    this.#walk = block.chunks.walk();
   }
 
   async run(signal?: AbortSignal): Promise<BlockVerdict> {
+    try {
+      return await this.#verify(signal);
+    } finally {
+      await this.#walk.close();
+    }
+  }
+
+  async #verify(signal?: AbortSignal): Promise<BlockVerdict> {
     const refs = this.#block.index.allPostings();
     for (let i = 1; i < refs.length; i++)
       if (refs[i] <= refs[i - 1]) this.#wrong(`postings of all series are out of order at ${i}`);
@@ -83,44 +97,72 @@ class Verification {
   }
 
   async #verifySeries(refs: Uint32Array): Promise<void> {
-    const { index, chunks } = this.#block;
-    const entry = new SeriesEntry();
-    const labels = new ByteWriter();
+    const { index } = this.#block;
     const chunkRefs: number[] = [];
     await index.prefetchSeries(refs);
     for (const ref of refs) {
       this.#series++;
+      const entry = this.#entry;
       try {
         index.readSeries(ref, entry);
-        labels.clear();
-        index.appendLabelBytes(entry, labels);
       } catch (error) {
         this.#wrong((error as Error).message);
         continue;
       }
-      if (this.#series > 1 && compareLabelBytes(this.#lastLabels, labels.view()) >= 0)
+      // Symbols ascend, or that is found by itself: so their numbers tell the order of labels.
+      if (this.#before.labelCount > 0 && compareLabels(this.#before, entry) >= 0)
         this.#wrong(`series ${ref} is out of order`);
-      this.#lastLabels = labels.copy();
       this.#verifyEntry(ref, entry);
       for (let c = 0; c < entry.chunkCount; c++) chunkRefs.push(entry.chunkRef[c]);
+      [this.#before, this.#entry] = [entry, this.#before];
     }
     this.#chunks += chunkRefs.length;
     try {
-      await chunks.readAll(chunkRefs, (_, { encoding, data }) => {
-        const samples = storedSampleCount(encoding, data, 0);
-        this.#samples += samples;
-        const bytes = uvarintSize(data.length) + data.length + ENTRY_EXTRA_BYTES;
-        this.#chunkMaxBytes = Math.max(this.#chunkMaxBytes, bytes);
-        if (isHistogramEncoding(encoding)) this.#histogramSamples += samples;
-      });
+      await this.#verifyChunks(chunkRefs);
     } catch (error) {
       this.#wrong((error as Error).message);
     }
   }
 
+  /** Each by its checksum. */
+  async #verifyChunks(refs: readonly number[]): Promise<void> {
+    if (!this.#goOn(refs)) {
+      const { chunks } = this.#block;
+      await chunks.readAll(refs, (_, { encoding, data }) => {
+        const bytes = uvarintSize(data.length) + data.length + ENTRY_EXTRA_BYTES;
+        this.#countChunk(encoding, storedSampleCount(encoding, data, 0), bytes);
+      });
+      return;
+    }
+    const walk = this.#walk;
+    for (const ref of refs) {
+      if (!walk.isOpen(ref)) await walk.openFile(ref);
+      walk.open(ref);
+      this.#countChunk(walk.encoding, walk.sampleCount, walk.sizeBytes);
+    }
+  }
+
+  /** Whether chunks lie one behind the other, and behind all before. */
+  #goOn(refs: readonly number[]): boolean {
+    for (const ref of refs) {
+      if (ref <= this.#lastChunk) return false;
+      this.#lastChunk = ref;
+    }
+    return true;
+  }
+
+  #countChunk(encoding: number, samples: number, sizeBytes: number): void {
+    this.#samples += samples;
+    this.#chunkMaxBytes = Math.max(this.#chunkMaxBytes, sizeBytes);
+    if (isHistogramEncoding(encoding)) this.#histogramSamples += samples;
+  }
+
   #verifyEntry(ref: number, entry: SeriesEntry): void {
     const { minTime, maxTime } = this.#block.meta;
     if (entry.labelCount === 0) this.#wrong(`series ${ref} has no labels`);
+    const { count } = this.#block.index.symbols;
+    if (entry.labels.subarray(0, 2 * entry.labelCount).some((symbol) => symbol >= count))
+      this.#wrong(`series ${ref} names an unknown symbol`);
     this.#labelEntries += entry.labelCount;
     for (let i = 2; i < 2 * entry.labelCount; i += 2)
       if (entry.labels[i] <= entry.labels[i - 2]) this.#wrong(`labels of series ${ref} are out of order`);
@@ -190,6 +232,10 @@ class Verification {
   #wrong(finding: string): void {
     if (this.#findingCount++ < FINDINGS_MAX) this.#findings.push(finding);
   }
+}
+
+function compareLabels(a: SeriesEntry, b: SeriesEntry): number {
+  return compareRanks(a.labels, 2 * a.labelCount, b.labels, 2 * b.labelCount);
 }
 
 function largestGap(refs: Uint32Array): number {

@@ -3,12 +3,12 @@ import type { Disk } from '../../platform/disk.ts';
 import { FileWriter } from '../format/file-writer.ts';
 import {
   BLOCK_CHUNKS_MAGIC,
+  chunkFileName,
   chunkRef,
   encodeBlockChunk,
   encodeFileHeader,
   type StoredChunk,
 } from './chunk-format.ts';
-import { chunkFileName } from './chunk-reader.ts';
 
 /** A file of a block's chunks grows to this size at most. */
 const CHUNK_FILE_BYTES_MAX = 512 * 1024 * 1024;

@@ -48,6 +48,13 @@ export interface HeadChunk extends StoredChunk {
   readonly isOutOfOrder: boolean;
 }
 
+export type ChunkFolder = 'block' | 'head';
+
+/** The name of the file that refs with this sequence point into. */
+export function chunkFileName(folder: ChunkFolder, sequence: number): string {
+  return String(folder === 'block' ? sequence + 1 : sequence).padStart(6, '0');
+}
+
 export function chunkRef(sequence: number, offset: number): number {
   return sequence * REF_FILE + offset;
 }

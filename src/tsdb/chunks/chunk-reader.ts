@@ -4,7 +4,9 @@ import {
   BLOCK_CHUNKS_MAGIC,
   CHUNK_FILE_HEADER_BYTES,
   CHUNK_READ_BYTES,
+  type ChunkFolder,
   checkFileHeader,
+  chunkFileName,
   HEAD_CHUNKS_MAGIC,
   readBlockChunk,
   readHeadChunk,
@@ -12,10 +14,11 @@ import {
   refSequence,
   type StoredChunk,
 } from './chunk-format.ts';
+import { ChunkWindow } from './chunk-window.ts';
 import { CachedFile, type PageCache } from './page-cache.ts';
 
-export type ChunkFolder = 'block' | 'head';
-
+/** Of a file that is read from front to back so much is in memory. */
+const WALK_BYTES = 1024 * 1024;
 /** Chunks whose pages are fetched together. */
 const SLICE_CHUNKS = 8192;
 
@@ -56,6 +59,11 @@ export class ChunkReader {
     return this.#folder === 'block'
       ? readBlockChunk(file, refOffset(ref))
       : readHeadChunk(file, refOffset(ref));
+  }
+
+  /** Reads the chunks of a block's folder from front to back, apart from everything else. Whoever asks for it closes it. */
+  walk(): ChunkWindow {
+    return new ChunkWindow(this.#disk, this.#dir, WALK_BYTES);
   }
 
   /** Lets go of files before `sequence`, which are about to be removed. */
@@ -110,11 +118,6 @@ export class ChunkReader {
     this.#files.set(sequence, file);
     return file;
   }
-}
-
-/** The name of the file that refs with this sequence point into. */
-export function chunkFileName(folder: ChunkFolder, sequence: number): string {
-  return String(folder === 'block' ? sequence + 1 : sequence).padStart(6, '0');
 }
 
 /** Indexes into `refs` by ascending ref; already ordered refs cost one pass. */

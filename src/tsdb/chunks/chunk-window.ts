@@ -1,3 +1,4 @@
+import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import { crc32c } from '../../encoding/crc32c.ts';
 import { VeronaError } from '../../model/errors.ts';
 import type { Disk } from '../../platform/disk.ts';
@@ -6,26 +7,29 @@ import {
   BLOCK_CHUNKS_MAGIC,
   CHUNK_FILE_HEADER_BYTES,
   checkFileHeader,
+  chunkFileName,
   refOffset,
   refSequence,
 } from './chunk-format.ts';
-import { chunkFileName } from './chunk-reader.ts';
 
 const VARINT_BYTES_MAX = 5;
 /** What is read at least for an entry: most end within. */
 const ENTRY_GUESS_BYTES = 512;
+const CHECKSUM_BYTES = 4;
 const CHUNK_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
  * Reads the chunks of a block in the order of their places, entry by entry, each verified by its checksum. After `open` the
- * fields describe the entry; `bytes` and what is cut from it are valid until the next `open`.
+ * properties describe the entry; what is cut from it is valid until the next `open`.
  */
 export class ChunkWindow {
   encoding = 0;
-  /** The whole entry: length, encoding, data, checksum. */
-  entry: Uint8Array = new Uint8Array(0);
   /** Where in the entry the data begin; they end 4 bytes before its end. */
   dataStart = 0;
+  /** Bytes of the whole entry. */
+  sizeBytes = 0;
+  /** Where the entry begins in the window of its file. */
+  #at = 0;
   readonly #disk: Disk;
   readonly #dir: string;
   readonly #windowBytes: number;
@@ -58,30 +62,54 @@ export class ChunkWindow {
   open(ref: number): void {
     const file = this.#file as FileWindow;
     const offset = refOffset(ref);
-    let entry = file.read(offset, ENTRY_GUESS_BYTES);
+    let begin = file.locate(offset, ENTRY_GUESS_BYTES);
+    const { bytes, loadedEnd } = file;
     let length = 0;
-    let at = 0;
+    let at = begin;
     for (let scale = 1; ; scale *= 128) {
-      if (at >= entry.length || at >= VARINT_BYTES_MAX) throw this.#wrong('no chunk length', offset);
-      const byte = entry[at++];
+      if (at >= loadedEnd || at >= begin + VARINT_BYTES_MAX) throw this.#wrong('no chunk length', offset);
+      const byte = bytes[at++];
       length += (byte & 127) * scale;
       if (byte < 128) break;
     }
-    const size = at + 1 + length + 4;
-    if (size > entry.length && length <= CHUNK_BYTES_MAX) entry = file.read(offset, size);
-    if (size > entry.length) throw this.#wrong('chunk cut off', offset);
-    const end = size - 4;
-    const sum =
-      (entry[end] * 2 ** 24 + (entry[end + 1] << 16) + (entry[end + 2] << 8) + entry[end + 3]) >>> 0;
-    if (crc32c(entry, at, end) !== sum) throw this.#wrong('bad chunk checksum', offset);
-    this.entry = entry.length === size ? entry : entry.subarray(0, size);
-    this.encoding = entry[at];
-    this.dataStart = at + 1;
+    const lengthBytes = at - begin;
+    const size = lengthBytes + 1 + length + CHECKSUM_BYTES;
+    if (begin + size > loadedEnd) {
+      if (length > CHUNK_BYTES_MAX || offset + size > file.sizeBytes)
+        throw this.#wrong('chunk cut off', offset);
+      begin = file.locate(offset, size);
+      if (begin + size > file.loadedEnd) throw this.#wrong('chunk cut off', offset);
+    }
+    this.#verify(file.bytes, begin + lengthBytes, begin + size - CHECKSUM_BYTES, offset);
+    this.encoding = file.bytes[begin + lengthBytes];
+    this.dataStart = lengthBytes + 1;
+    this.sizeBytes = size;
+    this.#at = begin;
+  }
+
+  /** The whole entry: length, encoding, data, checksum. A view. */
+  get entry(): Uint8Array {
+    return this.#bytes.subarray(this.#at, this.#at + this.sizeBytes);
   }
 
   /** The payload after the encoding byte, a view. */
   get data(): Uint8Array {
-    return this.entry.subarray(this.dataStart, this.entry.length - 4);
+    const end = this.#at + this.sizeBytes - CHECKSUM_BYTES;
+    return this.#bytes.subarray(this.#at + this.dataStart, end);
+  }
+
+  /** How many samples the chunk says it has. */
+  get sampleCount(): number {
+    return storedSampleCount(this.encoding, this.#bytes, this.#at + this.dataStart);
+  }
+
+  get #bytes(): Uint8Array {
+    return (this.#file as FileWindow).bytes;
+  }
+
+  #verify(bytes: Uint8Array, start: number, end: number, offset: number): void {
+    const sum = bytes[end] * 2 ** 24 + ((bytes[end + 1] << 16) | (bytes[end + 2] << 8) | bytes[end + 3]);
+    if (crc32c(bytes, start, end) !== sum) throw this.#wrong('bad chunk checksum', offset);
   }
 
   async close(): Promise<void> {

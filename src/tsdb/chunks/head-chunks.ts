@@ -6,6 +6,7 @@ import { syncFile } from '../format/sync-file.ts';
 import {
   CHUNK_FILE_HEADER_BYTES,
   checkFileHeader,
+  chunkFileName,
   chunkRef,
   encodeFileHeader,
   encodeHeadChunk,
@@ -15,7 +16,6 @@ import {
   refOffset,
   refSequence,
 } from './chunk-format.ts';
-import { chunkFileName } from './chunk-reader.ts';
 
 /** A file of `chunks_head/` grows to this size at most. */
 export const HEAD_FILE_BYTES_MAX = 128 * 1024 * 1024;

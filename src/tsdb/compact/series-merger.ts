@@ -61,8 +61,7 @@ export class SeriesMerger {
         const ref = cursor.chunkRef[i];
         if (!source.chunks.isOpen(ref)) await source.openChunks(ref);
         this.#read(source, ref);
-        const { length } = source.chunks.entry;
-        if (!writer.chunks.hasRoom(length)) await writer.chunks.nextFile();
+        if (!writer.chunks.hasRoom(source.chunks.sizeBytes)) await writer.chunks.nextFile();
         this.#copy(source, cursor.mint[i], cursor.maxt[i], writer);
         if (writer.chunks.isFull) await writer.chunks.drain();
       }
@@ -95,7 +94,7 @@ export class SeriesMerger {
     if (group.length === 1 && group[0].deleted.length === 0) {
       const [{ source, ref, mint, maxt }] = group;
       await this.#open(source, ref);
-      if (!writer.chunks.hasRoom(source.chunks.entry.length)) await writer.chunks.nextFile();
+      if (!writer.chunks.hasRoom(source.chunks.sizeBytes)) await writer.chunks.nextFile();
       this.#copy(source, mint, maxt, writer);
       return;
     }
@@ -144,14 +143,14 @@ export class SeriesMerger {
   #read(source: MergeSource, ref: number): void {
     const { chunks } = source;
     source.guard(() => chunks.open(ref));
-    this.samplesRead += storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart);
+    this.samplesRead += chunks.sampleCount;
   }
 
   /** Copies the chunk that `source` has open. */
   #copy(source: MergeSource, mint: number, maxt: number, writer: BlockWriter): void {
     const { chunks } = source;
     this.#note(mint, maxt, writer.chunks.copy(chunks.entry));
-    const samples = storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart);
+    const samples = chunks.sampleCount;
     writer.countSamples(chunks.encoding, samples);
     this.samplesCopied += samples;
     this.chunksCopied++;

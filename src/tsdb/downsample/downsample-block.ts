@@ -144,7 +144,7 @@ class Downsampling {
   #open(ref: number): void {
     const { chunks } = this.#source;
     this.#source.guard(() => chunks.open(ref));
-    this.#samplesRead += storedSampleCount(chunks.encoding, chunks.entry, chunks.dataStart);
+    this.#samplesRead += chunks.sampleCount;
   }
 
   async #turn(): Promise<void> {

@@ -28,9 +28,28 @@ export class FileWindow {
   /** The bytes start … start + length, fewer at the end of the file. */
   read(start: number, length: number): Uint8Array {
     const wanted = Math.max(0, Math.min(length, this.sizeBytes - start));
-    if (start < this.#start || start + wanted > this.#start + this.#length) this.#move(start, wanted);
-    const at = start - this.#start;
+    const at = this.locate(start, wanted);
     return this.#bytes.subarray(at, Math.min(at + wanted, this.#length));
+  }
+
+  /**
+   * As `read`, without a view: the place in `bytes` where the bytes begin; those wanted and within the file are there. Bytes before
+   * `loadedEnd` are of the file too.
+   */
+  locate(start: number, length: number): number {
+    const wanted = Math.max(0, Math.min(length, this.sizeBytes - start));
+    if (start < this.#start || start + wanted > this.#start + this.#length) this.#move(start, wanted);
+    return start - this.#start;
+  }
+
+  /** The window; valid until the next read. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Where in `bytes` the loaded part ends. */
+  get loadedEnd(): number {
+    return this.#length;
   }
 
   /** Nothing: the next read fetches. */
