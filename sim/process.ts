@@ -3,11 +3,13 @@ import { BucketSync } from '../src/blocks/bucket-sync.ts';
 import { DeletedTenants } from '../src/blocks/deleted-tenants.ts';
 import { DeletionRequests } from '../src/blocks/deletion-requests.ts';
 import type { TenantView } from '../src/cmd/query-thread.ts';
+import { ServedBlocks } from '../src/cmd/served-blocks.ts';
 import { SharedBlocksReader } from '../src/cmd/shared-blocks.ts';
 import { pinTenantView } from '../src/cmd/tenant-views.ts';
 import { PlainHeadMemory } from '../src/kernel/plain-head-memory.ts';
 import { WasmHeadMemory } from '../src/kernel/wasm-head-memory.ts';
 import type { Matcher } from '../src/model/matcher.ts';
+import { Relabeler } from '../src/model/relabel.ts';
 import type { Bucket } from '../src/objstore/bucket.ts';
 import type { Clock } from '../src/platform/clock.ts';
 import type { Disk } from '../src/platform/disk.ts';
@@ -24,6 +26,7 @@ import { jobLimits } from '../src/query/query-limits.ts';
 import { emptyQuerier } from '../src/storage/empty-querier.ts';
 import { mergeQueriers } from '../src/storage/merge.ts';
 import type { Querier, Queryable } from '../src/storage/querier.ts';
+import { BlockSelection } from '../src/store-gateway/block-selection.ts';
 import { removeUnfinishedHeaders } from '../src/store-gateway/header-store.ts';
 import { StoreGateway } from '../src/store-gateway/store-gateway.ts';
 import { TenantLimits } from '../src/tenancy/limits.ts';
@@ -64,6 +67,7 @@ export class SimProcess {
   readonly #disk: Disk;
   readonly #limits: TenantLimits;
   readonly #bucketSync: BucketSync | undefined;
+  readonly #served: ServedBlocks | undefined;
   readonly #write: RemoteWriteHandler;
   readonly #gateway: StoreGateway | undefined;
   readonly #sources: ViewSources;
@@ -141,6 +145,12 @@ export class SimProcess {
       rates: new RateLimiter(clock),
       metrics: new PushMetrics(metrics),
     });
+    const everything = new BlockSelection(
+      new Relabeler([]),
+      () => Number.NEGATIVE_INFINITY,
+      () => Number.POSITIVE_INFINITY,
+    );
+    this.#served = this.#bucketSync && new ServedBlocks(this.#bucketSync, everything, limits);
     this.#gateway = plan.shipping
       ? new StoreGateway({ cacheDir: CACHE_DIR }, { bucket: reached, disk, clock, log })
       : undefined;
@@ -170,7 +180,7 @@ export class SimProcess {
 
   /** The body of the answer as text; rejects as a query thread does. What crosses threads is cloned. */
   async query(tenant: string, job: QueryJob): Promise<string> {
-    const pinned = pinTenantView(tenant, this.tenants, TENANTS_DIR, this.#bucketSync, job, this.#shortcuts);
+    const pinned = pinTenantView(tenant, this.tenants, TENANTS_DIR, this.#served, job, this.#shortcuts);
     try {
       const limits = jobLimits(this.#limits.of(tenant), this.#clock.now());
       const known = pinned.answerAtOnce?.(limits);

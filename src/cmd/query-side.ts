@@ -27,6 +27,7 @@ import { ForeseenAsks } from '../tsdb/foreseen-asks.ts';
 import { cacheOptionsOf } from './bucket-options.ts';
 import { hasEndpoints, joinedView, remoteOptions } from './endpoints.ts';
 import type { QueryThreadData } from './query-thread.ts';
+import { blockSelectionOf, ServedBlocks } from './served-blocks.ts';
 import { pinTenantView } from './tenant-views.ts';
 
 /** Rows of a query die young: with less room they are copied about before they do. */
@@ -84,6 +85,8 @@ export function buildQuerySide(
   const observer = observeAll([active, queryLog, statistics]);
   const pool = buildPool(config, threadData, observer, deps);
   const parse = { features: threadData.features };
+  const served =
+    sources.bucket && new ServedBlocks(sources.bucket.sync, blockSelectionOf(config, clock), limits);
   const shortcuts = {
     foreseen: new ForeseenAsks(),
     bare: new BareSelectors(parse),
@@ -100,10 +103,10 @@ export function buildQuerySide(
       stop: () => pool.close(),
     },
     run: (tenant, job, caller, timeoutMs, accepts) => {
-      const { tenants, tenantsDir, bucket, endpoints } = sources;
+      const { tenants, tenantsDir, endpoints } = sources;
       const view = () => {
         const joined = joinedView(config, endpoints, tenant, job);
-        return pinTenantView(tenant, tenants, tenantsDir, bucket?.sync, job, shortcuts, joined);
+        return pinTenantView(tenant, tenants, tenantsDir, served, job, shortcuts, joined);
       };
       const own = limits.of(tenant);
       checkQueryLength(job, own);

@@ -28,6 +28,7 @@ import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
 import { bucketAsStore } from './bucket-as-store.ts';
 import { watchCredentials } from './endpoint-credentials.ts';
 import type { RemoteSettings } from './endpoints.ts';
+import type { BucketReads } from './served-blocks.ts';
 import { type SharedBlocks, SharedBlocksReader } from './shared-blocks.ts';
 
 /** What a query thread is started with. */
@@ -58,6 +59,8 @@ export interface TenantView {
   /** Undefined when there is no bucket. */
   readonly bucketBlocks: SharedBlocks | undefined;
   readonly deletions: readonly DeletionRequest[];
+  /** Undefined when there is no bucket. */
+  readonly bucketReads: BucketReads | undefined;
   /** What is known to be missing. */
   readonly warnings: readonly string[];
   readonly remote: RemoteView | undefined;
@@ -100,7 +103,8 @@ new ThreadHost(port, {
   answer: (...request) => answerer.answer(...request),
   open: ({ tenant, view, ready, job, limits, timeoutMs: queryTimeoutMs }, ask, verifiesChunks) => {
     const wish = resolutionWish(job);
-    const { local, bucketBlocks, deletions, warnings, remote, replicaLabels, dedup } = view as TenantView;
+    const { local, bucketBlocks, bucketReads, deletions, warnings, remote, replicaLabels, dedup } =
+      view as TenantView;
     const source: Queryable = {
       querier: async (mint, maxt) => {
         if (job.kind === 'cardinality' && job.headOnly)
@@ -111,7 +115,9 @@ new ThreadHost(port, {
         const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
         if (gateway && bucketBlocks) {
           const blocks = sharedBlocks.read(tenant, bucketBlocks);
-          queriers.push(gateway.querier({ blocks, localUlids, localBlocks, deletions }, mint, maxt, wish));
+          queriers.push(
+            gateway.querier({ blocks, localUlids, localBlocks, deletions, ...bucketReads }, mint, maxt, wish),
+          );
         }
         if (remotes && remote)
           queriers.push(

@@ -2,12 +2,18 @@ import { expect, test } from 'vitest';
 import type { TenantView } from './query-thread.ts';
 import { SharedViews } from './shared-views.ts';
 
+const reads = () => ({
+  window: { mint: 0, maxt: 9 },
+  limits: { seriesMax: 0, chunksMax: 1, bytesMax: 1 },
+});
+
 function view(changes: Partial<TenantView> = {}, ulid = 'A', tombstonesVersion = 0): TenantView {
   const block = { ulid, sources: [ulid], minTime: 0, maxTime: 1, tombstonesVersion };
   return {
     local: { dir: '/a', hasHead: true, oldestChunkFile: 1, blocks: [block] },
     bucketBlocks: undefined,
     deletions: [],
+    bucketReads: reads(),
     warnings: [],
     remote: undefined,
     replicaLabels: ['replica'],
@@ -25,6 +31,9 @@ test('a view that says the same is the same object, and any change makes another
     view({ replicaLabels: [] }),
     view({ dedup: 'penalty' }),
     view({ bucketBlocks: { version: 1, bytes: new SharedArrayBuffer(1) } }),
+    view({ bucketReads: undefined }),
+    view({ bucketReads: { ...reads(), window: { mint: 1, maxt: 9 } } }),
+    view({ bucketReads: { ...reads(), limits: { seriesMax: 0, chunksMax: 1, bytesMax: 2 } } }),
     view({ local: undefined }),
     view({}, 'B'),
     view({}, 'A', 1),

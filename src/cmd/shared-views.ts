@@ -27,10 +27,21 @@ function isSame(a: TenantView, b: TenantView): boolean {
     a.remote === b.remote &&
     a.dedup === b.dedup &&
     a.bucketBlocks === b.bucketBlocks &&
+    isSameReads(a.bucketReads, b.bucketReads) &&
     isSameList(a.deletions, b.deletions) &&
     isSameList(a.warnings, b.warnings) &&
     isSameList(a.replicaLabels, b.replicaLabels) &&
     isSameLocal(a.local, b.local)
+  );
+}
+
+function isSameReads(a: TenantView['bucketReads'], b: TenantView['bucketReads']): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.window.mint === b.window.mint &&
+    a.window.maxt === b.window.maxt &&
+    a.limits.chunksMax === b.limits.chunksMax &&
+    a.limits.bytesMax === b.limits.bytesMax
   );
 }
 

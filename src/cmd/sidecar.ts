@@ -5,7 +5,6 @@ import { loadHttpClient } from '../config/http-client-file.ts';
 import { loadConfig } from '../config/load.ts';
 import { readPrometheusFile } from '../config/prometheus-config.ts';
 import type { Config } from '../config/schema.ts';
-import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
 import { type Clock, SystemClock } from '../platform/clock.ts';
@@ -35,6 +34,7 @@ import { addSettingFlags, type FlagAliases, givenFlags } from './flags.ts';
 import { grpcService } from './grpc.ts';
 import { plainListener } from './plain-listener.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+import { timeBoundOf } from './time-bound.ts';
 
 /** Names in `thanos sidecar`, so that its command line can stay. */
 const THANOS_NAMES: FlagAliases = {
@@ -108,7 +108,7 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
     prometheusHttp(settings, clock),
     readPrometheusFile,
   );
-  const mint = minTimeOf(settings.min_time, clock);
+  const mint = timeBoundOf(settings.min_time, 'sidecar.min_time', clock, 0);
   const sidecar = new Sidecar(
     {
       checkIntervalMs: settings.check_interval,
@@ -184,18 +184,6 @@ function buildReloader(
         await reloaded();
       },
     },
-  );
-}
-
-/** ms, of now when the text is an age; 0 for none. Throws `bad_data`. */
-export function minTimeOf(text: string, clock: Clock): () => number {
-  const ageMs = text.startsWith('-') ? parseDuration(text.slice(1)) : undefined;
-  if (ageMs !== undefined) return () => clock.now() - ageMs;
-  const ms = text === '' ? 0 : Date.parse(text);
-  if (Number.isFinite(ms)) return () => Math.max(0, ms);
-  throw new VeronaError(
-    'bad_data',
-    `sidecar.min_time: ${JSON.stringify(text)} is no time; write for example 2026-01-31T00:00:00Z, or -30d`,
   );
 }
 

@@ -1,5 +1,4 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
-import type { BucketSync } from '../blocks/bucket-sync.ts';
 import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import type { Tenants } from '../push/ingester/tenants.ts';
 import type { JobLimits, QueryJob } from '../query/jobs.ts';
@@ -14,6 +13,7 @@ import { packReady } from '../tsdb/head-ask.ts';
 import { HeadServer } from '../tsdb/head-server.ts';
 import type { ViewDescription } from '../tsdb/view-sources.ts';
 import type { TenantView } from './query-thread.ts';
+import type { ServedBlocks } from './served-blocks.ts';
 import { BlockSharer } from './shared-blocks.ts';
 import { SharedViews } from './shared-views.ts';
 
@@ -30,7 +30,7 @@ export function pinTenantView(
   tenant: string,
   tenants: Tenants,
   tenantsDir: string,
-  bucket: BucketSync | undefined,
+  bucket: ServedBlocks | undefined,
   job: QueryJob,
   shortcuts: Shortcuts,
   joined: JoinedView = NOTHING_JOINED,
@@ -45,6 +45,7 @@ export function pinTenantView(
     local: local?.description,
     bucketBlocks: blocks.length > 0 ? sharer.share(blocks) : undefined,
     deletions: bucket?.deletionsOf(tenant) ?? NO_DELETIONS,
+    bucketReads: bucket?.readsOf(tenant),
     ...joined,
     warnings: problems.filter((problem) => problem !== undefined),
   });

@@ -286,6 +286,16 @@ const objstore = section("The bucket that keeps the blocks, in Thanos' form (`ty
     "The tenant that owns the blocks in Thanos' layout that lack that label. With neither setting they are nobody's and are left alone.",
   ),
   ignore_deletion_marks_delay: duration('6h', 'Blocks marked for deletion are read for this long.'),
+  selector_relabel_config: text(
+    '',
+    "YAML list of relabelling rules, as Thanos' `--selector.relabel-config`: queries do not read blocks that a rule drops by their external labels, or by `__block_id`; `hashmod` of that divides them among instances. Uploads and the compactor go on with all. Empty for all blocks.",
+  ),
+  selector_relabel_config_file: text('', 'A file with that YAML, instead of `selector_relabel_config`.'),
+  min_time: text(
+    '',
+    'Queries read no blocks of before this time (RFC 3339), or older than an age (`-30d`); empty for all.',
+  ),
+  max_time: text('', 'Queries read no blocks of after this time, or younger than an age; empty for all.'),
 });
 
 const compactor = section('The compactor: joins, downsamples, expires and cleans up blocks in the bucket.', {

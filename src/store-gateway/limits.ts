@@ -27,21 +27,26 @@ export class RequestBudget {
 
   takeSeries(count: number): void {
     this.#series += count;
-    check('series', this.#series, this.#limits.seriesMax);
+    check('series', this.#series, this.#limits.seriesMax, '');
   }
 
   takeChunks(count: number): void {
     this.#chunks += count;
-    check('chunks', this.#chunks, this.#limits.chunksMax);
+    check('chunks', this.#chunks, this.#limits.chunksMax, 'max_fetched_chunks_per_query');
   }
 
   takeBytes(count: number): void {
     this.#bytes += count;
-    check('bytes', this.#bytes, this.#limits.bytesMax);
+    check('bytes', this.#bytes, this.#limits.bytesMax, 'max_downloaded_bytes_per_request');
   }
 }
 
-function check(what: string, used: number, max: number): void {
-  if (max > 0 && used > max)
-    throw new VeronaError('limit', `the query needs more than ${max} ${what} of blocks in the bucket`);
+/** `setting` names the tenant's limit, if it is one. */
+function check(what: string, used: number, max: number, setting: string): void {
+  if (max === 0 || used <= max) return;
+  const named = setting === '' ? '' : ` (limits.${setting})`;
+  throw new VeronaError(
+    'limit',
+    `the query needs more than ${max} ${what} of blocks in the bucket${named}; narrow its matchers or its time`,
+  );
 }

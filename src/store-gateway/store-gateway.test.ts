@@ -316,6 +316,24 @@ test.each([
   await expect(attempt).rejects.toMatchObject({ code: 'limit', message: expect.stringContaining(message) });
 });
 
+test('limits of a tenant hold instead, and are named', async () => {
+  const view = { blocks, localUlids: new Set<string>(), limits: { seriesMax: 0, chunksMax: 3, bytesMax: 0 } };
+  const attempt = select(open().querier(view, T0, END), request([new Matcher('=', '__name__', 'up')]));
+  await expect(attempt).rejects.toMatchObject({
+    code: 'limit',
+    message: expect.stringContaining('limits.max_fetched_chunks_per_query'),
+  });
+});
+
+test('nothing outside of the window is shown', async () => {
+  const window = { mint: T0 + 100 * MINUTE_MS, maxt: T0 + 130 * MINUTE_MS };
+  const up = request([new Matcher('=', '__name__', 'up')]);
+  const inside = (change: Partial<typeof window>) =>
+    select(open().querier({ blocks, localUlids: new Set(), window: { ...window, ...change } }, T0, END), up);
+  expect(await inside({})).toEqual(expected({ ...up, ...window }));
+  expect(await inside({ maxt: T0 - 1 })).toEqual([]);
+});
+
 test('a gateway can be made in another thread: what it needs can be sent there', async () => {
   const options = structuredClone({ cacheDir: dir });
   const view = structuredClone({ blocks, localUlids: new Set<string>() });

@@ -16,6 +16,7 @@ import { BlockChunks } from './block-chunks.ts';
 import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
 import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
+import type { TimeWindow } from './block-selection.ts';
 import { BlockSymbols } from './block-symbols.ts';
 import { KnownLists } from './blocks-by-time.ts';
 import { ByteCache } from './byte-cache.ts';
@@ -66,6 +67,10 @@ export interface TenantView {
   readonly localBlocks?: readonly LocalTime[];
   /** Samples to leave out. */
   readonly deletions?: readonly DeletionRequest[];
+  /** No sample outside is shown. */
+  readonly window?: TimeWindow;
+  /** Of one querier; those of the gateway when absent. */
+  readonly limits?: RequestLimits;
 }
 
 const MIB = 1024 * 1024;
@@ -118,11 +123,11 @@ export class StoreGateway {
    * With a wish for more than raw data it may give aggregate chunks; functions that these cannot answer get raw ones first.
    */
   querier(view: TenantView, mint: number, maxt: number, wish: ResolutionWish = { maxMs: 0 }): Querier {
-    const budget = new RequestBudget(this.#limits);
+    const budget = new RequestBudget(view.limits ?? this.#limits);
     const blocks = this.#lists.byTime(view.blocks).around(mint, maxt);
     const over = (one: ResolutionWish) =>
       this.#over(
-        chooseBlocks(blocks, mint, maxt, view.localUlids, one, view.localBlocks),
+        inWindow(chooseBlocks(blocks, mint, maxt, view.localUlids, one, view.localBlocks), view.window),
         budget,
         view.deletions ?? [],
       );
@@ -180,6 +185,17 @@ export class StoreGateway {
       throw wrapError(`open block ${meta.ulid} in the bucket`, error);
     }
   }
+}
+
+function inWindow(chosen: readonly ChosenBlock[], window: TimeWindow | undefined): readonly ChosenBlock[] {
+  if (window === undefined) return chosen;
+  return chosen
+    .map((part) => ({
+      ...part,
+      mint: Math.max(part.mint, window.mint),
+      maxt: Math.min(part.maxt, window.maxt),
+    }))
+    .filter(({ mint, maxt }) => mint <= maxt);
 }
 
 /** Two queriers over the same data as one: `exact` for functions that aggregates cannot answer. */

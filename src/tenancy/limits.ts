@@ -131,6 +131,21 @@ export const LIMIT_FIELDS = [
     description: 'Series one query may select. 0 for no limit.',
   },
   {
+    key: 'maxFetchedChunksPerQuery',
+    name: 'max_fetched_chunks_per_query',
+    kind: 'integer',
+    default: 10_000_000,
+    description: 'Chunks one query may read of blocks in the bucket. 0 for no limit.',
+  },
+  {
+    key: 'maxDownloadedBytesPerRequest',
+    name: 'max_downloaded_bytes_per_request',
+    kind: 'size',
+    default: 4096 * MIB,
+    description:
+      'Bytes one query may read of blocks in the bucket, with what lies between those it needs. 0 for no limit.',
+  },
+  {
     key: 'maxQueryLookback',
     name: 'max_query_lookback',
     kind: 'duration',
