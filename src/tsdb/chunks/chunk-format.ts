@@ -108,6 +108,9 @@ export function encodeHeadChunk(out: ByteWriter, chunk: HeadChunk): void {
 export interface FileBytes {
   readonly path: string;
   read(start: number, length: number): Uint8Array;
+  /** Where bytes stay in memory, whether the entry read last, which begins at `start`, is known to have the right checksum. */
+  isChecked?(start: number): boolean;
+  setChecked?(start: number, end: number): void;
 }
 
 /** The entry at `offset` of a block's chunk file; the data are a view. Throws `corrupt`. */
@@ -118,9 +121,12 @@ export function readBlockChunk(file: FileBytes, offset: number): StoredChunk & {
   if (head[0] >= 128) length += head[1] << 7;
   const start = head[0] < 128 ? 1 : 2;
   const end = start + 1 + length;
-  if (end + 4 <= head.length && !(head[start - 1] >= 128) && crc32c(head, start, end) === be32At(head, end))
-    return { encoding: head[start], data: head.subarray(start + 1, end), end: offset + end + 4 };
-  return readLongChunk(file, offset);
+  if (end + 4 > head.length || head[start - 1] >= 128) return readLongChunk(file, offset);
+  if (!file.isChecked?.(offset)) {
+    if (crc32c(head, start, end) !== be32At(head, end)) return readLongChunk(file, offset);
+    file.setChecked?.(offset, offset + end + 4);
+  }
+  return { encoding: head[start], data: head.subarray(start + 1, end), end: offset + end + 4 };
 }
 
 function readLongChunk(file: FileBytes, offset: number): StoredChunk & { readonly end: number } {
