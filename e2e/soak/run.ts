@@ -47,13 +47,16 @@ try {
     seed: Number(values.seed),
     rawDays: Math.ceil(days / 2),
     fiveMinutesDays: Math.ceil((days * 3) / 4),
-    killEveryMs: 45_000,
+    killEveryMs: 20_000,
+    killWaitMs: 300_000,
     deletionDelaySeconds: 30,
     log: (line) => console.log(`${Math.round((Date.now() - begin) / 1000)} s: ${line}`),
   }).run();
   console.log(JSON.stringify(result, undefined, 2));
-  if (result.differences.length + result.garbage.length > 0 || result.blocksLeft > result.blocks / 4)
-    process.exitCode = 1;
+  const missed = Object.entries(result.kills).filter(([, count]) => count === 0);
+  if (missed.length > 0) console.log(`never killed during: ${missed.map(([phase]) => phase).join(', ')}`);
+  const isWrong = result.differences.length + result.garbage.length + missed.length > 0;
+  if (isWrong || result.blocksLeft > result.blocks / 4) process.exitCode = 1;
 } finally {
   await gateway.stop();
   rmSync(dir, { recursive: true, force: true });

@@ -23,11 +23,13 @@ test('days of blocks is answered as it was while the compactor works and is kill
       seed: 1,
       rawDays: 3,
       fiveMinutesDays: 4,
-      killEveryMs: 4_000,
+      killEveryMs: 2_000,
+      killWaitMs: 30_000,
       deletionDelaySeconds: 12,
       log: () => {},
     }).run();
     expect(result).toMatchObject({ differences: [], garbage: [] });
+    expect(result.kills.compact + result.kills.downsample).toBeGreaterThan(0);
     expect(result.answers).toBeGreaterThan(15);
     expect(result.blocksLeft).toBeLessThan(result.blocks / 2);
   } finally {

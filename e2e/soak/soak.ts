@@ -17,6 +17,8 @@ export interface SoakPlan {
   readonly fiveMinutesDays: number;
   /** The compactor is killed about this often, ms. */
   readonly killEveryMs: number;
+  /** So long after the last upload it is waited until it was killed in every phase, ms. */
+  readonly killWaitMs: number;
   /** From a deletion mark to the deletion, seconds; leftovers of uploads stay twice as long. */
   readonly deletionDelaySeconds: number;
   readonly log: (line: string) => void;
@@ -24,7 +26,8 @@ export interface SoakPlan {
 
 export interface SoakResult {
   readonly blocks: number;
-  readonly kills: number;
+  /** How often the compactor was killed, by what it was doing: see `PHASES`. */
+  readonly kills: Readonly<Record<Phase, number>>;
   /** Answers that were compared, and those that could not be had. */
   readonly answers: number;
   readonly unanswered: number;
@@ -34,6 +37,13 @@ export interface SoakResult {
   readonly garbage: readonly string[];
 }
 
+/**
+ * What the compactor is killed during: a kind of job that its page says is running, marks that its log tells of when retention
+ * is over, deletions of what was marked, or anything.
+ */
+const PHASES = ['compact', 'downsample', 'retention', 'cleanup', 'any'] as const;
+type Phase = (typeof PHASES)[number];
+const WATCH_MS = 20;
 const SPAN_DAYS_ASKED = 3;
 /** A reader learns of uploads within a look, and what is expired may be gone at any time from then on. */
 const SYNC_MS = 2_000;
@@ -50,7 +60,7 @@ export class Soak {
   readonly #differences: string[] = [];
   #store: Peer | undefined;
   #compactor: Peer | undefined;
-  #kills = 0;
+  readonly #kills: Record<Phase, number> = { compact: 0, downsample: 0, retention: 0, cleanup: 0, any: 0 };
   #answers = 0;
   #unanswered = 0;
   #blocks = 0;
@@ -69,12 +79,13 @@ export class Soak {
         ...this.#flags(),
         '--compactor.enabled=false',
         '--self-metrics.enabled=false',
+        '--log.level=warn',
       ]);
       await this.#startCompactor();
       const killing = this.#killAtRandom();
       const asking = this.#askAtRandom();
       await this.#upload();
-      await sleep(2 * SYNC_MS);
+      await this.#untilKilledInAll();
       this.#stopping.abort();
       await Promise.all([killing, asking]);
       await this.#startCompactor();
@@ -103,7 +114,6 @@ export class Soak {
       '--compactor.block-ranges=2h,12h,24h',
       '--compactor.downsample-5m-after=1d',
       '--compactor.downsample-1h-after=4d',
-      '--log.level=warn',
     ];
   }
 
@@ -124,23 +134,63 @@ export class Soak {
       });
       if (day % 10 === 9)
         log(
-          `${day + 1} days there, ${this.#kills} kills, ${this.#answers} answers, ${this.#differences.length} differences`,
+          `${day + 1} days there, kills: ${JSON.stringify(this.#kills)}, ${this.#answers} answers, ${this.#differences.length} differences`,
         );
     }
     await sleep(3 * SYNC_MS);
   }
 
+  /** In one phase after the other, each at a random moment of it; what does not come about in time is left for later. */
   async #killAtRandom(): Promise<void> {
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      await sleep(this.#plan.killEveryMs * (0.2 + 1.6 * this.#random.next()), undefined, { signal }).catch(
+    for (let i = 0; !signal.aborted; i++) {
+      const phase = PHASES[i % PHASES.length];
+      await sleep(this.#plan.killEveryMs * (0.2 + 1.2 * this.#random.next()), undefined, { signal }).catch(
         () => {},
       );
+      const begins = phase === 'any' || (await this.#untilIn(phase));
       if (signal.aborted) return;
+      if (!begins) continue;
+      await sleep(200 * this.#random.next());
       await this.#compactor?.process.stop('SIGKILL');
-      this.#kills++;
+      this.#kills[phase]++;
       await this.#startCompactor();
     }
+  }
+
+  /** False when the phase does not begin in the time of a kill. */
+  async #untilIn(phase: Exclude<Phase, 'any'>): Promise<boolean> {
+    const deadline = Date.now() + this.#plan.killEveryMs;
+    const before = this.#told(phase);
+    while (Date.now() < deadline && !this.#stopping.signal.aborted) {
+      if (
+        phase === 'compact' || phase === 'downsample' ? await this.#runs(phase) : this.#told(phase) > before
+      )
+        return true;
+      await sleep(WATCH_MS);
+    }
+    return false;
+  }
+
+  async #runs(kind: string): Promise<boolean> {
+    const page = await fetch(`${this.#compactor?.url}/compactor`).then(
+      (answer) => answer.text(),
+      () => '',
+    );
+    return page.split('\n').some((line) => line.startsWith(`  ${kind} `) && line.includes('% after '));
+  }
+
+  /** How often the log tells of what a phase does. */
+  #told(phase: Phase): number {
+    const text = phase === 'retention' ? 'its retention is over' : 'a block is deleted';
+    return (this.#compactor?.process.output ?? '').split(text).length - 1;
+  }
+
+  /** When everything is uploaded the compactor still has to join, make coarser, expire and delete: there too it is killed. */
+  async #untilKilledInAll(): Promise<void> {
+    const deadline = Date.now() + this.#plan.killWaitMs;
+    while (Date.now() < deadline && Object.values(this.#kills).some((count) => count === 0)) await sleep(200);
+    await sleep(2 * SYNC_MS);
   }
 
   async #askAtRandom(): Promise<void> {
