@@ -28,6 +28,23 @@ test('CRC-32C equals the check values of RFC 3720, in one piece or in two', () =
   );
 });
 
+test('CRC-32C of a piece of an array is that of its copy, whatever array was looked at before', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 600 }), fc.nat(40), fc.nat(300), (whole, from, length) => {
+      const piece = whole.subarray(Math.min(from, whole.length), Math.min(from + length, whole.length));
+      let bit = ~0;
+      for (const byte of piece) {
+        bit ^= byte;
+        for (let k = 0; k < 8; k++) bit = (bit >>> 1) ^ (bit & 1 ? 0x82f63b78 : 0);
+      }
+      expect(crc32c(piece)).toBe(~bit >>> 0);
+      expect(crc32c(whole, piece.byteOffset, piece.byteOffset + piece.length)).toBe(~bit >>> 0);
+      expect(crc32c(piece.slice())).toBe(~bit >>> 0);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('varints come back as they were written', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.maxSafeInteger(), (unsigned, signed) => {
