@@ -21,12 +21,13 @@ const { values: flags } = parseArgs({
     match: { type: 'string', default: '' },
     // A day for the windows of the first step, and 1,000 steps.
     samples: { type: 'string', default: '3880' },
+    steps: { type: 'string', default: '1,100,1000' },
   },
 });
 
 const INTERVAL_S = 30;
 const LE = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '+Inf'];
-const STEPS = [1, 100, 1000];
+const STEPS = flags.steps.split(',').map(Number);
 /** X stands for `one` and `hundred`. */
 const QUERIES = [
   'a_X',

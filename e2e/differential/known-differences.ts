@@ -46,7 +46,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     what: 'since 3 a counter that is zero further than half an interval before its first sample is not drawn on to there',
     applies: ({ query, theirs, ours }) =>
-      /^(rate|increase)\(/.test(query) && areLittleMore(valuesOf(theirs), valuesOf(ours)),
+      /\b(rate|increase)\(/.test(query) && areLittleMore(valuesOf(theirs), valuesOf(ours)),
   },
   {
     what: 'which of equal values is best depends on the order of series in storage',

@@ -62,3 +62,23 @@ test('negated rows that lose their names are joined where their samples do not m
   expect(result).toMatchObject({ outcome: { answer: { type: 'matrix', series: joined } } });
   expect(await problemOf(apart, false)).toBeUndefined();
 });
+
+test('in a cell that began with a float no histogram is looked at', async () => {
+  const t = 600_000;
+  const histogram = (schema: number, customValues: number[]) => ({
+    ...{ kind: 'float' as const, counterResetHint: 'gauge' as const, schema, zeroThreshold: 0, zeroCount: 0 },
+    ...{ count: 0, sum: 0, positiveSpans: [], negativeSpans: [], positiveBuckets: [], negativeBuckets: [] },
+    customValues,
+  });
+  const series = (name: string, i: string, h?: ReturnType<typeof histogram>) => ({
+    labels: Labels.from({ __name__: name, i }),
+    samples: [{ t, v: 1, histogram: h, startT: undefined }],
+  });
+  const histograms = [histogram(2, []), histogram(3, []), histogram(-53, [1, 2])];
+  const mixed: Case = {
+    series: [series('a', '0'), ...histograms.map((h, i) => series('h', `${i}`, h))],
+    query: 'sum(a or h) or avg(a or h)',
+    asked: { kind: 'instant', t },
+  };
+  expect(await problemOf(mixed, false)).toBeUndefined();
+});

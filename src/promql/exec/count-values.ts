@@ -1,5 +1,6 @@
 import { VeronaError } from '../../model/errors.ts';
 import { histogramText } from '../../model/histogram-text.ts';
+import type { Labels } from '../../model/labels.ts';
 import { formatDecimal, quote } from '../parser/go-text.ts';
 import type { AggregatePlan } from '../plan/node.ts';
 import { GroupIds } from './aggregate.ts';
@@ -18,6 +19,8 @@ export class CountValues implements Operator {
   readonly #label: string;
   /** `without` names the label itself, so that it goes again. */
   readonly #isDropped: boolean;
+  /** The rows of floats that were met, by group. */
+  readonly #rowsOf: Map<number, number>[] = [];
   #done = false;
 
   constructor(context: QueryContext, plan: AggregatePlan, child: Operator, label: string) {
@@ -46,25 +49,32 @@ export class CountValues implements Operator {
 
   #countRow(batch: Batch, row: number, groups: GroupIds, rows: RowBuilder): void {
     this.#context.check();
-    const group = groups.labels[groups.idOf(batch, row)];
-    for (let i = 0; i < batch.steps; i++) {
-      const text = textOf(batch, row * batch.steps + i);
-      if (text === undefined) continue;
-      const before = rows.count;
-      const counted = rows.rowOf(this.#isDropped ? group : group.with({ [this.#label]: text }));
-      if (rows.count > before) this.#context.hold(this.grid.count);
+    const group = groups.idOf(batch, row);
+    const known = (this.#rowsOf[group] ??= new Map());
+    for (let i = 0, cell = row * batch.steps; i < batch.steps; i++, cell++) {
+      if (batch.presence[cell] === Presence.none) continue;
+      const v = batch.values[cell];
+      // A map does not tell 0 from -0, whose texts differ.
+      const isFloat = batch.presence[cell] === Presence.float && v !== 0;
+      let counted = isFloat ? known.get(v) : undefined;
+      if (counted === undefined) {
+        counted = this.#rowOf(groups.labels[group], textOf(batch, cell), rows);
+        if (isFloat) known.set(v, counted);
+      }
       rows.addFloat(counted, i, 1);
     }
   }
+
+  #rowOf(group: Labels, text: string, rows: RowBuilder): number {
+    const before = rows.count;
+    const row = rows.rowOf(this.#isDropped ? group : group.with({ [this.#label]: text }));
+    if (rows.count > before) this.#context.hold(this.grid.count);
+    return row;
+  }
 }
 
-function textOf(batch: Batch, cell: number): string | undefined {
-  switch (batch.presence[cell]) {
-    case Presence.float:
-      return formatDecimal(batch.values[cell]);
-    case Presence.histogram:
-      return histogramText(batch.histograms![cell]!);
-    default:
-      return undefined;
-  }
+function textOf(batch: Batch, cell: number): string {
+  return batch.presence[cell] === Presence.float
+    ? formatDecimal(batch.values[cell])
+    : histogramText(batch.histograms![cell]!);
 }

@@ -12,7 +12,7 @@ const IS_SPOILT = 4;
 /** … and before that there was a float. */
 const HAS_FLOAT_BEFORE = 8;
 
-/** What comes after the first float of a cell, or after a histogram that does not fit, does not count. */
+/** In a cell that began with a float no histogram counts; else none after one that does not fit. */
 export function addHistograms(
   group: number,
   batch: Batch,
@@ -27,7 +27,8 @@ export function addHistograms(
     const cell = group * batch.steps + i;
     const before = seen[cell];
     seen[cell] = before | HAS_HISTOGRAM;
-    if ((before & IS_SPOILT) !== 0 || before === HAS_FLOAT) continue;
+    const beganWithFloat = (before & HAS_FLOAT) !== 0 && !totals.has(cell);
+    if ((before & IS_SPOILT) !== 0 || beganWithFloat) continue;
     if (totals.add(cell, batch.histograms![from]!)) continue;
     const name = batch.labels.at(row).get(METRIC_NAME);
     context.warn(warningText.mixedSchemas(name), plan.child.span);

@@ -61,15 +61,41 @@ class Enrichment {
         'execution',
         `this should be an info metric, with float samples: ${this.#info.labels.at(Math.floor(histogram / steps))}`,
       );
+    this.#refuseDuplicates();
     const out = new RowBuilder(steps, this.#base.count);
     for (let row = 0; row < this.#base.count; row++) this.#enrichRow(row, out);
     return out.finish();
   }
 
+  /**
+   * Prometheus asks for info series with an instance and a job that some row has, be it another row for each, and refuses
+   * duplicates among all of them.
+   */
+  #refuseDuplicates(): void {
+    const { steps, presence } = this.#base;
+    const others = this.#base.labels.toArray().filter((labels) => !this.#isInfo(labels));
+    const known = IDENTIFYING.filter((name) => others.some((labels) => labels.has(name)));
+    const values = known.map((name) => new Set(others.map((labels) => labels.get(name))));
+    const isAsked = (info: Labels) =>
+      known.length > 0 && values.every((set, i) => set.has(info.get(known[i])));
+    const asked = [...this.#byIdentity.values()].filter(
+      (rows) => rows.length > 1 && isAsked(this.#info.labels.at(rows[0])),
+    );
+    if (asked.length === 0) return;
+    const used = new Uint8Array(steps);
+    for (let cell = 0; cell < presence.length; cell++) used[cell % steps] |= presence[cell];
+    for (let step = 0; step < steps; step++)
+      if (used[step] !== 0) for (const rows of asked) this.#newest(rows, step);
+  }
+
+  #isInfo(labels: Labels): boolean {
+    return this.#nameMatchers.every((matcher) => matcher.matches(labels.get(METRIC_NAME)));
+  }
+
   #enrichRow(row: number, out: RowBuilder): void {
     const labels = this.#base.labels.at(row);
     const dropped = this.#base.nameDropped?.[row] === 1;
-    const isInfo = this.#nameMatchers.every((matcher) => matcher.matches(labels.get(METRIC_NAME)));
+    const isInfo = this.#isInfo(labels);
     const candidates = this.#byIdentity.get(identityOf(labels)) ?? [];
     const identified = IDENTIFYING.some((name) => labels.has(name));
     for (let step = 0; step < this.#base.steps; step++) {

@@ -19,6 +19,10 @@ export class HistogramTotals {
     this.#kind = kind;
   }
 
+  has(cell: number): boolean {
+    return this.#totals.has(cell);
+  }
+
   /** False when it does not fit those before it: exponential and custom buckets met. */
   add(cell: number, histogram: FloatHistogram): boolean {
     const total = this.#totals.get(cell);

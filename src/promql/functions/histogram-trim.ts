@@ -81,6 +81,8 @@ function trimBucket(
   const { lower, count, isOpenBelow } = bucket;
   if (count === 0) return NOTHING;
   const whole = { count, middle: middleOf(lower, bucket.upper, isLinear) };
+  // A zero bucket without a width: what is at the bound is not below it.
+  if (lower === bucket.upper && bound === lower) return upper ? NOTHING : whole;
   // Of a bucket open to one side nobody knows how its observations are spread: it goes or stays as a whole.
   if (upper) {
     if (bound >= bucket.upper) return whole;
