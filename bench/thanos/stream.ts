@@ -31,6 +31,7 @@ async function measure(shape: Readonly<Record<string, number>>): Promise<string[
   const server = fork(join(import.meta.dirname, 'stream-server.ts'), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    execArgv: process.execArgv,
   });
   try {
     const port = await new Promise<string>((resolve) =>
