@@ -18,8 +18,10 @@ export async function verifyOutput(
   const block = await Block.open(disk, dir, new PageCache(CACHE_BYTES));
   try {
     const { findings, samples, seriesMaxBytes, chunkMaxBytes } = await verifyBlock(block, signal);
-    if (findings.length > 0 || samples !== meta.stats.numSamples)
-      throw new VeronaError('internal', `block ${meta.ulid} is not as it should be: ${findings[0]}`);
+    const { numSamples } = meta.stats;
+    const wrong = samples === numSamples ? [] : [`it has ${samples} samples instead of ${numSamples}`];
+    const [finding] = [...findings, ...wrong];
+    if (finding) throw new VeronaError('internal', `block ${meta.ulid} is not as it should be: ${finding}`);
     return { seriesMaxBytes, chunkMaxBytes };
   } finally {
     await block.close();
