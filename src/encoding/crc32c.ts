@@ -3,16 +3,23 @@
  * Berry 2005). `seed` is the checksum of what came before.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0): number {
+  if (end - start >= VIEWED_BYTES && end <= bytes.length) {
+    const { byteOffset } = bytes;
+    return crc32cOfView(viewOf(bytes.buffer), byteOffset + start, byteOffset + end, seed);
+  }
   let crc = ~seed;
   let at = start;
-  if (end - start >= VIEWED_BYTES && end <= bytes.length) {
-    // Two loads of a word instead of eight of a byte: 0.9 ns per byte instead of 1.2.
-    const view = viewOf(bytes.buffer);
-    const base = bytes.byteOffset;
-    for (; at + 8 <= end; at += 8)
-      crc = eightMore(crc ^ view.getInt32(base + at, true), view.getInt32(base + at + 4, true));
-  } else for (; at + 8 <= end; at += 8) crc = eightMore(crc ^ wordAt(bytes, at), wordAt(bytes, at + 4));
+  for (; at + 8 <= end; at += 8) crc = eightMore(crc ^ wordAt(bytes, at), wordAt(bytes, at + 4));
   for (; at < end; at++) crc = TABLE[(crc ^ bytes[at]) & 255] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+/** The same of the bytes start … end of a view, for those who keep one: words are loaded, 0.9 ns per byte instead of 1.2. */
+export function crc32cOfView(view: DataView, start: number, end: number, seed = 0): number {
+  let crc = ~seed;
+  let at = start;
+  for (; at + 8 <= end; at += 8) crc = eightMore(crc ^ view.getInt32(at, true), view.getInt32(at + 4, true));
+  for (; at < end; at++) crc = TABLE[(crc ^ view.getUint8(at)) & 255] ^ (crc >>> 8);
   return ~crc >>> 0;
 }
 

@@ -257,9 +257,10 @@ class ReplicaMerger {
 }
 
 function within({ timestamps, values }: Samples, { mint, maxt }: Range): Samples {
-  const from = timestamps.findIndex((t) => t >= mint);
-  if (from < 0) return { timestamps: timestamps.subarray(0, 0), values: values.subarray(0, 0) };
-  const to = timestamps.findLastIndex((t) => t <= maxt) + 1;
+  let from = 0;
+  let to = timestamps.length;
+  while (from < to && timestamps[from] < mint) from++;
+  while (from < to && timestamps[to - 1] > maxt) to--;
   return { timestamps: timestamps.subarray(from, to), values: values.subarray(from, to) };
 }
 

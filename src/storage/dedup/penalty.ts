@@ -41,15 +41,20 @@ interface Cursor {
  * the one before is a restart from zero. Samples that are no number are left out.
  */
 export function accumulated({ timestamps, values }: Samples): Samples {
-  const places = Array.from(timestamps.keys()).filter((i) => !Number.isNaN(values[i]));
-  const totals = new Float64Array(places.length);
+  const times = new Float64Array(timestamps.length);
+  const totals = new Float64Array(timestamps.length);
+  let count = 0;
+  let total = 0;
   let last = 0;
-  for (const [k, i] of places.entries()) {
+  for (let i = 0; i < timestamps.length; i++) {
     const value = values[i];
-    totals[k] = k === 0 ? value : totals[k - 1] + (value < last ? value : value - last);
+    if (Number.isNaN(value)) continue;
+    total = count === 0 ? value : total + (value < last ? value : value - last);
     last = value;
+    times[count] = timestamps[i];
+    totals[count++] = total;
   }
-  return { timestamps: Float64Array.from(places, (i) => timestamps[i]), values: totals };
+  return { timestamps: times.subarray(0, count), values: totals.subarray(0, count) };
 }
 
 class ReplicaCursor implements Cursor {

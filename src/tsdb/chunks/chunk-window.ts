@@ -1,5 +1,5 @@
 import { storedSampleCount } from '../../chunkenc/chunk.ts';
-import { crc32c } from '../../encoding/crc32c.ts';
+import { crc32cOfView } from '../../encoding/crc32c.ts';
 import { VeronaError } from '../../model/errors.ts';
 import type { Disk } from '../../platform/disk.ts';
 import { FileWindow } from '../format/file-window.ts';
@@ -80,7 +80,7 @@ export class ChunkWindow {
       begin = file.locate(offset, size);
       if (begin + size > file.loadedEnd) throw this.#wrong('chunk cut off', offset);
     }
-    this.#verify(file.bytes, begin + lengthBytes, begin + size - CHECKSUM_BYTES, offset);
+    this.#verify(file.view, begin + lengthBytes, begin + size - CHECKSUM_BYTES, offset);
     this.encoding = file.bytes[begin + lengthBytes];
     this.dataStart = lengthBytes + 1;
     this.sizeBytes = size;
@@ -107,9 +107,9 @@ export class ChunkWindow {
     return (this.#file as FileWindow).bytes;
   }
 
-  #verify(bytes: Uint8Array, start: number, end: number, offset: number): void {
-    const sum = bytes[end] * 2 ** 24 + ((bytes[end + 1] << 16) | (bytes[end + 2] << 8) | bytes[end + 3]);
-    if (crc32c(bytes, start, end) !== sum) throw this.#wrong('bad chunk checksum', offset);
+  #verify(view: DataView, start: number, end: number, offset: number): void {
+    if (crc32cOfView(view, start, end) !== view.getUint32(end))
+      throw this.#wrong('bad chunk checksum', offset);
   }
 
   async close(): Promise<void> {

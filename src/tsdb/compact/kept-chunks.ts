@@ -13,12 +13,12 @@ export class KeptChunks {
 
   /** A copy of the chunk that `window` has open, good until `clear`. */
   keep(
-    { encoding, entry, dataStart }: ChunkWindow,
+    { encoding, entry, dataStart, sampleCount }: ChunkWindow,
     replica: number,
     mint: number,
     maxt: number,
   ): ReplicaChunk {
-    return new KeptChunk(replica, mint, maxt, encoding, this.#copy(entry), dataStart);
+    return new KeptChunk(replica, mint, maxt, encoding, this.#copy(entry), dataStart, sampleCount);
   }
 
   clear(): void {
@@ -40,7 +40,7 @@ export class KeptChunks {
   }
 }
 
-/** Data and entry are not fields: a chunk made of this one with other data has no entry. */
+/** What is of the entry is not a field: a chunk made of this one with other data has no entry. */
 class KeptChunk implements ReplicaChunk {
   readonly replica: number;
   readonly mint: number;
@@ -48,6 +48,7 @@ class KeptChunk implements ReplicaChunk {
   readonly encoding: number;
   readonly #entry: Uint8Array;
   readonly #dataStart: number;
+  readonly #sampleCount: number;
 
   constructor(
     replica: number,
@@ -56,6 +57,7 @@ class KeptChunk implements ReplicaChunk {
     encoding: number,
     entry: Uint8Array,
     dataStart: number,
+    sampleCount: number,
   ) {
     this.replica = replica;
     this.mint = mint;
@@ -63,10 +65,15 @@ class KeptChunk implements ReplicaChunk {
     this.encoding = encoding;
     this.#entry = entry;
     this.#dataStart = dataStart;
+    this.#sampleCount = sampleCount;
   }
 
   get entry(): Uint8Array {
     return this.#entry;
+  }
+
+  get sampleCount(): number {
+    return this.#sampleCount;
   }
 
   get data(): Uint8Array {

@@ -16,10 +16,12 @@ export interface ReplicaChunk extends BlockChunk {
   readonly replica: number;
   /** As it is in its file, checksum and all, when it is whole: to be copied. */
   readonly entry?: Uint8Array;
+  /** With `entry`. */
+  readonly sampleCount?: number;
 }
 
 /** A chunk of the result: one of those that came, or a new one. */
-export type MergedChunk = BlockChunk & Pick<ReplicaChunk, 'entry'>;
+export type MergedChunk = BlockChunk & Pick<ReplicaChunk, 'entry' | 'sampleCount'>;
 
 /**
  * Chunks of one series that overlap, ordered by time, as chunks that do not. The same chunk twice is one. Throws

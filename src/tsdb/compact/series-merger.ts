@@ -109,10 +109,10 @@ export class SeriesMerger {
     }
     this.chunksMerged += group.length;
     for (const chunk of await this.#mergeChunks(chunks, group)) {
-      const { entry, mint, maxt, encoding, data } = chunk;
-      if (!writer.chunks.hasRoom(data.length)) await writer.chunks.nextFile();
+      const { entry, mint, maxt, encoding } = chunk;
+      if (!writer.chunks.hasRoom((entry ?? chunk.data).length)) await writer.chunks.nextFile();
       this.#note(mint, maxt, entry ? writer.chunks.copy(entry) : writer.chunks.append(chunk));
-      writer.countSamples(encoding, storedSampleCount(encoding, data, 0));
+      writer.countSamples(encoding, chunk.sampleCount ?? storedSampleCount(encoding, chunk.data, 0));
     }
     if (writer.chunks.isFull) await writer.chunks.drain();
   }

@@ -9,6 +9,7 @@ export class FileWindow {
   readonly sizeBytes: number;
   readonly #file: DiskFile;
   #bytes: Uint8Array;
+  #view: DataView;
   /** The window holds `#length` bytes of the file from `#start` on. */
   #start = 0;
   #length = 0;
@@ -18,6 +19,7 @@ export class FileWindow {
     this.#file = file;
     this.sizeBytes = sizeBytes;
     this.#bytes = new Uint8Array(Math.min(windowBytes, Math.max(sizeBytes, 1)));
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
   static async open(disk: Disk, path: string, windowBytes: number): Promise<FileWindow> {
@@ -47,6 +49,11 @@ export class FileWindow {
     return this.#bytes;
   }
 
+  /** The same bytes. */
+  get view(): DataView {
+    return this.#view;
+  }
+
   /** Where in `bytes` the loaded part ends. */
   get loadedEnd(): number {
     return this.#length;
@@ -60,7 +67,10 @@ export class FileWindow {
   }
 
   #move(start: number, wanted: number): void {
-    if (wanted > this.#bytes.length) this.#bytes = new Uint8Array(wanted);
+    if (wanted > this.#bytes.length) {
+      this.#bytes = new Uint8Array(wanted);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
     this.#start = start;
     const room = Math.min(this.#bytes.length, this.sizeBytes - start);
     this.#length = this.#file.readAtSync(this.#bytes.subarray(0, Math.max(0, room)), start);
