@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureCold } from './store-gateway/cold.ts';
 import { measureMany } from './store-gateway/many.ts';
+import { measureWarm } from './store-gateway/warm.ts';
 
 /** `npm run bench:store-gateway`: reading from blocks in a bucket, part by part; `-- --only=cold` for one. */
 const cacheDir = join(import.meta.dirname, '../.cache/store-gateway');
 const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   cold: () => measureCold(cacheDir, Number(flags.metrics)),
+  warm: () => measureWarm(cacheDir, Number(flags.metrics)),
   many: () => measureMany(cacheDir, Number(flags.blocks)),
 };
 const { values: flags } = parseArgs({

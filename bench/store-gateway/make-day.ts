@@ -11,7 +11,7 @@ export const DAY_START = 1_700_006_400_000;
 export const DAY_MS = 86_400_000;
 const STEP_MS = 15_000;
 const CHUNK_SAMPLES = 120;
-const SHAPES = 50;
+export const SHAPES = 50;
 /** The metric whose series have all their samples; those of the others have one small chunk, which no read of it touches. */
 export const ASKED_METRIC = 'metric_0500_total';
 export const SERIES_PER_METRIC = 1000;

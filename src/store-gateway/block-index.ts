@@ -94,12 +94,23 @@ export class BlockIndex {
     return FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize, ahead);
   }
 
-  /** The series of references whose entries were read, with their chunks that touch mint … maxt. */
-  decodeSeries(fetched: FetchedRanges, refs: Uint32Array, mint: number, maxt: number): SeriesEntry[] {
-    return Array.from(refs, (ref) => {
+  /** The series of references whose entries were read, those that are accepted, with their chunks that touch mint … maxt. */
+  decodeSeries(
+    fetched: FetchedRanges,
+    refs: Uint32Array,
+    mint: number,
+    maxt: number,
+    accepts?: (labelSymbols: readonly number[]) => boolean,
+  ): SeriesEntry[] {
+    const found: SeriesEntry[] = [];
+    for (const ref of refs) {
       const start = ref * SERIES_ALIGN;
-      return this.#decode('series', start, () => decodeSeriesEntry(fetched.from(start), mint, maxt));
-    });
+      const entry = this.#decode('series', start, () =>
+        decodeSeriesEntry(fetched.from(start), mint, maxt, accepts),
+      );
+      if (entry) found.push(entry);
+    }
+    return found;
   }
 
   /** An entry ends at the latest where the next one wanted begins. */

@@ -254,9 +254,14 @@ export class BlockQuerier implements Querier {
         // The next entries are on their way while the caller fetches the chunks of these.
         next = at < refs.length ? read(at) : undefined;
         for (let i = 0; i < part.length && left > 0; i += slice.series) {
-          const found = index.decodeSeries(fetched, part.subarray(i, i + slice.series), mint, maxt);
-          const asked = rest ? found.filter((entry) => rest.matches(entry)) : found;
-          const kept = deletions ? asked.map((entry) => deletions.apply(entry)) : asked;
+          const found = index.decodeSeries(
+            fetched,
+            part.subarray(i, i + slice.series),
+            mint,
+            maxt,
+            rest && ((labelSymbols) => rest.matches(labelSymbols)),
+          );
+          const kept = deletions ? found.map((entry) => deletions.apply(entry)) : found;
           const present = kept.filter(({ chunks }) => chunks.length > 0).slice(0, left);
           budget.takeSeries(present.length);
           left -= present.length;

@@ -120,7 +120,8 @@ test('a damaged series entry decodes or is corrupt', () => {
   for (const ref of decodePostings(section(start))) {
     const size = seriesEntrySize(index.subarray(ref * 16));
     const entry = index.slice(ref * 16, ref * 16 + size);
-    expect(decodeSeriesEntry(entry, 0, Number.MAX_SAFE_INTEGER).chunks).toHaveLength(1);
+    expect(decodeSeriesEntry(entry, 0, Number.MAX_SAFE_INTEGER)?.chunks).toHaveLength(1);
+    expect(decodeSeriesEntry(entry, 0, Number.MAX_SAFE_INTEGER, () => false)).toBeUndefined();
     const prefix = entry[0] < 128 ? 1 : 2;
     fc.assert(
       fc.property(edits, (changes) => {
@@ -128,7 +129,9 @@ test('a damaged series entry decodes or is corrupt', () => {
         out.set(damaged(entry.subarray(prefix, size - 4), changes), prefix);
         new DataView(out.buffer).setUint32(size - 4, crc32c(out, prefix, size - 4));
         decodesOrCorrupt(() =>
-          texts.labelBytes(decodeSeriesEntry(out, 0, Number.MAX_SAFE_INTEGER).labelSymbols),
+          texts.labelBytes(
+            decodeSeriesEntry(out, 0, Number.MAX_SAFE_INTEGER, () => true)?.labelSymbols ?? [],
+          ),
         );
       }),
       { numRuns: 40 },

@@ -1,6 +1,5 @@
 import type { Matcher } from '../model/matcher.ts';
 import type { BlockSymbols } from './block-symbols.ts';
-import type { SeriesEntry } from './series-entry.ts';
 
 /** Matchers that are asked of the series themselves; each value of a label once. */
 export class LazyMatchers {
@@ -12,7 +11,8 @@ export class LazyMatchers {
     this.#matchers = matchers.map((matcher) => ({ matcher, known: new Map() }));
   }
 
-  matches({ labelSymbols }: SeriesEntry): boolean {
+  /** Of a series by the numbers of its symbols: name, value, name, value … */
+  matches(labelSymbols: readonly number[]): boolean {
     return this.#matchers.every(({ matcher, known }) => {
       const number = this.#symbols.valueNumber(labelSymbols, matcher.name);
       const before = known.get(number);
