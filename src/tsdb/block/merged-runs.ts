@@ -36,8 +36,10 @@ export class MergedRuns {
 
   /** Goes on where `advance` could not. Throws `corrupt`. */
   async load(signal: AbortSignal): Promise<void> {
-    for (const run of this.current)
-      if (run.isUsedUp && !(await run.next(signal))) this.#runs.splice(this.#runs.indexOf(run), 1);
+    const usedUp = this.current.filter((run) => run.isUsedUp);
+    // At the same time: blocks of equal series come to an end together, and each may have to read from its disk.
+    const present = await Promise.all(usedUp.map((run) => run.next(signal)));
+    for (const [i, run] of usedUp.entries()) if (!present[i]) this.#runs.splice(this.#runs.indexOf(run), 1);
     this.#findLeast();
   }
 
