@@ -28,7 +28,7 @@ async function kit() {
   };
   const wish = { matcherSets: [[new Matcher('=', '__name__', 'up')]], mint: 0, maxt: clock.time + 600_000 };
   const open = () => TenantDeletions.open(place, db, { ...deps, disk, deletions });
-  return { clock, deletions, db, write, open, request: () => deletions.add(CALM, 'acme', wish) };
+  return { clock, disk, deletions, db, write, open, request: () => deletions.add(CALM, 'acme', wish) };
 }
 
 test('what comes to a new place is not meant by deletions from before', async () => {
@@ -59,5 +59,13 @@ test('a place that was away follows a deletion that was worked off meanwhile', a
   clock.time += 100 * 3_600_000;
   await (await open()).apply(CALM);
   expect(await answer(db, 0, 2 ** 42)).toEqual({});
+  await db.close();
+});
+
+test('a place whose disk takes nothing is there all the same', async () => {
+  const { disk, db, open } = await kit();
+  disk.faults.bytesLeft = 0;
+  await (await open()).apply(CALM);
+  disk.faults.bytesLeft = Number.POSITIVE_INFINITY;
   await db.close();
 });

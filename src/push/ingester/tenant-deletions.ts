@@ -67,7 +67,11 @@ export class TenantDeletions {
       deps,
       isNew ? { applied: [], since: deps.clock.now() } : NOTHING,
     );
-    if (isNew) await opened.#write();
+    // It is only for the next start; a disk that takes nothing keeps nobody from asking.
+    if (isNew)
+      await opened.#write().catch((error: unknown) => {
+        deps.log.warn('it could not be noted since when a tenant is here', { path, error: String(error) });
+      });
     return opened;
   }
 
