@@ -240,10 +240,9 @@ class HallSimulation {
     const mint = Math.floor((now - BLOCK_MS - back) / unit) * unit;
     const span = isAligned ? BLOCK_MS : (1 + Math.floor(this.#random.next() * 12)) * SCRAPE_MS;
     if (mint < START_MS || mint + span > now) return;
-    // No late sample comes twice, but where that is wanted.
+    // No late sample comes twice, but where that is wanted; also one that is in a window already counts once.
     const offset = MINUTE_MS + 1000 * (this.#lateBlocks++ % 800);
-    // A sample that is in a window already and comes once more counts twice until the blocks of both are joined.
-    const isAgain = this.#happens(0.2) && !this.#plan.downsampling;
+    const isAgain = this.#happens(0.2);
     await ingester.cut(mint, mint + span, isAgain ? 0 : offset, isAligned);
     this.#counts.blocks++;
   }
