@@ -27,6 +27,7 @@ beforeAll(async () => {
     `--grpc.listen-address=${address}`,
     '--grpc.external-labels=cluster=eu',
     '--self-metrics.enabled=false',
+    '--limits.max-series-per-store-request=5',
   ]);
   const times = Array.from({ length: 300 }, (_, i) => now - (300 - i) * 1000);
   await push(verona.writeUrl, [
@@ -85,6 +86,13 @@ test('a querier reads each tenant’s series under its external labels, and only
 test('the tenant that a Thanos querier names when nobody named one is the default tenant', async () => {
   expect(Object.keys(await selectSamples(asTenant('default-tenant'), everything))).toHaveLength(3);
   await expect(selectSamples(asTenant('../x'), everything)).rejects.toThrow('tenant id');
+});
+
+test('a read of more series than the tenant may have at once ends, and says which limit it was', async () => {
+  const series = Array.from({ length: 6 }, (_, i) => floats({ __name__: 'up', i: String(i) }, [[now, 1]]));
+  await push(verona.writeUrl, series, { tenant: 'team-b' });
+  const reading = selectSamples(asTenant('team-b'), everything);
+  await expect(reading).rejects.toThrow('max_series_per_store_request');
 });
 
 test('info lists the label sets of all tenants', async () => {

@@ -16,6 +16,19 @@ const JOBS: QueryJob[] = [
   { kind: 'instant', timeMs: 5, ...options, read },
   { kind: 'range', startMs: 1, endMs: 9, stepMs: 3, ...options },
   { kind: 'labelValues', name: 'x', matcherSets: [], startMs: 0, endMs: 1, limit: 0 },
+  {
+    kind: 'storeLabelNames',
+    request: {
+      partial_response_disabled: false,
+      partial_response_strategy: 0,
+      start: 1,
+      end: 2,
+      matchers: [],
+      limit: 0,
+      without_replica_labels: [],
+    },
+    external: [],
+  },
 ];
 
 /** As it is on the other side. */
@@ -28,7 +41,12 @@ test.each(JOBS)('a query arrives as it was sent', (job) => {
     type: 'run',
     id: 3,
     job,
-    limits: { samplesMax: 10, seriesMax: 11, mint: Number.NEGATIVE_INFINITY },
+    limits: {
+      samplesMax: 10,
+      seriesMax: 11,
+      mint: Number.NEGATIVE_INFINITY,
+      ofStore: job.kind === 'storeLabelNames' ? { seriesMax: 12, samplesMax: 13 } : undefined,
+    },
     tenant: 't',
     viewNumber: 4,
     view: { hasHead: true },

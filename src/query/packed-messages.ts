@@ -8,7 +8,7 @@ import type { FromThread, ToThread } from './thread-protocol.ts';
  *      samplesMax, seriesMax, mint, job …]
  *     job: INSTANT, query, lookbackDeltaMs, resolutionMaxMs, limit, stats, analyze, timeMs
  *        | RANGE, query, lookbackDeltaMs, resolutionMaxMs, limit, stats, analyze, startMs, endMs, stepMs
- *        | OTHER, the job as it is
+ *        | OTHER, the job as it is, limits of the StoreAPI
  *     [ANSWER, id, status, text, samplesRead, peakSamples, planMs, evaluationMs, header, value, header, value …]
  *
  * As nested objects they took seven times as long from one thread to another: 36 µs and 18, now 5 and 6. All other messages
@@ -48,7 +48,7 @@ export function packToThread(message: ToThread): unknown {
   ];
   const isEvaluation = (job.kind === 'instant' || job.kind === 'range') && job.read === undefined;
   if (isEvaluation) packEvaluation(packed, job);
-  else packed.push(OTHER, job);
+  else packed.push(OTHER, job, limits.ofStore);
   return packed;
 }
 
@@ -77,7 +77,12 @@ function unpackRun(packed: Packed): Run {
     accepts: packed[9],
     cancelIndex: packed[10],
     cancelTicket: packed[11],
-    limits: { samplesMax: packed[12], seriesMax: packed[13], mint: packed[14] },
+    limits: {
+      samplesMax: packed[12],
+      seriesMax: packed[13],
+      mint: packed[14],
+      ...(packed[15] === OTHER && { ofStore: packed[17] }),
+    },
     job: packed[15] === OTHER ? packed[16] : unpackEvaluation(packed),
   };
 }
