@@ -98,7 +98,7 @@ export async function buildSystem(
       try {
         current = reread();
         limits.replace(current.limits, current.overrides);
-        void tenants.applyLimits();
+        await tenants.applyLimits();
         log.setLevel(current.log.level);
         Object.assign(reloads, scrapes ? { ok: true, atMs: clock.now() } : { ok: false });
         queries.log.reopen();
