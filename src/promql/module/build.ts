@@ -17,6 +17,10 @@ const ENTRY = join(HERE, 'module.ts');
 const LATE_FILE = 'regex.js';
 const LATE = join(ROOT, 'src/model/late-re2.ts');
 
+/** What only a server has is left out. */
+const ONE_PROCESS = join(HERE, 'one-process.ts');
+const OF_SERVERS = /\/(remote-rows|split-rows|team-part|merge-groups|distribute|split-by-series)\.ts$/;
+
 rmSync(DIST, { recursive: true, force: true });
 await bundle();
 declare();
@@ -36,6 +40,11 @@ async function bundle(): Promise<void> {
         name: 'late-re2',
         enforce: 'pre',
         resolveId: (source, importer) => (source === 're2js' && importer !== LATE ? LATE : undefined),
+      },
+      {
+        name: 'one-process',
+        enforce: 'pre',
+        resolveId: (source) => (OF_SERVERS.test(source) ? ONE_PROCESS : undefined),
       },
     ],
     build: {

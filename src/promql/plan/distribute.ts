@@ -1,8 +1,8 @@
 import type { RemoteEngines } from '../exec/remote-engines.ts';
 import type { AggregateOperator, VectorMatching } from '../parser/ast.ts';
+import { chainSource } from './chain-source.ts';
 import { type AggregatePlan, mapChildren, type PlanNode, type UnionPlan } from './node.ts';
 import { promqlText } from './promql-text.ts';
-import { chainSource } from './split-by-series.ts';
 
 /**
  * Aggregations evaluated where the series are. What is aggregated must be made of each series alone (`chainSource`). Then for

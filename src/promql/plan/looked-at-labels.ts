@@ -1,5 +1,5 @@
+import { chainSource } from './chain-source.ts';
 import { type PlanNode, planChildren } from './node.ts';
-import { chainSource } from './split-by-series.ts';
 
 /** The labels of the rows of a node that somebody looks at; absent: all, or nobody knows. */
 export type LookedAtLabels = ReadonlyMap<PlanNode, readonly string[]>;
