@@ -207,6 +207,25 @@ export interface IngestEventDetail {
   reason: string;
 }
 
+/** As it is before the first event. */
+export function noEvent(): IngestEventDetail {
+  return {
+    slot: 0,
+    labels: new Uint8Array(),
+    labelsCanonical: false,
+    seriesStart: 0,
+    seriesEnd: 0,
+    metadataStart: 0,
+    metadataEnd: 0,
+    fieldNumber: 0,
+    t: 0,
+    v: 0,
+    outcome: SampleOutcome.ok,
+    offset: 0,
+    reason: '',
+  };
+}
+
 export interface ReplayCounts {
   /** Applied. */
   samples: number;

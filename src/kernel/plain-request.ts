@@ -2,7 +2,7 @@ import { type ByteParts, joinParts } from '../encoding/byte-parts.ts';
 import { WireError, WireReader, WireType } from '../encoding/protobuf.ts';
 import { snappyDecompress } from '../encoding/snappy.ts';
 import { assert } from '../platform/assert.ts';
-import { IngestEvent, type IngestEventDetail, SampleOutcome } from './head-memory.ts';
+import { IngestEvent, noEvent, SampleOutcome } from './head-memory.ts';
 import {
   isCanonical,
   labelBudget,
@@ -48,21 +48,7 @@ export class PlainRequest {
   #labelBudget = 0;
   #over = false;
 
-  readonly event: IngestEventDetail = {
-    slot: 0,
-    labels: NO_BYTES,
-    labelsCanonical: false,
-    seriesStart: 0,
-    seriesEnd: 0,
-    metadataStart: 0,
-    metadataEnd: 0,
-    fieldNumber: 0,
-    t: 0,
-    v: 0,
-    outcome: SampleOutcome.ok,
-    offset: 0,
-    reason: '',
-  };
+  readonly event = noEvent();
 
   constructor(target: Target) {
     this.#target = target;

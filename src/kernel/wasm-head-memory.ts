@@ -8,17 +8,16 @@ import {
   type HeadMemory,
   type HeadMemoryOptions,
   IngestEvent,
-  type IngestEventDetail,
   LABEL_BYTES_MAX,
+  noEvent,
   type ReplayCounts,
-  SampleOutcome,
+  type SampleOutcome,
 } from './head-memory.ts';
 import { EVENT_AT, type HeadExports, instantiateHead } from './head-module.ts';
 import { MALFORMED_REASONS } from './malformed-reason.ts';
 import { memoryFull, snappyError } from './snappy-fault.ts';
 import { gatherSeries } from './wasm-gather.ts';
 
-const NO_BYTES = new Uint8Array();
 /** Compressed and decoded requests are shorter: the kernel counts in 31 bits. */
 const BODY_MAX = 2 ** 30;
 const PAGE = 65536;
@@ -38,21 +37,7 @@ export class WasmHeadMemory implements HeadMemory {
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
   #view = new DataView(new ArrayBuffer(0));
 
-  readonly event: IngestEventDetail = {
-    slot: 0,
-    labels: NO_BYTES,
-    labelsCanonical: false,
-    seriesStart: 0,
-    seriesEnd: 0,
-    metadataStart: 0,
-    metadataEnd: 0,
-    fieldNumber: 0,
-    t: 0,
-    v: 0,
-    outcome: SampleOutcome.ok,
-    offset: 0,
-    reason: '',
-  };
+  readonly event = noEvent();
 
   /** Tenants choose labels: give a random `hashSeed` where they are not trusted. */
   constructor({

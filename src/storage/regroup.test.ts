@@ -1,26 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeLabels, encodeLabels } from '../encoding/label-bytes.ts';
+import { decodeLabels } from '../encoding/label-bytes.ts';
 import { compareLabels, Labels } from '../model/labels.ts';
-import { BatchBuilder } from './batch-builder.ts';
 import { LabelChange } from './label-change.ts';
 import { relabelSeries } from './regroup.ts';
-import type { SeriesBatch } from './series-batch.ts';
+import { numberedSeries } from './testdata/numbered-series.ts';
 
 const name = fc.constantFrom('A', '__name__', 'a', 'b', 'replica', 'z', 'é');
 const value = fc.constantFrom('', '0', '1', 'up');
 const labelSet = fc.dictionary(name, value).map((pairs) => Labels.from(pairs));
 const changed = fc.record({ add: labelSet, remove: fc.uniqueArray(name) });
-
-async function* batchesOf(sets: readonly Labels[], perBatch: number): AsyncGenerator<SeriesBatch> {
-  const builder = new BatchBuilder(perBatch);
-  for (const [i, labels] of sets.entries()) {
-    builder.addSeries(encodeLabels(labels));
-    builder.addChunk(i, i, 1, Uint8Array.of(i));
-    if (builder.isFull) yield builder.take();
-  }
-  if (!builder.isEmpty) yield builder.take();
-}
 
 test('a changed stream is sorted, each label set once, with the chunks of all that became equal', async () => {
   await fc.assert(
@@ -40,7 +29,7 @@ test('a changed stream is sorted, each label set once, with the chunks of all th
         const seen: Labels[] = [];
         const chunks = new Map<string, number[]>();
         const change = new LabelChange(add, remove);
-        for await (const batch of relabelSeries(batchesOf(sorted, perBatch), change))
+        for await (const batch of relabelSeries(numberedSeries(sorted, perBatch), change))
           for (let s = 0; s < batch.seriesCount; s++) {
             const labels = decodeLabels(batch.labelBytes, batch.labelOffsets[s], batch.labelOffsets[s + 1]);
             seen.push(labels);

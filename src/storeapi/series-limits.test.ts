@@ -7,6 +7,7 @@ import type { SeriesLimits } from './series-limits.ts';
 import { SeriesPlaces } from './series-places.ts';
 import type { SeriesRequest } from './store-server.ts';
 import { loopback } from './testdata/loopback.ts';
+import { seriesRequest } from './testdata/series-request.ts';
 
 const closers: (() => Promise<void>)[] = [];
 
@@ -14,22 +15,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-const REQUEST: SeriesRequest = {
-  mint: 0,
-  maxt: 100_000,
-  matchers: [new Matcher('=', '__name__', 'x')],
-  maxResolutionMs: 0,
-  aggregates: [],
-  partialResponse: 'warn',
-  skipChunks: false,
-  stepMs: 0,
-  rangeMs: 0,
-  func: '',
-  shard: undefined,
-  withoutReplicaLabels: [],
-  limit: 0,
-  batchSize: 1,
-};
+const REQUEST = seriesRequest({ matchers: [new Matcher('=', '__name__', 'x')] });
 
 /** Three series of four samples, under limits for tenant `small`; others have none. */
 async function serve(limits: SeriesLimits) {

@@ -12,8 +12,9 @@ import { QueryableStore } from './queryable-store.ts';
 import { shardQueryable } from './shard-queryable.ts';
 import { aggregatePayload } from './store-chunks.ts';
 import { StoreQuerier } from './store-querier.ts';
-import type { SeriesRequest, StoreServer } from './store-server.ts';
+import type { StoreServer } from './store-server.ts';
 import { loopback } from './testdata/loopback.ts';
+import { seriesRequest } from './testdata/series-request.ts';
 
 const closers: (() => Promise<void>)[] = [];
 const ctx = { signal: new AbortController().signal };
@@ -211,26 +212,6 @@ test('an endpoint that is not there is named', async () => {
   closers.push(close);
   await expect(client.info('anonymous')).rejects.toThrow('127.0.0.1:1: ');
 });
-
-function seriesRequest(changes: Partial<SeriesRequest>): SeriesRequest {
-  return {
-    mint: 0,
-    maxt: 100,
-    matchers: [new Matcher('!=', '__name__', '')],
-    maxResolutionMs: 0,
-    aggregates: [],
-    partialResponse: 'warn',
-    skipChunks: false,
-    stepMs: 0,
-    rangeMs: 0,
-    func: '',
-    shard: undefined,
-    withoutReplicaLabels: [],
-    limit: 0,
-    batchSize: 1,
-    ...changes,
-  };
-}
 
 test('a store that sends series of another tenant has failed, whatever came before them', async () => {
   const storage = await storageWith({

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeLabels, encodeLabels } from '../../encoding/label-bytes.ts';
+import { decodeLabels } from '../../encoding/label-bytes.ts';
 import { compareLabels, Labels } from '../../model/labels.ts';
-import { BatchBuilder } from '../../storage/batch-builder.ts';
-import type { SeriesBatch } from '../../storage/series-batch.ts';
+import { numberedSeries } from '../../storage/testdata/numbered-series.ts';
 import { inLabelOrder } from './label-order.ts';
 
 const own = fc
@@ -16,21 +15,11 @@ const external = fc
   .dictionary(fc.constantFrom('A', 'c', 'k', 'x', 'zz'), fc.constantFrom('0', 'eu'), { minKeys: 1 })
   .map((pairs) => Labels.from(pairs));
 
-async function* batchesOf(sets: readonly Labels[], perBatch: number): AsyncGenerator<SeriesBatch> {
-  const builder = new BatchBuilder(perBatch);
-  for (const [i, labels] of sets.entries()) {
-    builder.addSeries(encodeLabels(labels));
-    builder.addChunk(i, i, 1, Uint8Array.of(i));
-    if (builder.isFull) yield builder.take();
-  }
-  if (!builder.isEmpty) yield builder.take();
-}
-
 /** Label sets with the number of the series that came with them, and how many had come when each was given. */
 async function ordered(sets: readonly Labels[], labels: Labels, perBatch = 3) {
   let come = 0;
   const counted = async function* () {
-    for await (const batch of batchesOf(sets, perBatch)) {
+    for await (const batch of numberedSeries(sets, perBatch)) {
       come += batch.seriesCount;
       yield batch;
     }

@@ -1,7 +1,7 @@
 import type { AnyHistogram } from '../../../model/histogram.ts';
 import { type Labels, METRIC_NAME } from '../../../model/labels.ts';
-import type { MetricType } from '../../../model/metadata.ts';
 import { ClassicHistogram } from './classic-histogram.ts';
+import { EntryOf } from './entry-of.ts';
 import { parseGoFloatText } from './go-float.ts';
 import { EntryKind, type ExposedExemplar, type ExpositionParser } from './parser.ts';
 
@@ -17,8 +17,7 @@ interface Collected {
 }
 
 /** The entries of a text with native histograms in the place of classic ones, or behind them when `keepClassic`. */
-export class ClassicToNative implements ExpositionParser {
-  readonly #inner: ExpositionParser;
+export class ClassicToNative extends EntryOf<ExpositionParser> {
   readonly #keepClassic: boolean;
   #collecting: Collected | undefined;
   /** The histogram that `next` came to, before the entry of `inner` that ended it. */
@@ -27,16 +26,16 @@ export class ClassicToNative implements ExpositionParser {
   #typeFamily = '';
 
   constructor(inner: ExpositionParser, keepClassic: boolean) {
-    this.#inner = inner;
+    super(inner);
     this.#keepClassic = keepClassic;
   }
 
   next(): EntryKind {
     for (;;) {
       this.#made = undefined;
-      const kind = this.#held ?? this.#inner.next();
+      const kind = this.#held ?? this.inner.next();
       this.#held = undefined;
-      if (kind === EntryKind.type) this.#typeFamily = this.#inner.family;
+      if (kind === EntryKind.type) this.#typeFamily = this.inner.family;
       const part = kind === EntryKind.series ? this.#partOf() : undefined;
       if (this.#ends(part?.labels) && this.#finish(kind)) return EntryKind.histogram;
       if (part === undefined) return kind;
@@ -64,8 +63,8 @@ export class ClassicToNative implements ExpositionParser {
 
   /** What the sample is of a classic histogram of the family of the last TYPE; undefined when nothing. */
   #partOf(): { readonly labels: Labels; readonly suffix: string; readonly bound: number } | undefined {
-    if (this.#inner.type !== 'histogram') return undefined;
-    const labels = this.#inner.labels();
+    if (this.inner.type !== 'histogram') return undefined;
+    const labels = this.inner.labels();
     const name = labels.get(METRIC_NAME);
     const suffix = SUFFIXES.find((one) => name === this.#typeFamily + one);
     if (suffix === undefined) return undefined;
@@ -75,7 +74,7 @@ export class ClassicToNative implements ExpositionParser {
   }
 
   #collect({ labels, suffix, bound }: { labels: Labels; suffix: string; bound: number }): void {
-    const inner = this.#inner;
+    const { inner } = this;
     this.#collecting ??= { labels, parts: new ClassicHistogram(), exemplars: [], t: Number.NaN, startT: 0 };
     const { parts, exemplars } = this.#collecting;
     this.#collecting.t = inner.t;
@@ -87,56 +86,32 @@ export class ClassicToNative implements ExpositionParser {
     else parts.setCount(inner.value);
   }
 
-  get key(): string {
+  override get key(): string {
     // No series of a text begins with a zero byte.
-    return this.#made === undefined ? this.#inner.key : `\0${this.#made.labels.key()}`;
+    return this.#made === undefined ? super.key : `\0${this.#made.labels.key()}`;
   }
 
-  get value(): number {
-    return this.#inner.value;
-  }
-
-  get histogram(): AnyHistogram | undefined {
+  override get histogram(): AnyHistogram | undefined {
     return this.#made?.histogram;
   }
 
-  get t(): number {
-    return this.#made === undefined ? this.#inner.t : this.#made.t;
+  override get t(): number {
+    return this.#made?.t ?? super.t;
   }
 
-  get startT(): number {
-    return this.#made === undefined ? this.#inner.startT : this.#made.startT;
+  override get startT(): number {
+    return this.#made?.startT ?? super.startT;
   }
 
-  labels(): Labels {
-    return this.#made === undefined ? this.#inner.labels() : this.#made.labels;
+  override labels(): Labels {
+    return this.#made?.labels ?? super.labels();
   }
 
-  get emptyLabels(): readonly string[] {
-    return this.#inner.emptyLabels;
+  override get duplicateLabel(): string | undefined {
+    return this.#made === undefined ? super.duplicateLabel : undefined;
   }
 
-  get duplicateLabel(): string | undefined {
-    return this.#made === undefined ? this.#inner.duplicateLabel : undefined;
-  }
-
-  exemplars(): readonly ExposedExemplar[] {
-    return this.#made === undefined ? this.#inner.exemplars() : this.#made.exemplars;
-  }
-
-  get family(): string {
-    return this.#inner.family;
-  }
-
-  get type(): MetricType {
-    return this.#inner.type;
-  }
-
-  get help(): string {
-    return this.#inner.help;
-  }
-
-  get unit(): string {
-    return this.#inner.unit;
+  override exemplars(): readonly ExposedExemplar[] {
+    return this.#made?.exemplars ?? super.exemplars();
   }
 }

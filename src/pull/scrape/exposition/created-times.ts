@@ -1,7 +1,7 @@
-import type { Labels } from '../../../model/labels.ts';
 import type { MetricType } from '../../../model/metadata.ts';
+import { EntryOf } from './entry-of.ts';
 import { OpenMetricsText } from './open-metrics.ts';
-import { EntryKind, type ExposedExemplar, type ExpositionParser } from './parser.ts';
+import { EntryKind } from './parser.ts';
 
 const CREATED = '_created';
 /** Types whose series may say when they began, and the endings of names of series that then do. */
@@ -16,17 +16,16 @@ const ENDINGS: { readonly [T in MetricType]?: readonly string[] } = {
  * OpenMetrics text in which series named `…_created` are no samples but the times at which the series beside them began, as
  * Prometheus reads it when it keeps such times. They come behind what they are about, so that the text is read twice.
  */
-export class CreatedTimes implements ExpositionParser {
-  readonly #inner: OpenMetricsText;
+export class CreatedTimes extends EntryOf<OpenMetricsText> {
   /** By family and the labels of the series, ms. */
   readonly #times = new Map<string, number>();
   #family = '';
-  startT = 0;
+  #startT = 0;
 
   /** A text that is malformed fails in `next`, behind what is good of it. */
   constructor(bytes: Uint8Array) {
+    super(new OpenMetricsText(bytes));
     this.#collect(new OpenMetricsText(bytes));
-    this.#inner = new OpenMetricsText(bytes);
   }
 
   #collect(text: OpenMetricsText): void {
@@ -45,68 +44,26 @@ export class CreatedTimes implements ExpositionParser {
 
   next(): EntryKind {
     for (;;) {
-      const kind = this.#inner.next();
-      if (kind === EntryKind.type) this.#family = this.#inner.family;
+      const kind = this.inner.next();
+      if (kind === EntryKind.type) this.#family = this.inner.family;
       if (kind === EntryKind.series) {
-        if (isCreated(this.#inner, this.#family)) continue;
-        this.startT = this.#times.size === 0 ? 0 : this.#startOf();
+        if (isCreated(this.inner, this.#family)) continue;
+        this.#startT = this.#times.size === 0 ? 0 : this.#startOf();
       }
       return kind;
     }
   }
 
   #startOf(): number {
-    const { key, type } = this.#inner;
+    const { key, type } = this.inner;
     const name = nameOf(key);
     if (!ENDINGS[type]?.some((ending) => name === this.#family + ending)) return 0;
     const own = type === 'summary' ? 'quantile' : type.endsWith('histogram') ? 'le' : '';
     return this.#times.get(`${this.#family}${labelsOf(key, own)}`) ?? 0;
   }
 
-  get key(): string {
-    return this.#inner.key;
-  }
-
-  get value(): number {
-    return this.#inner.value;
-  }
-
-  readonly histogram = undefined;
-
-  get t(): number {
-    return this.#inner.t;
-  }
-
-  labels(): Labels {
-    return this.#inner.labels();
-  }
-
-  get emptyLabels(): readonly string[] {
-    return this.#inner.emptyLabels;
-  }
-
-  get duplicateLabel(): string | undefined {
-    return this.#inner.duplicateLabel;
-  }
-
-  exemplars(): readonly ExposedExemplar[] {
-    return this.#inner.exemplars();
-  }
-
-  get family(): string {
-    return this.#inner.family;
-  }
-
-  get type(): MetricType {
-    return this.#inner.type;
-  }
-
-  get help(): string {
-    return this.#inner.help;
-  }
-
-  get unit(): string {
-    return this.#inner.unit;
+  override get startT(): number {
+    return this.#startT;
   }
 }
 
