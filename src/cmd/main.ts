@@ -15,6 +15,7 @@ const program = new Command('verona')
   .version(VERSION, '--version', 'print the version')
   .helpOption('-h, --help', 'print this')
   .showSuggestionAfterError()
+  .showHelpAfterError('With --help a command lists its options.')
   .exitOverride()
   .addHelpText(
     'after',
