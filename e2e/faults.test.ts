@@ -197,7 +197,7 @@ test.each([
   [['analyze', '/nowhere'], 1, '/nowhere: no such directory'],
   [['analyze', '.', '--limit=many'], 2, 'not a whole number'],
   [['dump', '.', '--min-time=noon'], 2, 'not a whole number'],
-  [['dump', '.', '--min-tim=1'], 2, "With --help a command lists its options"],
+  [['dump', '.', '--min-tim=1'], 2, 'With --help a command lists its options'],
   [['create-blocks-from', 'openmetrics', '/nowhere.txt'], 1, '/nowhere.txt: no such file'],
 ])('verona tsdb %j ends with exit code %d and says why', async (args, code, words) => {
   const command = join(import.meta.dirname, '../src/cmd/main.ts');
