@@ -224,7 +224,7 @@ async function operations(peer: Peer): Promise<string> {
   return [...(await counted(peer))].map(([operation, count]) => `${count} ${operation}`).join(', ');
 }
 
-/** Operations of the main thread on the bucket. */
+/** Operations of the process on the bucket. */
 async function counted({ url }: Peer): Promise<Map<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const lines = text.matchAll(/^verona_objstore_bucket_operations_total\{operation="(\w+)"\} (\d+)/gm);

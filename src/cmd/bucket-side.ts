@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { Labels } from '../model/labels.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
+import { StoreCounts } from '../objstore/store-counts.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
@@ -21,6 +22,8 @@ import { catalogOptions } from './catalog-options.ts';
 export interface BucketSide {
   readonly options: BucketOptions;
   readonly bucket: Bucket;
+  /** For other threads that open the bucket. */
+  readonly counts: StoreCounts;
   readonly catalog: BlockCatalog;
   readonly deletions: DeletionRequests;
   readonly sync: BucketSync;
@@ -50,7 +53,8 @@ export async function openBucketSide(
   if (!config.objstore.enabled) return undefined;
   const { disk, clock, log } = deps;
   const options = bucketOptionsOf(config, dataDir);
-  const bucket = await openBucket(options, deps);
+  const counts = StoreCounts.shownIn(deps.metrics);
+  const bucket = await openBucket(options, { ...deps, counts });
   const deletions = new DeletionRequests({ bucket, ...deps });
   const catalog = new BlockCatalog(catalogOptions(config), { bucket, ...deps });
   const dropHeaders = (tenant: string, kept: ReadonlySet<string>) =>
@@ -75,7 +79,7 @@ export async function openBucketSide(
       await dropHeaders(tenant, new Set());
     },
   });
-  return { options, bucket, catalog, deletions, sync };
+  return { options, bucket, counts, catalog, deletions, sync };
 }
 
 /** The label sets of the blocks that are known, without doubles. */

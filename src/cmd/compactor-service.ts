@@ -15,6 +15,7 @@ import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import type { BucketOptions } from '../objstore/open-bucket.ts';
+import type { StoreCounts } from '../objstore/store-counts.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Route } from '../platform/http.ts';
@@ -29,6 +30,7 @@ import { parseSelectorRetention } from './selector-retention.ts';
 
 interface CompactorParts {
   readonly bucket: Bucket;
+  readonly counts: StoreCounts;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly deletions: DeletionRequests;
@@ -43,12 +45,17 @@ interface CompactorParts {
 export function buildCompactor(
   config: Config,
   bucketOptions: BucketOptions,
-  { bucket, disk, clock, deletions, index, limits, log, metrics }: CompactorParts,
+  { bucket, counts, disk, clock, deletions, index, limits, log, metrics }: CompactorParts,
 ): { readonly service: Service; readonly routes: readonly Route[] } {
   const { compactor } = config;
   checkDelays(config);
   const workDir = join(resolve(config.data.dir), 'compactor');
-  const data: CompactionThreadData = { bucket: bucketOptions, workDir, dedup: compactor.dedup };
+  const data: CompactionThreadData = {
+    bucket: bucketOptions,
+    counts: counts.memory,
+    workDir,
+    dedup: compactor.dedup,
+  };
   const runner = new ThreadRunner(() =>
     startThread(new URL('./compaction-thread.ts', import.meta.url), data),
   );

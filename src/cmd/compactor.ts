@@ -8,6 +8,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { VeronaError } from '../model/errors.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
+import { StoreCounts } from '../objstore/store-counts.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
@@ -60,11 +61,13 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   metrics.describeProcess();
   const dataDir = resolve(config.data.dir);
   const bucketOptions = bucketOptionsOf(config, dataDir);
-  const bucket = await openBucket(bucketOptions, { disk, clock, random, metrics });
+  const counts = StoreCounts.shownIn(metrics);
+  const bucket = await openBucket(bucketOptions, { disk, clock, random, counts });
   const deletions = new DeletionRequests({ bucket, clock, random, log, metrics });
   const { bucket_index_interval: indexInterval } = config.objstore;
   const { service, routes } = buildCompactor(config, bucketOptions, {
     bucket,
+    counts,
     disk,
     clock,
     deletions,

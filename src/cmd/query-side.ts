@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { BucketSync } from '../blocks/bucket-sync.ts';
 import type { Config } from '../config/schema.ts';
 import type { BucketOptions } from '../objstore/open-bucket.ts';
+import type { StoreCounts } from '../objstore/store-counts.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { HttpResponse } from '../platform/http.ts';
@@ -38,7 +39,9 @@ const THREAD_PAGE_CACHE_BYTES = 64 * 1024 * 1024;
 export interface QuerySources {
   readonly tenants: Tenants;
   readonly tenantsDir: string;
-  readonly bucket: { readonly options: BucketOptions; readonly sync: BucketSync } | undefined;
+  readonly bucket:
+    | { readonly options: BucketOptions; readonly counts: StoreCounts; readonly sync: BucketSync }
+    | undefined;
   readonly endpoints: EndpointSet | undefined;
 }
 
@@ -48,6 +51,8 @@ interface QuerySideDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Starts a query thread. */
+  readonly start?: typeof startThread;
 }
 
 /** Answers a job for a tenant; see `QueryApiOptions.run`. */
@@ -130,6 +135,7 @@ function threadDataOf(
     timeoutMs: query.timeout,
     features: Object.fromEntries(query.enable_feature.map((name) => [name, true])),
     bucket: bucket?.options,
+    counts: bucket?.counts.memory,
     hedgeReads: config.objstore.hedge_reads,
     cache: cacheOptionsOf(config),
     cacheDir,
@@ -145,14 +151,14 @@ function buildPool(
   { query }: Config,
   data: Omit<QueryThreadData, 'part'>,
   observer: QueryObserver,
-  { clock, log, metrics }: QuerySideDeps,
+  { clock, log, metrics, start: begin = startThread }: QuerySideDeps,
 ): ThreadPool {
   const threads = query.threads || processorCount();
   let started = 0;
   const start = () => {
     const threadData: QueryThreadData = { ...data, part: { number: started++ % threads, count: threads } };
     const place = new URL('./query-thread.ts', import.meta.url);
-    return startThread(place, threadData, { youngMiB: THREAD_YOUNG_MIB });
+    return begin(place, threadData, { youngMiB: THREAD_YOUNG_MIB });
   };
   const limits = {
     threads,

@@ -2,10 +2,12 @@ import type { DeletionRequest } from '../blocks/deletion-request.ts';
 import { type CacheOptions, withCache } from '../objstore/cache/open-cache.ts';
 import { HedgedBucket } from '../objstore/hedged-bucket.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
+import { StoreCounts } from '../objstore/store-counts.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { type LogLevel, PinoLog } from '../platform/pino-log.ts';
 import { SystemRandom } from '../platform/random.ts';
+import type { CountMemory } from '../platform/shared-counts.ts';
 import { threadParent } from '../platform/threads.ts';
 import type { Features } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
@@ -41,6 +43,8 @@ export interface QueryThreadData {
   readonly timeoutMs: number;
   readonly features: Features;
   readonly bucket: BucketOptions | undefined;
+  /** Where all threads of the process count what they ask of the bucket. */
+  readonly counts: CountMemory | undefined;
   readonly hedgeReads: boolean;
   readonly cache: CacheOptions | undefined;
   /** Which of the threads it is: each has its part of what a cache may take of this machine. */
@@ -148,10 +152,11 @@ function openRemotes({ client, credentials: files, ...rest }: RemoteSettings): R
 }
 
 async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
-  const opened = await openBucket(bucket, { disk, clock, random: new SystemRandom() });
   const { cache, part, hedgeReads } = options;
-  const hedged = hedgeReads ? new HedgedBucket(opened, { clock }) : opened;
-  const cached = cache ? await withCache(hedged, cache, { disk, clock, log, part }) : hedged;
+  const counts = new StoreCounts(options.counts);
+  const opened = await openBucket(bucket, { disk, clock, random: new SystemRandom(), counts });
+  const hedged = hedgeReads ? new HedgedBucket(opened, { clock, counts }) : opened;
+  const cached = cache ? await withCache(hedged, cache, { disk, clock, log, counts, part }) : hedged;
   return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: cached, disk, clock, log });
 }
 

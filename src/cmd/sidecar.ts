@@ -7,6 +7,7 @@ import { readPrometheusFile } from '../config/prometheus-config.ts';
 import type { Config } from '../config/schema.ts';
 import { VeronaError } from '../model/errors.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
+import { StoreCounts } from '../objstore/store-counts.ts';
 import { type Clock, SystemClock } from '../platform/clock.ts';
 import type { HttpClient } from '../platform/http-client.ts';
 import type { Logger } from '../platform/log.ts';
@@ -194,12 +195,9 @@ async function shipperOpener(config: Config, log: PinoLog, metrics: Metrics) {
   const disk = new NodeDisk();
   const clock = new SystemClock();
   const random = new SystemRandom();
-  const bucket = await openBucket(bucketOptionsOf(config, resolve(data.dir)), {
-    disk,
-    clock,
-    random,
-    metrics,
-  });
+  const counts = StoreCounts.shownIn(metrics);
+  const options = bucketOptionsOf(config, resolve(data.dir));
+  const bucket = await openBucket(options, { disk, clock, random, counts });
   return (labels: Iterable<readonly [string, string]>) =>
     Shipper.open(
       {

@@ -1,8 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import { SystemClock } from '../platform/clock.ts';
+import { Metrics } from '../platform/metrics.ts';
 import { acceptBucket, CALM } from './acceptance.ts';
 import { HedgedBucket } from './hedged-bucket.ts';
 import { MemoryBucket } from './memory-bucket.ts';
+import { StoreCounts } from './store-counts.ts';
 
 const clock = new SystemClock();
 let store: MemoryBucket;
@@ -36,13 +38,15 @@ async function warm(bucket: HedgedBucket): Promise<void> {
 acceptBucket('HedgedBucket', async () => new HedgedBucket(new MemoryBucket(clock), { clock }));
 
 test('a read that is late is asked again, the first answer counts, and the late question is cancelled', async () => {
-  const bucket = new HedgedBucket(store, { clock }, rules);
+  const metrics = new Metrics();
+  const bucket = new HedgedBucket(store, { clock, counts: StoreCounts.shownIn(metrics) }, rules);
   await warm(bucket);
   delayOf = (question) => (question === 0 ? 5_000 : 0);
   const begin = performance.now();
   expect(Buffer.from(await bucket.getRange(CALM, 'a', 2, 3)).toString()).toBe('234');
   expect(performance.now() - begin).toBeLessThan(2_000);
   expect([asked, cancelled]).toEqual([2, 1]);
+  expect(await metrics.registry.metrics()).toContain('hedged_reads_total{answered="second"} 1');
 });
 
 test('second questions have a share', async () => {

@@ -1,6 +1,5 @@
 import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Counter, Metrics } from '../platform/metrics.ts';
 import {
   assertNotAborted,
   type Bucket,
@@ -10,6 +9,7 @@ import {
   type ObjectAttributes,
   type UploadBody,
 } from './bucket.ts';
+import type { StoreCounts } from './store-counts.ts';
 
 export interface HedgingRules {
   /** A read that takes longer than this share of the last ones is asked a second time. */
@@ -24,6 +24,7 @@ export const HEDGING_RULES: HedgingRules = { quantile: 0.95, shareMax: 0.05 };
 const DURATIONS_KEPT = 256;
 const DURATIONS_MIN = 32;
 const DELAY_MS_MIN = 10;
+const ANSWERS = ['first', 'second', 'none'] as const;
 
 /**
  * A bucket whose slow range reads are asked a second time; the first answer counts and the other question is cancelled.
@@ -34,7 +35,7 @@ export class HedgedBucket implements Bucket {
   readonly #bucket: Bucket;
   readonly #clock: Clock;
   readonly #rules: HedgingRules;
-  readonly #second: Counter | undefined;
+  readonly #counts: StoreCounts | undefined;
   readonly #durations: number[] = [];
   #next = 0;
   #delayMs = Number.POSITIVE_INFINITY;
@@ -43,17 +44,14 @@ export class HedgedBucket implements Bucket {
 
   constructor(
     bucket: Bucket,
-    { clock, metrics }: { clock: Clock; metrics?: Metrics },
+    { clock, counts }: { clock: Clock; counts?: StoreCounts | undefined },
     rules = HEDGING_RULES,
   ) {
     this.name = bucket.name;
     this.#bucket = bucket;
     this.#clock = clock;
     this.#rules = rules;
-    this.#second = metrics?.counter(
-      'verona_objstore_hedged_reads_total',
-      'Range reads that were asked a second time.',
-    );
+    this.#counts = counts;
   }
 
   async getRange(ctx: BucketContext, key: string, offset: number, length: number): Promise<Uint8Array> {
@@ -109,6 +107,7 @@ export class HedgedBucket implements Bucket {
       const settle = (done: () => void, but?: AbortController) => {
         cancelTimer();
         ctx.signal.removeEventListener('abort', stop);
+        if (controllers.length > 1) this.#counts?.hedged(ANSWERS[but ? controllers.indexOf(but) : 2]);
         for (const controller of controllers)
           if (controller !== but) controller.abort(new VeronaError('canceled', 'another answer came first'));
         done();
@@ -130,7 +129,6 @@ export class HedgedBucket implements Bucket {
         cancelTimer = this.#clock.after(this.#delayMs, () => {
           if (open === 0 || !this.#mayHedge()) return;
           this.#hedged++;
-          this.#second?.inc();
           start();
         });
     });

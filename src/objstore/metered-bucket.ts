@@ -1,6 +1,5 @@
 import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
 import type {
   Bucket,
   BucketContext,
@@ -9,8 +8,7 @@ import type {
   ObjectAttributes,
   UploadBody,
 } from './bucket.ts';
-
-const DURATION_BUCKETS = [0.001, 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120];
+import type { Operation, StoreCounts } from './store-counts.ts';
 
 /** Answers of the store, or the caller's own doing: no failures of an operation. */
 const EXPECTED_CODES = new Set(['not_found', 'conflict', 'canceled', 'bad_data']);
@@ -20,47 +18,30 @@ export class MeteredBucket implements Bucket {
   readonly name: string;
   readonly #bucket: Bucket;
   readonly #clock: Clock;
-  readonly #operations: Counter<'operation'>;
-  readonly #failures: Counter<'operation'>;
-  readonly #seconds: Histogram<'operation'>;
+  readonly #counts: StoreCounts;
 
-  constructor(bucket: Bucket, clock: Clock, metrics: Metrics) {
+  constructor(bucket: Bucket, clock: Clock, counts: StoreCounts) {
     this.name = bucket.name;
     this.#bucket = bucket;
     this.#clock = clock;
-    const labels = ['operation'] as const;
-    this.#operations = metrics.counter(
-      'verona_objstore_bucket_operations_total',
-      'Operations asked of the bucket.',
-      labels,
-    );
-    this.#failures = metrics.counter(
-      'verona_objstore_bucket_operation_failures_total',
-      'Operations on the bucket that failed; a missing or already present object is no failure.',
-      labels,
-    );
-    this.#seconds = metrics.histogram(
-      'verona_objstore_bucket_operation_duration_seconds',
-      'Time that successful operations on the bucket took.',
-      DURATION_BUCKETS,
-      labels,
-    );
+    this.#counts = counts;
   }
 
   get(ctx: BucketContext, key: string, sizeBytesMax?: number): Promise<Uint8Array> {
-    return this.#measure('get', () => this.#bucket.get(ctx, key, sizeBytesMax));
+    return this.#read('get', () => this.#bucket.get(ctx, key, sizeBytesMax));
   }
 
   getRange(ctx: BucketContext, key: string, offset: number, length: number): Promise<Uint8Array> {
-    return this.#measure('get_range', () => this.#bucket.getRange(ctx, key, offset, length));
+    return this.#read('get_range', () => this.#bucket.getRange(ctx, key, offset, length));
   }
 
   upload(ctx: BucketContext, key: string, body: UploadBody): Promise<void> {
-    return this.#measure('upload', () => this.#bucket.upload(ctx, key, body));
+    return this.#measure('upload', () => this.#bucket.upload(ctx, key, this.#counted(body)));
   }
 
-  create(ctx: BucketContext, key: string, body: Uint8Array): Promise<void> {
-    return this.#measure('create', () => this.#bucket.create(ctx, key, body));
+  async create(ctx: BucketContext, key: string, body: Uint8Array): Promise<void> {
+    await this.#measure('create', () => this.#bucket.create(ctx, key, body));
+    this.#counts.transferred('create', body.length);
   }
 
   exists(ctx: BucketContext, key: string): Promise<boolean> {
@@ -76,11 +57,11 @@ export class MeteredBucket implements Bucket {
   }
 
   async *list(ctx: BucketContext, prefix: string, options?: ListOptions): AsyncGenerator<ListEntry> {
-    this.#operations.inc({ operation: 'list' });
+    this.#counts.asked('list');
     const start = this.#clock.monotonic();
     try {
       yield* this.#bucket.list(ctx, prefix, options);
-      this.#seconds.observe({ operation: 'list' }, (this.#clock.monotonic() - start) / 1000);
+      this.#counts.took('list', this.#clock.monotonic() - start);
     } catch (error) {
       this.#countFailure('list', error);
       throw error;
@@ -91,12 +72,33 @@ export class MeteredBucket implements Bucket {
     return this.#bucket.close();
   }
 
-  async #measure<T>(operation: string, run: () => Promise<T>): Promise<T> {
-    this.#operations.inc({ operation });
+  async #read(operation: 'get' | 'get_range', run: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const data = await this.#measure(operation, run);
+    this.#counts.transferred(operation, data.length);
+    return data;
+  }
+
+  /** A body whose bytes are counted as the store takes them. */
+  #counted(body: UploadBody): UploadBody {
+    if (body instanceof Uint8Array) {
+      this.#counts.transferred('upload', body.length);
+      return body;
+    }
+    const counts = this.#counts;
+    return (async function* () {
+      for await (const piece of body) {
+        counts.transferred('upload', piece.length);
+        yield piece;
+      }
+    })();
+  }
+
+  async #measure<T>(operation: Operation, run: () => Promise<T>): Promise<T> {
+    this.#counts.asked(operation);
     const start = this.#clock.monotonic();
     try {
       const result = await run();
-      this.#seconds.observe({ operation }, (this.#clock.monotonic() - start) / 1000);
+      this.#counts.took(operation, this.#clock.monotonic() - start);
       return result;
     } catch (error) {
       this.#countFailure(operation, error);
@@ -104,7 +106,7 @@ export class MeteredBucket implements Bucket {
     }
   }
 
-  #countFailure(operation: string, error: unknown): void {
-    if (!(error instanceof VeronaError && EXPECTED_CODES.has(error.code))) this.#failures.inc({ operation });
+  #countFailure(operation: Operation, error: unknown): void {
+    if (!(error instanceof VeronaError && EXPECTED_CODES.has(error.code))) this.#counts.failed(operation);
   }
 }

@@ -1,7 +1,6 @@
 import { assertNever } from '../platform/assert.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
-import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import { AzureBucket } from './azure-bucket.ts';
 import type { AzureOptions } from './azure-options.ts';
@@ -14,6 +13,7 @@ import { MeteredBucket } from './metered-bucket.ts';
 import { PrefixedBucket } from './prefixed-bucket.ts';
 import { S3Bucket } from './s3-bucket.ts';
 import type { S3Options } from './s3-options.ts';
+import type { StoreCounts } from './store-counts.ts';
 
 /** An `objstore.yml` in Thanos' shape, as plain data; it can be sent to another thread. Holds secrets: never log it. */
 export type BucketOptions = { readonly prefix?: string } & (
@@ -28,14 +28,14 @@ export interface BucketDeps {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
-  /** Without them nothing is counted. */
-  readonly metrics?: Metrics;
+  /** Without it nothing is counted. */
+  readonly counts?: StoreCounts;
 }
 
 /** The bucket of a configuration: counted, and seen below its prefix. Whoever opens it closes it. */
 export async function openBucket(options: BucketOptions, deps: BucketDeps): Promise<Bucket> {
   const store = await openStore(options, deps);
-  const counted = deps.metrics ? new MeteredBucket(store, deps.clock, deps.metrics) : store;
+  const counted = deps.counts ? new MeteredBucket(store, deps.clock, deps.counts) : store;
   const prefix = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
   return prefix === '' ? counted : new PrefixedBucket(counted, prefix);
 }

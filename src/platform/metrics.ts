@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { CountFamily, SharedCounts } from './shared-counts.ts';
 
 export type { Counter, Gauge, Histogram } from 'prom-client';
 
@@ -36,7 +37,51 @@ export class Metrics {
     );
   }
 
+  /** Shows what threads count together, each time as it stands then. Of histograms only what was observed. */
+  show(counts: SharedCounts): void {
+    for (const family of counts.families) {
+      const { name, help, bounds } = family;
+      const type = bounds ? 'histogram' : 'counter';
+      const values = () => (bounds ? bucketValues(counts, family, bounds) : countValues(counts, family));
+      const shown = { name, get: async () => ({ name, help, type, values: values() }) };
+      this.registry.registerMetric(shown as unknown as Counter);
+    }
+  }
+
   #existing<T>(name: string): T | undefined {
     return this.registry.getSingleMetric(name) as T | undefined;
   }
+}
+
+/** One line of the page, in the form in which the registry takes it. */
+interface ShownValue {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly metricName?: string;
+}
+
+function countValues(counts: SharedCounts, family: CountFamily): ShownValue[] {
+  return family.values.map((value) => ({
+    value: counts.count(family, value),
+    labels: { [family.label]: value },
+  }));
+}
+
+function bucketValues(counts: SharedCounts, family: CountFamily, bounds: readonly number[]): ShownValue[] {
+  return family.values.flatMap((value) => {
+    const { buckets, sum } = counts.histogram(family, value);
+    const labels = { [family.label]: value };
+    let count = 0;
+    const lines: ShownValue[] = buckets.map((bucket, i) => {
+      count += bucket;
+      return {
+        value: count,
+        labels: { le: bounds[i] ?? '+Inf', ...labels },
+        metricName: `${family.name}_bucket`,
+      };
+    });
+    lines.push({ value: sum, labels, metricName: `${family.name}_sum` });
+    lines.push({ value: count, labels, metricName: `${family.name}_count` });
+    return count === 0 ? [] : lines;
+  });
 }

@@ -138,7 +138,7 @@ test('values on their way into a slow cache are bounded', async () => {
     log: silentLogger,
     rules: { ...GUARD_RULES, pendingMax: 50, writesAtOnceMax: 4, timeoutMs: 60_000 },
   });
-  for (let i = 0; i < 1000; i++) guarded.set(`k${i}`, new Uint8Array(10), 1000);
+  for (let i = 0; i < 1000; i++) guarded.set('subrange', `k${i}`, new Uint8Array(10), 1000);
   await settle();
   expect(open).toBe(4);
   await guarded.close();

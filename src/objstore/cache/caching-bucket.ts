@@ -93,7 +93,7 @@ export class CachingBucket implements Bucket {
   /** Subranges `first` … `last` in order; those beyond the end of the object are empty. */
   async #pieces(ctx: BucketContext, key: string, first: number, last: number): Promise<Uint8Array[]> {
     const names = Array.from({ length: last - first + 1 }, (_, i) => this.#nameOf(key, first + i));
-    const found = await this.#cache.getMany(names);
+    const found = await this.#cache.getMany('subrange', names);
     const pieces = names.map((name) => unframe(name, found.get(name)));
     const missing = names.flatMap((_, i) => (pieces[i] ? [] : [i]));
     const waits = missing.filter((i) => this.#loading.has(names[i]));
@@ -135,7 +135,7 @@ export class CachingBucket implements Bucket {
       for (const [i, piece] of begun) {
         const bytes = await piece;
         pieces[i] ??= bytes;
-        if (bytes.length > 0) this.#cache.set(names[i], frame(names[i], bytes), subrangeTtlMs);
+        if (bytes.length > 0) this.#cache.set('subrange', names[i], frame(names[i], bytes), subrangeTtlMs);
       }
     } finally {
       for (const [i] of begun) this.#loading.delete(names[i]);

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { Counter, Metrics } from '../../platform/metrics.ts';
 import { Gate } from '../gate.ts';
+import type { CachedItem, StoreCounts } from '../store-counts.ts';
 import type { Cache } from './cache.ts';
 
 export interface GuardRules {
@@ -34,7 +34,7 @@ export class GuardedCache {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #writes: Gate;
-  readonly #counters: Counters | undefined;
+  readonly #counts: StoreCounts | undefined;
   readonly #closed = new AbortController();
   #failures = 0;
   #pausedUntil = Number.NEGATIVE_INFINITY;
@@ -46,46 +46,46 @@ export class GuardedCache {
     {
       clock,
       log,
-      metrics,
+      counts,
       rules = GUARD_RULES,
-    }: { clock: Clock; log: Logger; metrics?: Metrics; rules?: GuardRules },
+    }: { clock: Clock; log: Logger; counts?: StoreCounts | undefined; rules?: GuardRules },
   ) {
     this.#cache = cache;
     this.#rules = rules;
     this.#clock = clock;
     this.#log = log;
     this.#writes = new Gate(rules.writesAtOnceMax);
-    this.#counters = metrics && countersOf(metrics);
+    this.#counts = counts;
   }
 
   /** What is there of `keys`; nothing when the cache is not well. */
-  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
-    this.#counters?.asked.inc(keys.length);
+  async getMany(item: CachedItem, keys: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+    this.#counts?.cacheAsked(item, keys.length);
     if (this.#isPaused) return NOTHING;
     try {
       const found = await this.#within(this.#cache.getMany(keys));
       this.#failures = 0;
-      this.#counters?.hits.inc(found.size);
+      this.#counts?.cacheHit(item, found.size, bytesOf(found));
       return found;
     } catch (error) {
-      this.#failed(error);
+      this.#failed(item, error);
       return NOTHING;
     }
   }
 
   /** Keeps a value soon, or not at all. */
-  set(key: string, value: Uint8Array, ttlMs: number): void {
+  set(item: CachedItem, key: string, value: Uint8Array, ttlMs: number): void {
     const { pendingMax, pendingBytesMax } = this.#rules;
     const isFull = this.#pending >= pendingMax || this.#pendingBytes + value.length > pendingBytesMax;
     if (isFull || this.#isPaused || this.#closed.signal.aborted) {
-      this.#counters?.dropped.inc();
+      this.#counts?.cacheDropped(item);
       return;
     }
     this.#pending++;
     this.#pendingBytes += value.length;
     this.#writes
       .run(this.#closed.signal, 'write to the cache', () => this.#within(this.#cache.set(key, value, ttlMs)))
-      .catch((error: unknown) => this.#failed(error))
+      .catch((error: unknown) => this.#failed(item, error))
       .finally(() => {
         this.#pending--;
         this.#pendingBytes -= value.length;
@@ -111,9 +111,9 @@ export class GuardedCache {
     });
   }
 
-  #failed(error: unknown): void {
+  #failed(item: CachedItem, error: unknown): void {
     if (this.#closed.signal.aborted) return;
-    this.#counters?.failures.inc();
+    this.#counts?.cacheFailed(item);
     if (++this.#failures < FAILURES_MAX) return;
     this.#failures = 0;
     this.#pausedUntil = this.#clock.monotonic() + PAUSE_MS;
@@ -125,24 +125,8 @@ export class GuardedCache {
 
 const NOTHING: ReadonlyMap<string, Uint8Array> = new Map();
 
-interface Counters {
-  readonly asked: Counter;
-  readonly hits: Counter;
-  readonly failures: Counter;
-  readonly dropped: Counter;
-}
-
-function countersOf(metrics: Metrics): Counters {
-  return {
-    asked: metrics.counter('verona_objstore_cache_requests_total', 'Values that the cache was asked for.'),
-    hits: metrics.counter('verona_objstore_cache_hits_total', 'Values that the cache had.'),
-    failures: metrics.counter(
-      'verona_objstore_cache_failures_total',
-      'Calls that the cache did not answer well.',
-    ),
-    dropped: metrics.counter(
-      'verona_objstore_cache_dropped_total',
-      'Values that were not written to the cache.',
-    ),
-  };
+function bytesOf(values: ReadonlyMap<string, Uint8Array>): number {
+  let bytes = 0;
+  for (const { length } of values.values()) bytes += length;
+  return bytes;
 }

@@ -2,8 +2,8 @@ import { assertNever } from '../../platform/assert.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Disk } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { Metrics } from '../../platform/metrics.ts';
 import type { Bucket } from '../bucket.ts';
+import type { StoreCounts } from '../store-counts.ts';
 import type { Cache } from './cache.ts';
 import { CachingBucket, type CachingRules } from './caching-bucket.ts';
 import { DiskCache } from './disk-cache.ts';
@@ -24,7 +24,7 @@ export interface CacheDeps {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly metrics?: Metrics;
+  readonly counts?: StoreCounts | undefined;
   /** Tells apart who share a folder: each gets one of its own, and its part of the room. */
   readonly part?: { readonly number: number; readonly count: number };
 }
