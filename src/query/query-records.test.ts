@@ -1,43 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import { MemoryDisk } from '../platform/memory-disk.ts';
 import { Metrics } from '../platform/metrics.ts';
+import { HandClock } from '../platform/testdata/hand-clock.ts';
 import { ActiveQueries, parseActive } from './active-queries.ts';
 import type { QueryJob } from './jobs.ts';
 import { QueryLog } from './query-log.ts';
 import type { EndedQuery } from './query-observer.ts';
 import { QueryStatistics } from './query-statistics.ts';
-
-/** A clock that moves by hand. */
-class HandClock implements Clock {
-  #now = 0;
-  #tasks: { at: number; task: () => void }[] = [];
-
-  now(): number {
-    return 1_700_000_000_000 + this.#now;
-  }
-
-  monotonic(): number {
-    return this.#now;
-  }
-
-  after(delayMs: number, task: () => void): () => void {
-    const entry = { at: this.#now + delayMs, task };
-    this.#tasks.push(entry);
-    return () => {
-      this.#tasks = this.#tasks.filter((other) => other !== entry);
-    };
-  }
-
-  async pass(ms: number): Promise<void> {
-    this.#now += ms;
-    const due = this.#tasks.filter(({ at }) => at <= this.#now);
-    this.#tasks = this.#tasks.filter(({ at }) => at > this.#now);
-    for (const { task } of due) task();
-    for (let i = 0; i < 50; i++) await Promise.resolve();
-  }
-}
 
 function logOf() {
   const lines: { message: string; fields: Record<string, unknown> }[] = [];
@@ -75,7 +45,7 @@ function ended(id: number, query: string, more: Partial<EndedQuery> = {}): Ended
   };
 }
 
-async function activeOver(disk: MemoryDisk, clock = new HandClock()) {
+async function activeOver(disk: MemoryDisk, clock = new HandClock(1_700_000_000_000)) {
   const { log, lines } = logOf();
   const active = new ActiveQueries('/d/queries.active', 3, disk, clock, log);
   await active.start();
@@ -155,7 +125,7 @@ test('a disk that cannot be written is said once, and queries run on', async () 
 async function queryLog(slowMs: number, path = '/d/queries.log') {
   const disk = await newDisk();
   const { log, lines } = logOf();
-  const written = new QueryLog({ path, slowMs }, disk, new HandClock(), log, new Metrics());
+  const written = new QueryLog({ path, slowMs }, disk, new HandClock(1_700_000_000_000), log, new Metrics());
   await written.start();
   const read = async (file = path) => new TextDecoder().decode(await disk.readFile(file));
   return { written, disk, lines, read };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Clock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
+import { HandClock } from '../platform/testdata/hand-clock.ts';
 import { localChannel, type Thread } from '../platform/threads.ts';
 import type { QueryJob } from './jobs.ts';
 import { unpackToThread } from './packed-messages.ts';
@@ -12,35 +12,9 @@ const JOB: QueryJob = { kind: 'remoteRead', body: new Uint8Array() };
 const NO_LIMITS = { samplesMax: 0, seriesMax: 0, mint: Number.NEGATIVE_INFINITY };
 const caller = new AbortController();
 
-class ManualClock implements Clock {
-  time = 0;
-  #timers: { at: number; task: () => void }[] = [];
-  now = () => this.time;
-  monotonic = () => this.time;
-
-  after(delayMs: number, task: () => void): () => void {
-    const timer = { at: this.time + delayMs, task };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
-  }
-
-  get delays(): number[] {
-    return this.#timers.map(({ at }) => at - this.time);
-  }
-
-  advance(ms: number): void {
-    this.time += ms;
-    const due = this.#timers.filter(({ at }) => at <= this.time);
-    this.#timers = this.#timers.filter(({ at }) => at > this.time);
-    for (const { task } of due) task();
-  }
-}
-
 /** Threads that do what a test says; what they were sent, and how each is made to end. */
 function setUp(threads = 1, concurrencyMax = 4) {
-  const clock = new ManualClock();
+  const clock = new HandClock();
   const started: { sent: ToThread[]; end: (error: Error) => void; say: (message: FromThread) => void }[] = [];
   const start = (): Thread => {
     const sent: ToThread[] = [];

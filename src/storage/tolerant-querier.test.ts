@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { VeronaError } from '../model/errors.ts';
 import { Labels } from '../model/labels.ts';
 import { Matcher } from '../model/matcher.ts';
-import { SystemClock } from '../platform/clock.ts';
+import { HandClock } from '../platform/testdata/hand-clock.ts';
 import { querierAcceptance, selectSamples } from './acceptance.ts';
 import { emptyQuerier } from './empty-querier.ts';
 import { MemoryStorage } from './memory-storage.ts';
@@ -10,7 +10,7 @@ import { mergeQueriers } from './merge.ts';
 import type { Querier } from './querier.ts';
 import { TolerantQuerier } from './tolerant-querier.ts';
 
-const clock = new SystemClock();
+const clock = new HandClock();
 const request = { matchers: [new Matcher('=', '__name__', 'up')], mint: 0, maxt: 100, sorted: true };
 
 async function stored(): Promise<MemoryStorage> {
@@ -75,9 +75,13 @@ test('with abort the failure is the answer', async () => {
 
 test('a source that stalls is given up, and said to have stalled', async () => {
   const querier = tolerant(stalled, 'warn', 20);
-  expect(await selectSamples(querier, request)).toEqual({});
+  const selected = selectSamples(querier, request);
+  await clock.pass(20);
+  expect(await selected).toEqual({});
   const ctx = { signal: new AbortController().signal };
-  expect(await querier.labelNames(ctx, { ...request, limit: 0 })).toEqual([]);
+  const names = querier.labelNames(ctx, { ...request, limit: 0 });
+  await clock.pass(20);
+  expect(await names).toEqual([]);
   expect(querier.warnings).toEqual(['store-1: nothing came for 0.02 s']);
 });
 
@@ -87,7 +91,7 @@ test('a source that brings little at a time is not taken for one that stalls', a
     ...emptyQuerier([]),
     async *select(ctx, wanted) {
       for (let i = 0; i < 6; i++) {
-        await new Promise((resolve) => setTimeout(resolve, 40));
+        await clock.pass(100);
         ctx.progress?.();
       }
       yield* (await storage.querier(0, 100)).select(ctx, wanted);

@@ -1,20 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Clock } from '../platform/clock.ts';
+import { HandClock } from '../platform/testdata/hand-clock.ts';
 import { RateLimiter, TokenBucket } from './rate-limiter.ts';
-
-class HandClock implements Clock {
-  ms = 0;
-  now(): number {
-    return this.ms;
-  }
-  monotonic(): number {
-    return this.ms;
-  }
-  after(): () => void {
-    return () => {};
-  }
-}
 
 test('a full bucket admits writes until its burst is spent, and again after the time it says', () => {
   const clock = new HandClock();
@@ -25,16 +12,16 @@ test('a full bucket admits writes until its burst is spent, and again after the 
   bucket.take(150);
   const wait = bucket.waitMs(100, 200);
   expect(wait).toBe(1010);
-  clock.ms += wait - 20;
+  clock.time += wait - 20;
   expect(bucket.waitMs(100, 200)).toBeGreaterThan(0);
-  clock.ms += 20;
+  clock.time += 20;
   expect(bucket.waitMs(100, 200)).toBe(0);
 });
 
 test('a bucket never holds more than its burst', () => {
   const clock = new HandClock();
   const bucket = new TokenBucket(clock);
-  clock.ms = 1e9;
+  clock.time = 1e9;
   expect(bucket.waitMs(10, 20)).toBe(0);
   bucket.take(21);
   expect(bucket.waitMs(10, 20)).toBeGreaterThan(0);
@@ -48,12 +35,12 @@ test('over any time the rate is kept, but for the burst and one write', () => {
       const limiter = new RateLimiter(clock);
       let admitted = 0;
       for (const { pauseMs, size } of steps) {
-        clock.ms += pauseMs;
+        clock.time += pauseMs;
         if (limiter.waitMs('t', 100, 300) > 0) continue;
         limiter.take('t', size);
         admitted += size;
       }
-      expect(admitted).toBeLessThanOrEqual(300 + 500 + clock.ms / 10);
+      expect(admitted).toBeLessThanOrEqual(300 + 500 + clock.time / 10);
     }),
   );
 });

@@ -1,21 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Clock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/log.ts';
 import { MemoryDisk } from '../../platform/memory-disk.ts';
 import { Metrics } from '../../platform/metrics.ts';
+import { HandClock } from '../../platform/testdata/hand-clock.ts';
 import { Reloader } from './reloader.ts';
-
-/** Moved by hand; nothing happens by itself. */
-class HandClock implements Clock {
-  ms = 1_000_000;
-  now = () => this.ms;
-  monotonic = () => this.ms;
-  after = () => () => {};
-}
 
 async function setUp(changes: { readonly toleratesUnset?: boolean; readonly outputFile?: string } = {}) {
   const disk = new MemoryDisk();
-  const clock = new HandClock();
+  const clock = new HandClock(1_000_000);
   const metrics = new Metrics();
   for (const folder of ['in', 'out', 'rules/team']) await disk.makeDir(folder);
   const state = { reloads: 0, failure: undefined as Error | undefined };
@@ -42,7 +34,7 @@ async function setUp(changes: { readonly toleratesUnset?: boolean; readonly outp
     },
   );
   const write = async (path: string, text: string) => {
-    clock.ms++;
+    clock.time++;
     await disk.writeFileAtomic(path, Buffer.from(text));
   };
   const output = async () => Buffer.from(await disk.readFile('out/prometheus.yml')).toString();
@@ -69,7 +61,7 @@ test('Prometheus is reloaded when contents changed, and only then', async () => 
   await reloader.look();
   expect(state.reloads).toBe(2);
   await write('rules/team/a.yml', 'groups: []');
-  clock.ms += 180_000;
+  clock.time += 180_000;
   await reloader.look();
   expect(state.reloads).toBe(2);
   await disk.rename('rules/team/a.yml', 'rules/team/b.yml');
@@ -88,12 +80,12 @@ test('a reload that failed is tried again, later each time, and at once when a f
   await reloader.look();
   const waits = [];
   for (let i = 0; i < 8; i++) {
-    const before = { ms: clock.ms, reloads: state.reloads };
+    const before = { ms: clock.time, reloads: state.reloads };
     while (state.reloads === before.reloads) {
-      clock.ms += 1_000;
+      clock.time += 1_000;
       await reloader.look();
     }
-    waits.push((clock.ms - before.ms) / 1_000);
+    waits.push((clock.time - before.ms) / 1_000);
   }
   expect(waits).toEqual([5, 10, 20, 40, 80, 160, 180, 180]);
   expect(await value('reloader_last_reload_successful')).toBe(0);

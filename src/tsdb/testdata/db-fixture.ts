@@ -8,6 +8,7 @@ import type { Disk } from '../../platform/disk.ts';
 import { silentLogger } from '../../platform/log.ts';
 import { Metrics } from '../../platform/metrics.ts';
 import { SeededRandom } from '../../platform/random.ts';
+import { HandClock } from '../../platform/testdata/hand-clock.ts';
 import { encodeWriteRequest } from '../../proto/remote-write.ts';
 import type { TimeSeries } from '../../proto/time-series.ts';
 import type { Querier, SelectHints } from '../../storage/querier.ts';
@@ -22,24 +23,10 @@ export const HOUR = 3_600_000;
 /** A multiple of two hours. */
 export const T0 = 1_699_992_000_000;
 
-/** A clock that stands where it is put; timers never fire. */
-export class TestClock implements Clock {
-  time: number;
-
+/** Timers fire only when the test moves it; stands at `T0` unless told otherwise. */
+export class TestClock extends HandClock {
   constructor(time = T0) {
-    this.time = time;
-  }
-
-  now(): number {
-    return this.time;
-  }
-
-  monotonic(): number {
-    return this.time;
-  }
-
-  after(): () => void {
-    return () => {};
+    super(time);
   }
 }
 
