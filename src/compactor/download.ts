@@ -8,7 +8,7 @@ import type { JobBlock } from './job.ts';
 
 /** Of a block that does not say which files it has. */
 const CHUNK_FILES_MAX = 10_000;
-const PIECE_BYTES = 8 * 1024 * 1024;
+const PIECE_BYTES = 4 * 1024 * 1024;
 /** What a merge reads of a block. Marks and what others put beside a block stay where they are. */
 const ALL_FILES = /^(meta\.json|index|tombstones|chunks\/\d{6})$/;
 /** What tells which series and chunks there are. */

@@ -1,5 +1,6 @@
 import { type BlockRef, blockRef, INDEX_FILE, META_FILE } from '../blocks/layout.ts';
 import { type IndexStats, parseMeta, withCounts, withRewrites } from '../blocks/meta.ts';
+import { settled } from '../blocks/settled.ts';
 import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { RelabelRule } from '../model/relabel-rule.ts';
@@ -72,6 +73,8 @@ export interface RepairReport {
 
 /** Free space wanted on the disk, as a multiple of what the job reads. */
 const SPACE_FACTOR = 2;
+/** Blocks of a job that are fetched at once; more of them would hold more pieces in memory. */
+const DOWNLOADS_AT_ONCE = 4;
 
 /**
  * Does one job: fetches its blocks, merges them, reads the result back, and brings it into the bucket. Whatever
@@ -192,11 +195,18 @@ class JobRun {
 
   async #download(): Promise<void> {
     const { blocks } = this.#job;
-    for (const [i, block] of blocks.entries()) {
-      this.#onProgress({ step: 'download', done: i / blocks.length });
-      const { bucket, disk } = this.#deps;
-      await downloadBlock(this.#ctx, bucket, disk, block, this.#sourceDir(block.ref.ulid));
-    }
+    const { bucket, disk } = this.#deps;
+    const waiting = eachOf(blocks);
+    let done = 0;
+    const fetchNext = async () => {
+      // One that fails ends `waiting` for all.
+      for (const block of waiting) {
+        this.#onProgress({ step: 'download', done: done / blocks.length });
+        await downloadBlock(this.#ctx, bucket, disk, block, this.#sourceDir(block.ref.ulid));
+        done++;
+      }
+    };
+    await settled(Array.from({ length: DOWNLOADS_AT_ONCE }, fetchNext));
   }
 
   async #downsample(): Promise<JobReport> {
@@ -366,4 +376,9 @@ function checkCounts(report: MergeReport, outputs: readonly BlockMeta[]): void {
       'internal',
       `compaction read ${report.samplesRead} samples and wrote ${written}: the result is thrown away`,
     );
+}
+
+/** Unlike an array's own iterator it is over for all who share it when one of them leaves. */
+function* eachOf<T>(items: readonly T[]): Generator<T> {
+  yield* items;
 }
