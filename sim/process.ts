@@ -106,6 +106,7 @@ export class SimProcess {
           deletedTenants: new DeletedTenants({ bucket: reached, clock, log }),
           clock,
           log,
+          metrics,
           onTenantDeleted: (tenant) => this.tenants.drop(tenant),
           onListed: (tenant) => this.tenants.applyDeletions({ signal: new AbortController().signal }, tenant),
         })

@@ -31,6 +31,8 @@ export interface SoakResult {
   /** Answers that were compared, and those that could not be had. */
   readonly answers: number;
   readonly unanswered: number;
+  /** The longest time from the upload of a day until the store had seen it, ms. */
+  readonly seenAfterMsMax: number;
   readonly differences: readonly string[];
   /** Blocks that are left at the end, and objects that belong to none of them or are marked. */
   readonly blocksLeft: number;
@@ -45,7 +47,6 @@ const PHASES = ['compact', 'downsample', 'retention', 'cleanup', 'any'] as const
 type Phase = (typeof PHASES)[number];
 const WATCH_MS = 20;
 const SPAN_DAYS_ASKED = 3;
-/** A reader learns of uploads within a look, and what is expired may be gone at any time from then on. */
 const SYNC_MS = 2_000;
 const REST_MS_MAX = 1_200_000;
 
@@ -64,9 +65,11 @@ export class Soak {
   #answers = 0;
   #unanswered = 0;
   #blocks = 0;
-  /** Days that are whole in the bucket, and when the last of them was. */
+  /** Days that are whole in the bucket, since when, and how many of them the store has seen. */
   #daysThere = 0;
+  readonly #uploaded: { readonly days: number; readonly atMs: number }[] = [];
   #daysSeen = 0;
+  #seenAfterMsMax = 0;
 
   constructor(plan: SoakPlan) {
     this.#plan = plan;
@@ -128,10 +131,7 @@ export class Soak {
     for (let day = 0; day < history.days; day++) {
       this.#blocks += await history.upload(bucket, day, signal);
       this.#daysThere = day + 1;
-      const seen = this.#daysThere;
-      sleep(3 * SYNC_MS).then(() => {
-        this.#daysSeen = Math.max(this.#daysSeen, seen);
-      });
+      this.#uploaded.push({ days: this.#daysThere, atMs: Date.now() });
       if (day % 10 === 9)
         log(
           `${day + 1} days there, kills: ${JSON.stringify(this.#kills)}, ${this.#answers} answers, ${this.#differences.length} differences`,
@@ -197,11 +197,28 @@ export class Soak {
     const { history } = this.#plan;
     while (!this.#stopping.signal.aborted) {
       await sleep(100);
+      await this.#learnWhatIsSeen();
       if (this.#daysSeen === 0) continue;
       const last = Math.floor(this.#random.next() * this.#daysSeen);
       const days = Math.min(last + 1, 1 + Math.floor(this.#random.next() * SPAN_DAYS_ASKED));
       const tenant = history.tenants[Math.floor(this.#random.next() * history.tenants.length)];
       await this.#ask(tenant, last + 1 - days, days, this.#random.next() < 0.5 ? '0s' : '5m');
+    }
+  }
+
+  /** What was in the bucket when the store's last look began must be in its answers. */
+  async #learnWhatIsSeen(): Promise<void> {
+    const metrics = await fetch(`${this.#store?.url}/metrics`).then(
+      (answer) => answer.text(),
+      () => '',
+    );
+    const lookedMs =
+      1000 * Number(/_last_successful_sync_timestamp_seconds (\d\S*)/.exec(metrics)?.[1] ?? Number.NaN);
+    while (this.#uploaded.length > 0 && this.#uploaded[0].atMs < lookedMs) {
+      const { days, atMs } = this.#uploaded[0];
+      this.#uploaded.shift();
+      this.#daysSeen = days;
+      this.#seenAfterMsMax = Math.max(this.#seenAfterMsMax, Date.now() - atMs);
     }
   }
 
@@ -278,6 +295,7 @@ export class Soak {
       kills: this.#kills,
       answers: this.#answers,
       unanswered: this.#unanswered,
+      seenAfterMsMax: this.#seenAfterMsMax,
       differences: this.#differences,
       blocksLeft: blocks,
       garbage,

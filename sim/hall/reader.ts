@@ -41,11 +41,12 @@ export class Reader {
     const { bucket } = hall;
     const catalog = newCatalog(hall, bucket, clock, log);
     const random = new SeededRandom(seed);
-    const deletions = new DeletionRequests({ bucket, clock, random, log, metrics: new Metrics() });
+    const metrics = new Metrics();
+    const deletions = new DeletionRequests({ bucket, clock, random, log, metrics });
     this.#catalog = catalog;
     const deletedTenants = new DeletedTenants({ bucket, clock, log });
     this.#deletedTenants = deletedTenants;
-    this.#sync = new BucketSync(300_000, { catalog, deletions, deletedTenants, clock, log });
+    this.#sync = new BucketSync(300_000, { catalog, deletions, deletedTenants, clock, log, metrics });
     this.#gateway = new StoreGateway({ cacheDir: 'headers' }, { bucket, disk, clock, log });
   }
 

@@ -70,6 +70,34 @@ test('blocks come oldest first with their sizes, and each meta.json is read once
   expect(reads.filter((key) => key.endsWith('meta.json'))).toHaveLength(3);
 });
 
+test('many new blocks cost a listing per thousand objects, few cost one each', async () => {
+  let listings = 0;
+  const list = bucket.list.bind(bucket);
+  bucket.list = (...args) => {
+    listings++;
+    return list(...args);
+  };
+  const many = (from: number, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const id = `01HQ0000000000000000000${String(from + i).padStart(3, '0')}`;
+        await put(`acme/${id}/index`, 'iii');
+        await put(`acme/${id}/meta.json`, { ulid: id, minTime: 0, maxTime: 20, version: 1 });
+      }),
+    );
+  const blocks = open();
+  await many(0, 10);
+  expect((await blocks.refresh(CALM, 'acme')).whole).toHaveLength(10);
+  await many(10, 5);
+  listings = 0;
+  expect((await blocks.refresh(CALM, 'acme')).whole).toHaveLength(15);
+  expect(listings).toBe(2 + 5);
+  await many(15, 200);
+  listings = 0;
+  expect((await blocks.refresh(CALM, 'acme')).whole).toHaveLength(215);
+  expect(listings).toBe(2);
+});
+
 test('a block is held when a refresh found it, or one that was made of it', async () => {
   const id = await putBlock(1);
   const blocks = open();

@@ -22,6 +22,7 @@ import {
 } from './marks.ts';
 import { type BlockMeta, META_SIZE_BYTES_MAX, parseMeta } from './meta.ts';
 import { type RootTenancy, rootTenantOf } from './root-tenancy.ts';
+import { settled } from './settled.ts';
 import { SHARD_LABEL } from './shard-label.ts';
 import { SmallFiles } from './small-files.ts';
 
@@ -196,17 +197,19 @@ export class BlockCatalog {
     const scanner = new BlockScanner(this.#deps.bucket, place, layout, this.#options.blocksMax ?? BLOCKS_MAX);
     const nowMs = this.#deps.clock.monotonic();
     const interval = this.#options.fullListingIntervalMs ?? FULL_LISTING_INTERVAL_MS;
-    const quick = !full && before !== undefined && nowMs - before.listedMs < interval;
     const whole = new Map(before?.found.whole.map((block) => [block.ref.ulid, block]));
-    const scan = quick
-      ? await scanner.quick(ctx, before.scan, (ulid) => hasAllFiles(whole.get(ulid)))
-      : await scanner.full(ctx);
+    const quick =
+      !full && before && nowMs - before.listedMs < interval
+        ? await scanner.quick(ctx, before.scan, (ulid) => hasAllFiles(whole.get(ulid)))
+        : undefined;
+    const scan = quick ?? (await scanner.full(ctx));
     const files = before?.files ?? (await this.#newFiles(ctx, place));
     const found = await this.#load(ctx, place, scan, files);
     files.endRound();
     if (scan.blocks.size === 0 && scan.globalMarks.size === 0 && !scan.isTenantDeleted)
       this.#places.delete(place);
-    else this.#places.set(place, { scan, listedMs: quick ? before.listedMs : nowMs, files, found });
+    else
+      this.#places.set(place, { scan, listedMs: quick ? (before?.listedMs ?? nowMs) : nowMs, files, found });
     return found;
   }
 
@@ -395,13 +398,4 @@ function orphanMarks(tenant: string, scan: BlockScan): TenantBlocks['orphanMarks
 
 function unreadableMark({ modifiedMs, key }: ObjectEntry): BlockMark {
   return { timeMs: modifiedMs, reason: 'unreadable', details: `${key} does not decode`, hidden: false };
-}
-
-/** Waits for all, then throws the first error: nothing is left running behind the caller's back. */
-async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  const results = await Promise.allSettled(work);
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
 }

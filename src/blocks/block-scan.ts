@@ -3,12 +3,19 @@ import type { Bucket, BucketContext, ListEntry } from '../objstore/bucket.ts';
 import { isUlid } from '../tsdb/block/ulid.ts';
 import { type BlockLayout, blockFile, globalMarkFile, MARKERS_FOLDER, META_FILE } from './layout.ts';
 import { MARK_FILES, type MarkKind, markKindOf } from './marks.ts';
+import { settled } from './settled.ts';
 import { TENANT_DELETION_FILE } from './tenant-deletion.ts';
 
 export type ObjectEntry = Extract<ListEntry, { kind: 'object' }>;
 
 /** Objects of one block by their path in its folder. */
 export type BlockObjects = ReadonlyMap<string, ObjectEntry>;
+
+/** New blocks that are always listed one by one. */
+const FRESH_AT_ONCE = 8;
+/** Index, chunks, `meta.json` and what else there may be; and how many objects a store lists in one answer. */
+const OBJECTS_A_BLOCK = 4;
+const OBJECTS_A_PAGE = 1000;
 
 /** What listings tell about the blocks below a prefix. */
 export interface BlockScan {
@@ -40,14 +47,28 @@ export class BlockScanner {
 
   /**
    * Which blocks there are, and the objects of those that `known` does not have whole: a request per thousand blocks,
-   * and one per block that is new. Marks beside blocks that are known are not seen, those in `markers/` are.
+   * and one per block that is new, all of these at once. Marks beside blocks that are known are not seen, those in
+   * `markers/` are. Undefined when so many are new that `full` is fewer requests.
    */
-  async quick(ctx: BucketContext, known: BlockScan, isWhole: (ulid: string) => boolean): Promise<BlockScan> {
+  async quick(
+    ctx: BucketContext,
+    known: BlockScan,
+    isWhole: (ulid: string) => boolean,
+  ): Promise<BlockScan | undefined> {
+    const folders = await this.#folders(ctx);
+    const isKept = (ulid: string) => known.blocks.get(ulid)?.has(META_FILE) && isWhole(ulid);
+    const fresh = folders.filter((ulid) => !isKept(ulid));
+    if (fresh.length > Math.max(FRESH_AT_ONCE, (folders.length * OBJECTS_A_BLOCK) / OBJECTS_A_PAGE))
+      return undefined;
+    const listed = new Map(
+      await settled(fresh.map(async (ulid) => [ulid, await this.#listBlock(ctx, ulid)] as const)),
+    );
     const found = new Found(this.#prefix, this.#blocksMax);
-    for (const ulid of await this.#folders(ctx)) {
+    for (const ulid of folders) {
       const objects = known.blocks.get(ulid);
-      if (objects?.has(META_FILE) && isWhole(ulid)) found.keep(ulid, objects);
-      else await this.#listBlock(ctx, ulid, found);
+      const entries = listed.get(ulid);
+      if (entries) for (const entry of entries) found.add(entry);
+      else if (objects) found.keep(ulid, objects);
     }
     if (this.#layout === 'tenant')
       for await (const entry of this.#bucket.list(ctx, `${this.#prefix}${MARKERS_FOLDER}/`)) found.add(entry);
@@ -85,9 +106,11 @@ export class BlockScanner {
     return ulids;
   }
 
-  async #listBlock(ctx: BucketContext, ulid: string, found: Found): Promise<void> {
+  async #listBlock(ctx: BucketContext, ulid: string): Promise<ListEntry[]> {
+    const entries: ListEntry[] = [];
     for await (const entry of this.#bucket.list(ctx, `${this.#prefix}${ulid}/`, { recursive: true }))
-      found.add(entry);
+      entries.push(entry);
+    return entries;
   }
 }
 

@@ -149,6 +149,7 @@ test('it is written by the sync, at its interval', async () => {
     deletedTenants: new DeletedTenants({ bucket, clock, log }),
     clock,
     log,
+    metrics,
     index: new BucketIndexWriter(1000, { bucket, clock, log }),
   });
   await sync.start();

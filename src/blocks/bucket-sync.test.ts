@@ -6,6 +6,7 @@ import { SystemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { SeededRandom } from '../platform/random.ts';
+import { HandClock } from '../platform/testdata/hand-clock.ts';
 import { BlockCatalog } from './block-catalog.ts';
 import { BucketSync } from './bucket-sync.ts';
 import { DeletedTenants } from './deleted-tenants.ts';
@@ -43,4 +44,35 @@ test('after a start without the bucket answers lack something until the blocks o
   expect(sync.blocksOf('acme')).toHaveLength(1);
   expect(sync.problemOf('acme')).toBeUndefined();
   await sync.stop();
+});
+
+test('a look that hangs makes answers say how old what they know is', async () => {
+  const clock = new HandClock(1_700_000_000_000);
+  const store = new MemoryBucket(clock);
+  await store.upload(CALM, `acme/${ULID}/meta.json`, new TextEncoder().encode(JSON.stringify(META)));
+  await store.upload(CALM, `acme/${ULID}/index`, new TextEncoder().encode('index'));
+  const list = store.list.bind(store);
+  let hangs = false;
+  store.list = async function* (ctx, prefix, options) {
+    if (hangs) await new Promise(() => {});
+    yield* list(ctx, prefix, options);
+  };
+  const metrics = new Metrics();
+  const deps = { bucket: store, clock, random: new SeededRandom(1), log: silentLogger, metrics };
+  const sync = new BucketSync(60_000, {
+    ...deps,
+    catalog: new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, deps),
+    deletions: new DeletionRequests(deps),
+    deletedTenants: new DeletedTenants(deps),
+  });
+  await sync.start();
+  expect(await metrics.registry.metrics()).toContain(
+    'verona_blocks_last_successful_sync_timestamp_seconds 1700000000\n',
+  );
+  hangs = true;
+  await clock.pass(60_000);
+  expect(sync.problemOf('acme')).toBeUndefined();
+  await clock.pass(5 * 60_000);
+  expect(sync.problemOf('acme')).toMatch(/last looked at 6 minutes ago/);
+  expect(sync.problemOf('other')).toBeUndefined();
 });

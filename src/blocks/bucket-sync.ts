@@ -1,6 +1,8 @@
 import type { BucketContext } from '../objstore/bucket.ts';
+import { Gate } from '../objstore/gate.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
+import type { Counter, Gauge, Histogram, Metrics } from '../platform/metrics.ts';
 import type { BlockCatalog, BucketBlock, TenantBlocks } from './block-catalog.ts';
 import type { BucketIndexWriter } from './bucket-index-writer.ts';
 import type { DeletedTenants } from './deleted-tenants.ts';
@@ -16,12 +18,20 @@ export interface BucketSyncDeps {
   readonly deletedTenants: DeletedTenants;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly onListed?: OnListed;
   /** Told in every round, and at once when this process marks one, of each tenant whose deletion is marked. */
   readonly onTenantDeleted?: (tenant: string) => Promise<void>;
   /** Writes bucket indexes; without it none is. */
   readonly index?: BucketIndexWriter;
 }
+
+/** Listings of so many tenants are on their way at once: each of them waits for the store several times. */
+const TENANTS_AT_ONCE = 8;
+/** When no look has gone well for so many intervals, and so long, answers say what they may lack. */
+const STALE_INTERVALS = 5;
+const STALE_MS_MIN = 5 * 60_000;
+const SECONDS_BUCKETS = [0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600];
 
 interface NeededDeletions {
   readonly blocks: readonly BucketBlock[];
@@ -47,6 +57,12 @@ export class BucketSync {
   readonly #needed = new Map<string, NeededDeletions>();
   /** What `problemOf` says of hidden blocks, by the listing. */
   readonly #hidden = new WeakMap<TenantBlocks, { readonly problem: string | undefined }>();
+  /** When the last look at a tenant that went well began, by the monotonic clock. */
+  readonly #seenMs = new Map<string, number>();
+  readonly #seconds: Histogram;
+  readonly #failures: Counter;
+  readonly #lastGood: Gauge;
+  #failed = 0;
   #cancelTimer: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
 
@@ -58,6 +74,7 @@ export class BucketSync {
       deletedTenants,
       clock,
       log,
+      metrics,
       onListed = async () => {},
       onTenantDeleted = async () => {},
       index,
@@ -72,6 +89,19 @@ export class BucketSync {
     this.#log = log;
     this.#onListed = onListed;
     this.#index = index;
+    this.#seconds = metrics.histogram(
+      'verona_blocks_sync_duration_seconds',
+      'How long a look at the blocks of all tenants in the bucket took.',
+      SECONDS_BUCKETS,
+    );
+    this.#failures = metrics.counter(
+      'verona_blocks_sync_failures_total',
+      'Looks at the blocks in the bucket that failed for all tenants or for one.',
+    );
+    this.#lastGood = metrics.gauge(
+      'verona_blocks_last_successful_sync_timestamp_seconds',
+      'When the last look at the bucket that went well for all tenants began, seconds since the Unix epoch.',
+    );
   }
 
   /** A bucket that cannot be listed at the start is a warning: what is on this disk is served, and the next round tries again. */
@@ -126,7 +156,20 @@ export class BucketSync {
   /** Why answers from a tenant's blocks may lack something, in a sentence; undefined when they do not. */
   problemOf(tenant: string): string | undefined {
     if (this.isTenantDeleted(tenant)) return undefined;
-    return this.#problems.get(tenant) ?? this.#problems.get('') ?? this.#hiddenBlocks(tenant);
+    return (
+      this.#problems.get(tenant) ??
+      this.#problems.get('') ??
+      this.#staleness(tenant) ??
+      this.#hiddenBlocks(tenant)
+    );
+  }
+
+  /** A look that hangs tells of no failure. */
+  #staleness(tenant: string): string | undefined {
+    const seenMs = this.#seenMs.get(tenant);
+    const ageMs = seenMs === undefined ? 0 : this.#clock.monotonic() - seenMs;
+    if (ageMs <= Math.max(STALE_MS_MIN, STALE_INTERVALS * this.#intervalMs)) return undefined;
+    return `blocks in the bucket were last looked at ${Math.floor(ageMs / 60_000)} minutes ago; answers may lack newer ones`;
   }
 
   /** Found once per listing: every query asks. */
@@ -162,12 +205,19 @@ export class BucketSync {
 
   async #runRound(): Promise<void> {
     const ctx = { signal: this.#stopping.signal };
+    const [beganMs, beganWallMs] = [this.#clock.monotonic(), this.#clock.now()];
+    const failedBefore = this.#failed;
     try {
       const tenants = await this.#catalog.tenants(ctx);
       await this.#refreshDeleted(ctx, tenants);
-      for (const tenant of tenants) await this.#refreshOne(tenant);
+      const gate = new Gate(TENANTS_AT_ONCE);
+      await Promise.all(
+        tenants.map((tenant) => gate.run(ctx.signal, `look at ${tenant}`, () => this.#refreshOne(tenant))),
+      );
       // Not before: until then blocks that only this round finds are missing, and nobody else says so.
       this.#problems.delete('');
+      this.#seconds.observe((this.#clock.monotonic() - beganMs) / 1000);
+      if (this.#failed === failedBefore) this.#lastGood.set(beganWallMs / 1000);
     } catch (error) {
       this.#note('', 'the bucket cannot be listed; blocks known so far are served', error);
     }
@@ -187,8 +237,10 @@ export class BucketSync {
   }
 
   async #refreshOne(tenant: string): Promise<void> {
+    const beganMs = this.#clock.monotonic();
     try {
       await this.refresh(tenant);
+      this.#seenMs.set(tenant, beganMs);
       if (this.#catalog.view(tenant).isTenantDeleted && !this.isTenantDeleted(tenant)) {
         await this.#deletedTenants.note(tenant);
         await this.#dropDeleted(tenant);
@@ -206,6 +258,8 @@ export class BucketSync {
   /** The empty tenant stands for all. */
   #note(tenant: string, message: string, error: unknown): void {
     if (this.#stopping.signal.aborted) return;
+    this.#failed++;
+    this.#failures.inc();
     const reason = error instanceof Error ? error.message : String(error);
     this.#problems.set(tenant, `${message}: ${reason}`);
     this.#log.warn(message, { ...(tenant && { tenant }), error: reason });

@@ -51,7 +51,7 @@ export async function openBucketSide(
   events: BucketEvents,
 ): Promise<BucketSide | undefined> {
   if (!config.objstore.enabled) return undefined;
-  const { disk, clock, log } = deps;
+  const { disk, clock, log, metrics } = deps;
   const options = bucketOptionsOf(config, dataDir);
   const counts = StoreCounts.shownIn(deps.metrics);
   const bucket = await openBucket(options, { ...deps, counts });
@@ -69,6 +69,7 @@ export async function openBucketSide(
     deletedTenants: new DeletedTenants({ bucket, clock, log, memory }),
     clock,
     log,
+    metrics,
     ...(indexInterval > 0 && { index: new BucketIndexWriter(indexInterval, { bucket, clock, log }) }),
     onListed: async (tenant, blocks) => {
       await events.onListed(tenant);

@@ -33,6 +33,7 @@ export function systemOn(disk: MemoryDisk, bucket: Bucket) {
     deletedTenants,
     clock,
     log,
+    metrics,
     onTenantDeleted: (tenant) => tenants.drop(tenant),
   });
   const tenants = new Tenants(
