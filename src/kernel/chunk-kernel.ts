@@ -1,56 +1,9 @@
 import { VeronaError } from '../model/errors.ts';
 import { assert } from '../platform/assert.ts';
+import { CHUNK_SLACK, type ChunkExports, instantiateChunks } from './chunks-module.ts';
 import { DECODE_ERRORS } from './decode-errors.ts';
-import { wasmBase64 } from './gen/chunks.ts';
 import { LinearMemory, type Region } from './linear-memory.ts';
-import { compileWasm, instantiateWasm } from './wasm-module.ts';
 
-/** What `assembly/entries/chunks.ts` exports; addresses are bytes into `memory`. */
-interface ChunkExports {
-  readonly memory: WebAssembly.Memory;
-  init(): number;
-  decodeChunk(
-    src: number,
-    length: number,
-    mint: number,
-    maxt: number,
-    times: number,
-    values: number,
-    count: number,
-  ): number;
-  mergeRuns(times: number, values: number, boundary: number, end: number, scratch: number): number;
-  countStale(values: number, count: number): number;
-  outOfReach(
-    base: number,
-    baseCount: number,
-    times: number,
-    count: number,
-    reach: number,
-    spacingMax: number,
-    out: number,
-  ): number;
-  dropNaN(times: number, values: number, count: number): number;
-  encodeXor(times: number, values: number, count: number, out: number): number;
-  xorSizeMax(count: number): number;
-  aggregateScratch(windows: number): number;
-  aggregateSizeMax(windows: number): number;
-  aggregateFloats(
-    times: number,
-    values: number,
-    count: number,
-    resolution: number,
-    scratch: number,
-    windowsMax: number,
-    out: number,
-  ): number;
-  aggregateMint(): number;
-  follow(times: number, from: number, to: number, last: number, floor: number, strict: number): number;
-  followedTo(): number;
-  otherFloor(): number;
-}
-
-/** Decoders load whole words and may look this far beyond the last byte. */
-const SLACK = 64;
 /** A chunk has no more; its count has 16 bits. */
 const CHUNK_SAMPLES_MAX = 65_535;
 /** Samples that columns have room for at first. */
@@ -89,8 +42,7 @@ export class ChunkKernel {
   readonly #scratch: Region = { at: 0, size: 0 };
 
   constructor() {
-    compiled ??= compileWasm(wasmBase64);
-    this.#wasm = instantiateWasm<ChunkExports>(compiled);
+    this.#wasm = instantiateChunks();
     this.#memory = new LinearMemory(this.#wasm.memory, this.#wasm.init());
   }
 
@@ -117,7 +69,7 @@ export class ChunkKernel {
     const columns = into as Columns;
     const { length } = chunk;
     if (length < 2) throw new VeronaError('corrupt', `chunk of ${length} bytes`);
-    this.#memory.reserve(this.#input, length + SLACK);
+    this.#memory.reserve(this.#input, length + CHUNK_SLACK);
     this.#reserveSamples(columns, columns.count + ((chunk[0] << 8) | chunk[1]));
     const { at } = this.#input;
     this.#memory.bytes.set(chunk, at);
@@ -264,5 +216,3 @@ export class ChunkKernel {
     columns.capacity = capacity;
   }
 }
-
-let compiled: WebAssembly.Module | undefined;

@@ -6,7 +6,7 @@ import { encodeXor, xorSizeMax } from './encode-xor';
 
 const XOR: u8 = 1;
 // A varint of 32 bits, and the encoding.
-const HEAD_MAX: u32 = 6;
+export const HEAD_MAX: u32 = 6;
 
 // Scratch for `n` windows: six columns, and behind them each part before it is moved to its place.
 export function aggregateScratch(n: u32): u32 {
@@ -86,7 +86,8 @@ function fold(times: u32, values: u32, n: u32, resolution: f64, ends: u32, size:
   return windows;
 }
 
-function putPart(times: u32, values: u32, n: u32, scratch: u32, out: u32): u32 {
+/** One part of an aggregate chunk; returns the place behind it. */
+export function putPart(times: u32, values: u32, n: u32, scratch: u32, out: u32): u32 {
   let length = encodeXor(times, values, n, scratch);
   let at = putUvarint(out, length as u64) as u32;
   store<u8>(at, XOR);

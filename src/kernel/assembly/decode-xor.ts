@@ -35,12 +35,23 @@ export function decodeChunk(src: usize, length: u32, mint: f64, maxt: f64, times
   if (n > 4 * length) return ENDS_EARLY;
   let firstTime = times + ((count as usize) << 3);
   let firstValue = values + ((count as usize) << 3);
-  let error = decodeAll(src, length, n, firstTime, firstValue);
+  let error = decodeAll(src, length, n, firstTime, firstValue, 1);
   if (error < 0) return error;
   return count + trim(firstTime, firstValue, n, mint, maxt);
 }
 
-function decodeAll(src: usize, length: u32, n: u32, times: usize, values: usize): i32 {
+/** As `decodeChunk`, samples of any time, each at least `least` ms (0 or 1) after the one before. */
+export function decodeWhole(src: usize, length: u32, times: usize, values: usize, count: u32, least: i64): i32 {
+  if (length < 2) return ENDS_EARLY;
+  let n: u32 = ((load<u8>(src) as u32) << 8) | (load<u8>(src, 1) as u32);
+  if (n == 0) return count as i32;
+  if (n > 4 * length) return ENDS_EARLY;
+  let place = (count as usize) << 3;
+  let error = decodeAll(src, length, n, times + place, values + place, least);
+  return error < 0 ? error : count + n;
+}
+
+function decodeAll(src: usize, length: u32, n: u32, times: usize, values: usize, least: i64): i32 {
   let tOut = times, vOut = values;
   let p = src + 2, end = src + length;
   let z: u64 = 0, shift: u64 = 0, byte: u64;
@@ -68,7 +79,7 @@ function decodeAll(src: usize, length: u32, n: u32, times: usize, values: usize)
     shift += 7;
   } while (byte >= 128);
   let delta: i64 = z as i64;
-  if (delta <= 0) return NOT_ASCENDING;
+  if (delta < least) return NOT_ASCENDING;
   let wide = delta >= WIDE;
 
   let base = p;
@@ -126,19 +137,19 @@ function decodeAll(src: usize, length: u32, n: u32, times: usize, values: usize)
       word = loadBigEndian(base + (pos >> 3)) << (bit as u64);
       valid = 64 - bit;
     }
-    // Looked at only when it changes: as long as it is positive and not wide, times ascend and cannot overflow.
-    if (((delta - 1) as u64) >= (WIDE as u64)) {
-      if (delta <= 0) return NOT_ASCENDING;
+    // Looked at only when it changes: as long as it is no less than it may be and not wide, times ascend and cannot overflow.
+    if (((delta - least) as u64) >= (WIDE as u64)) {
+      if (delta < least) return NOT_ASCENDING;
       wide = true;
     }
   }
-  if (wide && !ascends(times, n)) return NOT_ASCENDING;
+  if (wide && !ascends(times, n, least as f64)) return NOT_ASCENDING;
   return t > SAFE_MAX ? TIME_TOO_LARGE : 0;
 }
 
-function ascends(times: usize, n: u32): bool {
+function ascends(times: usize, n: u32, least: f64): bool {
   for (let end = times + (((n - 1) as usize) << 3); times < end; times += 8) {
-    if (!(load<f64>(times, 8) > load<f64>(times)) || load<f64>(times, 8) > (SAFE_MAX as f64)) return false;
+    if (!(load<f64>(times, 8) - load<f64>(times) >= least) || load<f64>(times, 8) > (SAFE_MAX as f64)) return false;
   }
   return true;
 }

@@ -6,6 +6,7 @@ import { faultOf, MergeSource } from '../compact/merge-source.ts';
 import { MergedSymbols } from '../index/merged-symbols.ts';
 import { SeriesCursor } from '../index/series-cursor.ts';
 import { nextTurn } from '../next-turn.ts';
+import { AggregateSeries } from './aggregate-series.ts';
 import { downsampleSeries } from './downsample-series.ts';
 import { RawSeries } from './raw-series.ts';
 
@@ -52,12 +53,14 @@ class Downsampling {
   readonly #request: DownsampleRequest;
   readonly #source: MergeSource;
   readonly #raw: RawSeries;
+  readonly #aggregates: AggregateSeries;
   #samplesRead = 0;
 
   constructor(request: DownsampleRequest, source: MergeSource) {
     this.#request = request;
     this.#source = source;
     this.#raw = new RawSeries(request.outMs);
+    this.#aggregates = new AggregateSeries(request.inMs, request.outMs);
   }
 
   async run(): Promise<DownsampleReport> {
@@ -83,13 +86,12 @@ class Downsampling {
   }
 
   async #writeSeries(writer: BlockWriter): Promise<void> {
-    const { inMs, outMs } = this.#request;
+    const { inMs } = this.#request;
     let chunks = 0;
     while (this.#source.next()) {
       const { cursor } = this.#source;
       chunks += cursor.chunkCount;
-      const series =
-        inMs === 0 ? await this.#downsampleRaw() : downsampleSeries(await this.#readChunks(), inMs, outMs);
+      const series = inMs === 0 ? await this.#downsampleRaw() : await this.#downsampleAggregates();
       await this.#writeOne(writer, series);
       if (chunks < CHUNKS_PER_TURN) continue;
       chunks = 0;
@@ -120,31 +122,48 @@ class Downsampling {
   async #downsampleRaw(): Promise<BlockChunk[]> {
     const { cursor, chunks } = this.#source;
     for (let i = 0; i < cursor.chunkCount; i++) {
-      const ref = cursor.chunkRef[i];
-      if (!chunks.isOpen(ref)) await this.#source.openChunks(ref);
-      this.#open(ref);
+      await this.#open(cursor.chunkRef[i]);
+      this.#samplesRead += chunks.sampleCount;
       this.#raw.add(chunks.encoding, chunks.data);
     }
     return this.#raw.take();
+  }
+
+  async #downsampleAggregates(): Promise<BlockChunk[]> {
+    const { inMs, outMs } = this.#request;
+    return (await this.#joinAggregates()) ?? downsampleSeries(await this.#readChunks(), inMs, outMs);
+  }
+
+  /** Undefined when the series is not all floats in order, of which most are. */
+  async #joinAggregates(): Promise<BlockChunk[] | undefined> {
+    const { cursor, chunks } = this.#source;
+    const series = this.#aggregates;
+    series.clear();
+    for (let i = 0; i < cursor.chunkCount; i++) {
+      await this.#open(cursor.chunkRef[i]);
+      if (!series.add(cursor.mint[i], cursor.maxt[i], chunks.data)) return undefined;
+    }
+    const joined = cursor.chunkCount === 0 ? [] : series.take();
+    if (joined !== undefined) this.#samplesRead += series.windowCount;
+    return joined;
   }
 
   async #readChunks(): Promise<BlockChunk[]> {
     const { cursor, chunks } = this.#source;
     const read: BlockChunk[] = [];
     for (let i = 0; i < cursor.chunkCount; i++) {
-      const ref = cursor.chunkRef[i];
-      if (!chunks.isOpen(ref)) await this.#source.openChunks(ref);
-      this.#open(ref);
+      await this.#open(cursor.chunkRef[i]);
+      this.#samplesRead += chunks.sampleCount;
       const { encoding, data } = chunks;
       read.push({ mint: cursor.mint[i], maxt: cursor.maxt[i], encoding, data: data.slice() });
     }
     return read;
   }
 
-  #open(ref: number): void {
+  async #open(ref: number): Promise<void> {
     const { chunks } = this.#source;
+    if (!chunks.isOpen(ref)) await this.#source.openChunks(ref);
     this.#source.guard(() => chunks.open(ref));
-    this.#samplesRead += chunks.sampleCount;
   }
 
   async #turn(): Promise<void> {

@@ -2,6 +2,7 @@
 export { decodeChunk, mergeRuns } from '../decode-xor';
 export { encodeXor, xorSizeMax } from '../encode-xor';
 export { aggregateFloats, aggregateMint, aggregateScratch, aggregateSizeMax } from '../aggregate-floats';
+export { addAggregates, joinAggregates, joinedMaxt, joinedMint, joinScratch, joinSizeMax, openAggregates } from '../join-aggregates';
 export { countStale, outOfReach } from '../reach';
 export { follow, followedTo, otherFloor } from '../follow';
 
