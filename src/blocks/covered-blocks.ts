@@ -4,9 +4,9 @@ import { shardOf } from './shard-label.ts';
 /**
  * Which of `blocks` hold nothing that others of them do not hold as well, with the blocks that stand in for each. A block
  * is covered by one of the same resolution that was made of all its sources and reaches as far, or by a complete set of
- * shards of which each does. Of two that cover each other the one of the higher level stays, then the older one. It is
- * this rule, in readers and in the compactor, that makes a compaction visible at once: when its result is there, its
- * sources no longer count.
+ * shards of which each does. Of two that cover each other the one with more changes stays, then that of the higher level,
+ * then shards, then the older one. It is this rule, in readers and in the compactor, that makes a compaction visible at
+ * once: when its result is there, its sources no longer count.
  */
 export function coveredBlocks(blocks: readonly BlockMeta[]): ReadonlyMap<string, readonly string[]> {
   const bySource = new Map<string, BlockMeta[]>();
@@ -40,10 +40,12 @@ function coverOf(block: BlockMeta, others: readonly BlockMeta[]): readonly Block
   const able = others.filter((other) => holdsAllOf(other, block));
   for (const other of able) {
     const own = shardOf(other.labels);
-    const same = own?.index === shard?.index && own?.count === shard?.count;
-    if (same && isPreferred(other, block)) return [other];
+    const isSame = own?.index === shard?.index && own?.count === shard?.count;
+    if (isSame && isPreferred(other, block)) return [other];
+    // Shards that were joined again.
+    if (shard && !own && rank(other, block) > 0) return [other];
   }
-  return shard === undefined ? shardSet(able) : [];
+  return shard === undefined ? shardSet(able.filter((other) => rank(other, block) >= 0)) : [];
 }
 
 function holdsAllOf(other: BlockMeta, block: BlockMeta): boolean {
@@ -54,10 +56,15 @@ function holdsAllOf(other: BlockMeta, block: BlockMeta): boolean {
 }
 
 function isPreferred(other: BlockMeta, block: BlockMeta): boolean {
+  return (rank(other, block) || (other.ulid < block.ulid ? 1 : -1)) > 0;
+}
+
+/** Positive when the first was made of more, has more changes behind it, or was compacted further. In this order, so that no two stand in for each other. */
+function rank(a: BlockMeta, b: BlockMeta): number {
   return (
-    sourcesOf(other).length > sourcesOf(block).length ||
-    other.level > block.level ||
-    (other.level === block.level && other.ulid < block.ulid)
+    sourcesOf(a).length - sourcesOf(b).length ||
+    (a.changes?.length ?? 0) - (b.changes?.length ?? 0) ||
+    a.level - b.level
   );
 }
 

@@ -1,5 +1,6 @@
 import { isUlid } from '../tsdb/block/ulid.ts';
 import { FROM_OUT_OF_ORDER } from '../tsdb/compact/late-blocks.ts';
+import { lineageOf } from './changes.ts';
 import { type Json, JsonReader, show } from './json-reader.ts';
 
 /** One file of a block as Thanos lists it. `meta.json` itself has no size. */
@@ -15,7 +16,10 @@ export interface BlockMeta {
   /** Exclusive, as in the file. */
   readonly maxt: number;
   readonly level: number;
+  /** The blocks of first hand that it was made of (`compaction.sources`); empty when nobody says. */
   readonly sources: readonly string[];
+  /** What was changed in it since (`changes.ts`); absent for nothing. */
+  readonly changes?: readonly string[];
   readonly seriesCount: number;
   readonly chunkCount: number;
   /** External labels of Thanos' section; empty without one. */
@@ -73,9 +77,7 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
     mint,
     maxt,
     level: reader.count(compaction.level, 'compaction.level'),
-    sources: reader
-      .list(compaction.sources, 'compaction.sources')
-      .map((source) => reader.text(source, 'source')),
+    ...lineageIn(reader, compaction, thanos),
     seriesCount: reader.count(stats.numSeries, 'stats.numSeries'),
     chunkCount: reader.count(stats.numChunks, 'stats.numChunks'),
     labels: reader.texts(thanos.labels, 'thanos.labels'),
@@ -86,6 +88,20 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
     files: reader.list(thanos.files, 'thanos.files').map((file) => toFile(reader, file)),
     appliedDeletions: appliedDeletions(reader, thanos.rewrites),
   };
+}
+
+function lineageIn(
+  reader: JsonReader,
+  compaction: Json,
+  { rewrites }: Json,
+): Pick<BlockMeta, 'sources' | 'changes'> {
+  const namesIn = (value: unknown) =>
+    reader.list(value, 'sources').map((source) => reader.text(source, 'source'));
+  const earlier = reader
+    .list(rewrites, 'thanos.rewrites')
+    .map((rewrite) => namesIn(reader.object(rewrite, 'thanos.rewrites entry').sources));
+  const { sources, changes } = lineageOf(namesIn(compaction.sources), earlier);
+  return { sources, ...(changes.length > 0 && { changes }) };
 }
 
 /** What not every block says; nothing stands for what is not said. */
@@ -123,7 +139,7 @@ export function metaDocument(meta: BlockMeta): object {
     stats: { numSeries: meta.seriesCount, numChunks: meta.chunkCount },
     compaction: {
       level: meta.level,
-      sources: meta.sources,
+      sources: [...meta.sources, ...(meta.changes ?? [])],
       ...(meta.isOutOfOrder && { hints: [FROM_OUT_OF_ORDER] }),
     },
     thanos: {

@@ -33,6 +33,7 @@ interface Rewriting {
 interface Relabelling {
   readonly change: LabelChange;
   readonly relabels: readonly RelabelRule[];
+  readonly changeId: string;
 }
 
 /** `verona bucket rewrite`: blocks anew, without some series, or with other labels. */
@@ -58,9 +59,9 @@ export function addRewriteCommand(bucket: Command): void {
     .option('--dry-run', 'only say what would be done')
     .addHelpText('after', HELP)
     .action((ulids: string[], given: Given) => {
-      const change = changeOf(given);
+      const relabelling = changeOf(given);
       const deleted = deletionOf(given);
-      if (!change && !deleted)
+      if (!relabelling && !deleted)
         throw new VeronaError(
           'bad_data',
           'say what to change with --delete, --relabel-config-file or --relabel-config',
@@ -71,6 +72,7 @@ export function addRewriteCommand(bucket: Command): void {
           timeMs: tool.clock.now(),
           ...deleted,
         };
+        const change = relabelling && { ...relabelling, changeId: newUlid(tool.clock, tool.random) };
         const results: object[] = [];
         for (const block of chosenBlocks(await tool.tenants(), ulids)) {
           const result = await rewrite(tool, block, { request, change }, given.dryRun === true);
@@ -124,7 +126,7 @@ function deletionOf(given: Given): Omit<DeletionRequest, 'id' | 'timeMs'> | unde
   };
 }
 
-function changeOf({ relabelConfigFile, relabelConfig }: Given): Relabelling | undefined {
+function changeOf({ relabelConfigFile, relabelConfig }: Given): Omit<Relabelling, 'changeId'> | undefined {
   if (relabelConfigFile !== undefined && relabelConfig !== undefined)
     throw new VeronaError('bad_data', 'give one of --relabel-config-file and --relabel-config');
   if (relabelConfigFile === undefined && relabelConfig === undefined) return undefined;

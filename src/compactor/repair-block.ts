@@ -2,8 +2,9 @@ import type { IndexStats } from '../blocks/meta.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Disk } from '../platform/disk.ts';
 import { type BlockCompaction, type BlockMeta, readMeta } from '../tsdb/block/meta.ts';
-import { joinCompactions, type MergeReport, mergeBlocks } from '../tsdb/compact/merge-blocks.ts';
+import { type MergeReport, mergeBlocks } from '../tsdb/compact/merge-blocks.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
+import { resultCompaction } from './result-sources.ts';
 import { verifyOutput } from './verify-output.ts';
 
 export interface RepairRequest {
@@ -45,7 +46,7 @@ export async function repairBlock(request: RepairRequest): Promise<RepairedBlock
       dedup: 'one-to-one',
       thanosOf: () => undefined,
       reorder: {},
-      compaction: sameKind(before),
+      compaction: await sameKind(request, before),
       signal,
       ...(onProgress && { onProgress }),
     });
@@ -60,10 +61,12 @@ export async function repairBlock(request: RepairRequest): Promise<RepairedBlock
   }
 }
 
-/** One level up, so that it counts before the old one; what kind of block it was (`hints`) it stays. */
-function sameKind(before: BlockMeta): BlockCompaction {
-  const { hints } = before.compaction;
-  return { ...joinCompactions([before]), ...(hints && { hints }) };
+/** One level up and with one change more, so that it counts before the old one; what kind of block it was (`hints`) it stays. */
+async function sameKind(
+  { disk, source, ulid }: RepairRequest,
+  { compaction: { hints } }: BlockMeta,
+): Promise<BlockCompaction> {
+  return { ...(await resultCompaction(disk, [source], [`repair ${ulid}`])), ...(hints && { hints }) };
 }
 
 function changesOf({ sorted, chunksMerged }: MergeReport): string[] {

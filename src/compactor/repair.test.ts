@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { changeName } from '../blocks/changes.ts';
 import { blockRef } from '../blocks/layout.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { MemoryDisk } from '../platform/memory-disk.ts';
@@ -96,7 +97,11 @@ test('a repair keeps what the block was made of and says who made it anew', asyn
   expect(JSON.parse(new TextDecoder().decode(await kit.bucket.get(CTX, key)))).toMatchObject({
     minTime: T,
     maxTime: T + 2 * HOUR,
-    compaction: { level: 2, sources: [ULIDS[0]], parents: [{ ulid: ULIDS[0] }] },
+    compaction: {
+      level: 2,
+      sources: [changeName(`repair ${ULIDS[0]}`), ULIDS[0]],
+      parents: [{ ulid: ULIDS[0] }],
+    },
     thanos: { labels: { __org_id__: TENANT }, source: 'bucket.repair' },
   });
   // Readers see the new one in its place.

@@ -1,3 +1,4 @@
+import { lineageOf } from '../blocks/changes.ts';
 import { type BlockRef, blockRef, INDEX_FILE, META_FILE } from '../blocks/layout.ts';
 import { type IndexStats, parseMeta, withCounts, withRewrites } from '../blocks/meta.ts';
 import { settled } from '../blocks/settled.ts';
@@ -19,6 +20,7 @@ import { type Diagnosis, diagnoseBlock } from './diagnose-block.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
 import { type CompactorJob, jobBytes } from './job.ts';
 import { repairBlock } from './repair-block.ts';
+import { resultCompaction } from './result-sources.ts';
 import { earlierRewrites, rewritesOf } from './rewrites.ts';
 import { seriesDeletions } from './series-deletions.ts';
 import { uploadBlock } from './upload.ts';
@@ -43,6 +45,8 @@ export interface JobOptions {
   /** Other labels for the series of a block that is rewritten, and the rules by which, for its `meta.json`. */
   readonly change?: LabelChange;
   readonly relabels?: readonly RelabelRule[];
+  /** Names `change`: the same for all blocks that it is made in. */
+  readonly changeId?: string;
 }
 
 /** How far a job is, for whoever looks. */
@@ -286,16 +290,17 @@ class JobRun {
     return { outputs, keepsSources: true, bytesRead, samplesRead: 0, samplesWritten: 0, repair };
   }
 
-  #merge(): Promise<MergeReport> {
-    const { blocks, shards } = this.#job;
+  async #merge(): Promise<MergeReport> {
+    const { blocks, shards, deletions } = this.#job;
     const { disk, clock, random } = this.#deps;
+    const { changeId } = this.#options;
     const replicas = [...new Set(blocks.map(({ replica }) => replica))].sort();
+    const dirs = blocks.map(({ ref }) => this.#sourceDir(ref.ulid));
+    const ids = [...deletions.map(({ id }) => id), ...(changeId === undefined ? [] : [changeId])];
     return mergeBlocks({
       disk,
-      inputs: blocks.map(({ ref, replica }) => ({
-        dir: this.#sourceDir(ref.ulid),
-        replica: replicas.indexOf(replica),
-      })),
+      inputs: blocks.map(({ replica }, i) => ({ dir: dirs[i], replica: replicas.indexOf(replica) })),
+      compaction: await resultCompaction(disk, dirs, ids),
       dir: `${this.#dir}/out`,
       ulids: Array.from({ length: shards }, () => newUlid(clock, random)),
       dedup: this.#options.dedup,
@@ -331,7 +336,7 @@ class JobRun {
   async #rewrites({ compaction }: BlockMeta): Promise<{ rewrites?: readonly unknown[] }> {
     const { kind, blocks, appliedDeletions, deletions: requests } = this.#job;
     const { relabels = [] } = this.#options;
-    const { sources } = compaction;
+    const { sources } = lineageOf(compaction.sources, []);
     const [{ ref }] = blocks;
     const isOne = kind !== 'compact';
     const earlier = isOne
