@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CALM } from '../objstore/acceptance.ts';
+import { CACHING_RULES } from '../objstore/cache/caching-bucket.ts';
+import { GuardedCache } from '../objstore/cache/guarded-cache.ts';
+import { ListedObjects } from '../objstore/cache/listed-objects.ts';
+import { MemoryCache } from '../objstore/cache/memory-cache.ts';
 import { FailingBucket, NO_FAULTS } from '../objstore/failing-bucket.ts';
 import { MemoryBucket } from '../objstore/memory-bucket.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -31,11 +35,15 @@ beforeEach(() => {
   metrics = new Metrics();
 });
 
-function open(blocksMax?: number, more: Partial<BlockCatalogOptions> = {}): BlockCatalog {
+function open(
+  blocksMax?: number,
+  more: Partial<BlockCatalogOptions> = {},
+  metas?: ListedObjects,
+): BlockCatalog {
   const log: Logger = { ...silentLogger, warn: (_, fields) => void warnings.push(fields) };
   return new BlockCatalog(
     { ignoreDeletionMarksDelayMs: 6 * HOUR_MS, blocksMax, ...more },
-    { bucket, clock, log, metrics },
+    { bucket, clock, log, metrics, metas },
   );
 }
 
@@ -96,6 +104,36 @@ test('many new blocks cost a listing per thousand objects, few cost one each', a
   listings = 0;
   expect((await blocks.refresh(CALM, 'acme')).whole).toHaveLength(215);
   expect(listings).toBe(2);
+});
+
+test('the next start reads the meta.json of no block that is as it was, and every mark', async () => {
+  const cache = new MemoryCache({ sizeBytesMax: 1 << 20, itemBytesMax: 1 << 20 }, clock);
+  const start = async () => {
+    reads = [];
+    const guarded = new GuardedCache(cache, { clock, log: silentLogger });
+    const metas = new ListedObjects(bucket, CACHING_RULES, async () => guarded);
+    await metas.start();
+    const found = await open(undefined, {}, metas).refresh(CALM, 'acme');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return found.whole.map(({ meta, marks }) => [meta.ulid, meta.maxt, Object.keys(marks)]);
+  };
+  const [a, b] = [await putBlock(1), await putBlock(2)];
+  await put(`acme/${a}/no-compact-mark.json`, { id: a, version: 1, no_compact_time: 1, reason: 'x' });
+  const first = await start();
+  expect(reads.filter((key) => key.endsWith('meta.json'))).toHaveLength(2);
+  expect(await start()).toEqual(first);
+  expect(reads.filter((key) => !key.endsWith('bucket-index.json.gz'))).toEqual([
+    `acme/${a}/no-compact-mark.json`,
+  ]);
+  // As the compactor does that notes what it has applied.
+  nowMs += 1000;
+  await put(`acme/${b}/meta.json`, { ulid: b, minTime: 8, maxTime: 19, version: 1 });
+  await put(`acme/${b}/deletion-mark.json`, { id: b, version: 1, deletion_time: nowMs / 1000 });
+  expect(await start()).toEqual([
+    [b, 19, ['deletion']],
+    [a, 20, ['no-compact']],
+  ]);
+  expect(reads.filter((key) => key.endsWith('meta.json'))).toEqual([`acme/${b}/meta.json`]);
 });
 
 test('a block is held when a refresh found it, or one that was made of it', async () => {

@@ -1,4 +1,5 @@
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import type { ListedObjects } from '../objstore/cache/listed-objects.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge, Metrics } from '../platform/metrics.ts';
@@ -44,6 +45,8 @@ export interface BlockCatalogDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Where `meta.json` of blocks may be kept for the next start; marks are read from the bucket. */
+  readonly metas?: ListedObjects | undefined;
 }
 
 /** A whole block in the bucket. */
@@ -256,8 +259,12 @@ export class BlockCatalog {
     const metaObject = objects.get(META_FILE);
     const meta =
       metaObject &&
-      (await files.read(ctx, metaObject, META_SIZE_BYTES_MAX, (data) =>
-        parseMeta(data, metaObject.key, ulid),
+      (await files.read(
+        ctx,
+        metaObject,
+        META_SIZE_BYTES_MAX,
+        (data) => parseMeta(data, metaObject.key, ulid),
+        this.#deps.metas,
       ));
     const ref = this.#refOf(place, ulid, meta);
     if (!ref) return undefined;

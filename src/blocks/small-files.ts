@@ -1,5 +1,6 @@
 import type { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import type { ListedObjects } from '../objstore/cache/listed-objects.ts';
 import { Gate } from '../objstore/gate.ts';
 import type { Logger } from '../platform/log.ts';
 import type { ObjectEntry } from './block-scan.ts';
@@ -25,12 +26,16 @@ export class SmallFiles {
     this.#log = log;
   }
 
-  /** The decoded file; undefined when it does not decode (a warning, once), or is gone since the listing. */
+  /**
+   * The decoded file; undefined when it does not decode (a warning, once), or is gone since the listing. `kept` may have it
+   * from an earlier start.
+   */
   async read<T>(
     ctx: BucketContext,
     entry: ObjectEntry,
     sizeBytesMax: number,
     decode: (data: Uint8Array) => T,
+    kept?: ListedObjects,
   ): Promise<T | undefined> {
     const version = `${entry.sizeBytes} ${entry.modifiedMs}`;
     const known = this.#used.get(entry.key) ?? this.#kept.get(entry.key);
@@ -38,7 +43,7 @@ export class SmallFiles {
       this.#used.set(entry.key, known);
       return known.value as T | undefined;
     }
-    const data = await this.#fetch(ctx, entry.key, sizeBytesMax);
+    const data = await this.#fetch(ctx, entry, sizeBytesMax, kept);
     if (data === 'gone') return undefined;
     const value = data && this.#decode(entry.key, data, decode);
     this.#used.set(entry.key, { version, value });
@@ -59,11 +64,14 @@ export class SmallFiles {
   /** Undefined when it is too large to be what it should be. */
   async #fetch(
     ctx: BucketContext,
-    key: string,
+    entry: ObjectEntry,
     sizeBytesMax: number,
+    kept: ListedObjects | undefined,
   ): Promise<Uint8Array | undefined | 'gone'> {
+    const { key } = entry;
     try {
-      const get = () => this.#bucket.get(ctx, key, sizeBytesMax);
+      const get = () =>
+        kept ? kept.get(ctx, entry, sizeBytesMax) : this.#bucket.get(ctx, key, sizeBytesMax);
       return await this.#gate.run(ctx.signal, `read ${key}`, get);
     } catch (error) {
       const { code, message } = error as VeronaError;

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { loadCacheOptions } from '../config/cache.ts';
 import { loadBucketOptions } from '../config/objstore.ts';
 import type { Config } from '../config/schema.ts';
-import type { CacheOptions } from '../objstore/cache/open-cache.ts';
+import type { Bucket } from '../objstore/bucket.ts';
+import type { ListedObjects } from '../objstore/cache/listed-objects.ts';
+import { type CacheDeps, type CacheOptions, listedObjects } from '../objstore/cache/open-cache.ts';
 import type { BucketOptions } from '../objstore/open-bucket.ts';
 
 /** The bucket that a configuration names; a folder in the data folder when it names none. */
@@ -24,6 +26,18 @@ export function cacheOptionsOf({ cache }: Config): CacheOptions | undefined {
   if (cache.config_file === '') return undefined;
   const text = readFileSync(cache.config_file, 'utf8');
   return loadCacheOptions({ file: cache.config_file, text }, process.env);
+}
+
+/** Where `meta.json` of blocks is kept for the next start; undefined when the bucket is as near as that. */
+export function metasOf(
+  config: Config,
+  bucket: Bucket,
+  { type }: BucketOptions,
+  directory: string,
+  deps: CacheDeps,
+): ListedObjects | undefined {
+  if (type === 'FILESYSTEM' || type === 'MEMORY') return undefined;
+  return listedObjects(bucket, cacheOptionsOf(config), directory, deps);
 }
 
 /** Names a bucket for people; holds no secret. */

@@ -7,6 +7,7 @@ import { DeletionRequests } from '../blocks/deletion-requests.ts';
 import type { Config } from '../config/schema.ts';
 import { Labels } from '../model/labels.ts';
 import type { Bucket } from '../objstore/bucket.ts';
+import type { ListedObjects } from '../objstore/cache/listed-objects.ts';
 import { type BucketOptions, openBucket } from '../objstore/open-bucket.ts';
 import { StoreCounts } from '../objstore/store-counts.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -15,7 +16,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import { retainHeaders } from '../store-gateway/header-store.ts';
-import { bucketOptionsOf } from './bucket-options.ts';
+import { bucketOptionsOf, metasOf } from './bucket-options.ts';
 import { catalogOptions } from './catalog-options.ts';
 
 /** What a process has of its bucket. */
@@ -24,6 +25,7 @@ export interface BucketSide {
   readonly bucket: Bucket;
   /** For other threads that open the bucket. */
   readonly counts: StoreCounts;
+  readonly metas: ListedObjects | undefined;
   readonly catalog: BlockCatalog;
   readonly deletions: DeletionRequests;
   readonly sync: BucketSync;
@@ -56,7 +58,8 @@ export async function openBucketSide(
   const counts = StoreCounts.shownIn(deps.metrics);
   const bucket = await openBucket(options, { ...deps, counts });
   const deletions = new DeletionRequests({ bucket, ...deps });
-  const catalog = new BlockCatalog(catalogOptions(config), { bucket, ...deps });
+  const metas = metasOf(config, bucket, options, join(dataDir, 'cache-metas'), { ...deps, counts });
+  const catalog = new BlockCatalog(catalogOptions(config), { bucket, metas, ...deps });
   const dropHeaders = (tenant: string, kept: ReadonlySet<string>) =>
     retainHeaders(disk, cacheDir, tenant, kept).catch((error) =>
       log.warn('cached index-headers were not removed', { tenant, error: String(error) }),
@@ -80,7 +83,7 @@ export async function openBucketSide(
       await dropHeaders(tenant, new Set());
     },
   });
-  return { options, bucket, counts, catalog, deletions, sync };
+  return { options, bucket, counts, metas, catalog, deletions, sync };
 }
 
 /** The label sets of the blocks that are known, without doubles. */

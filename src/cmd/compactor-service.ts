@@ -14,6 +14,7 @@ import type { Config } from '../config/schema.ts';
 import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
+import type { ListedObjects } from '../objstore/cache/listed-objects.ts';
 import type { BucketOptions } from '../objstore/open-bucket.ts';
 import type { StoreCounts } from '../objstore/store-counts.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -31,6 +32,7 @@ import { parseSelectorRetention } from './selector-retention.ts';
 interface CompactorParts {
   readonly bucket: Bucket;
   readonly counts: StoreCounts;
+  readonly metas: ListedObjects | undefined;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly deletions: DeletionRequests;
@@ -45,7 +47,7 @@ interface CompactorParts {
 export function buildCompactor(
   config: Config,
   bucketOptions: BucketOptions,
-  { bucket, counts, disk, clock, deletions, index, limits, log, metrics }: CompactorParts,
+  { bucket, counts, metas, disk, clock, deletions, index, limits, log, metrics }: CompactorParts,
 ): { readonly service: Service; readonly routes: readonly Route[] } {
   const { compactor } = config;
   checkDelays(config);
@@ -76,7 +78,13 @@ export function buildCompactor(
     {
       bucket,
       // Numbers of blocks by state are told by those who read them.
-      catalog: new BlockCatalog(catalogOptions(config), { bucket, clock, log, metrics: new Metrics() }),
+      catalog: new BlockCatalog(catalogOptions(config), {
+        bucket,
+        metas,
+        clock,
+        log,
+        metrics: new Metrics(),
+      }),
       marker: new BlockMarker({ bucket, clock, log }),
       deletions,
       runner,

@@ -16,7 +16,7 @@ import { PinoLog } from '../platform/pino-log.ts';
 import { SystemRandom } from '../platform/random.ts';
 import { Lifecycle } from '../server/lifecycle.ts';
 import { TenantLimits } from '../tenancy/limits.ts';
-import { bucketOptionsOf, bucketText } from './bucket-options.ts';
+import { bucketOptionsOf, bucketText, metasOf } from './bucket-options.ts';
 import { catalogOptions } from './catalog-options.ts';
 import { buildCompactor } from './compactor-service.ts';
 import { readConfigFile } from './config-file.ts';
@@ -63,11 +63,14 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   const bucketOptions = bucketOptionsOf(config, dataDir);
   const counts = StoreCounts.shownIn(metrics);
   const bucket = await openBucket(bucketOptions, { disk, clock, random, counts });
+  const cached = { disk, clock, log, counts };
+  const metas = metasOf(config, bucket, bucketOptions, join(dataDir, 'compactor-metas'), cached);
   const deletions = new DeletionRequests({ bucket, clock, random, log, metrics });
   const { bucket_index_interval: indexInterval } = config.objstore;
   const { service, routes } = buildCompactor(config, bucketOptions, {
     bucket,
     counts,
+    metas,
     disk,
     clock,
     deletions,
@@ -79,7 +82,13 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   const deletedTenants = new DeletedTenants({ bucket, clock, log });
   const adminRoutes = config.http.enable_admin_api
     ? tenantDeletionRoutes({
-        catalog: new BlockCatalog(catalogOptions(config), { bucket, clock, log, metrics: new Metrics() }),
+        catalog: new BlockCatalog(catalogOptions(config), {
+          bucket,
+          metas,
+          clock,
+          log,
+          metrics: new Metrics(),
+        }),
         deleteTenant: (ctx, tenant) => deletedTenants.mark(ctx, tenant),
       })
     : [];
@@ -92,6 +101,10 @@ async function buildLifecycle(config: Config, log: PinoLog): Promise<Lifecycle> 
   );
   // Its own folder: it may run beside `verona all` on the same data folder.
   const lock = new DataLock(disk, join(dataDir, 'compactor-lock'));
-  const lifecycle: Lifecycle = new Lifecycle([lock, ...listener, service], log, clock);
+  const lifecycle: Lifecycle = new Lifecycle(
+    [lock, ...listener, ...(metas ? [metas] : []), service],
+    log,
+    clock,
+  );
   return lifecycle;
 }

@@ -213,6 +213,7 @@ export async function buildSystem(
         },
         stop: async () => {},
       },
+      ...(bucket?.metas ? [bucket.metas] : []),
       ...(bucket ? [bucket.sync] : []),
       tenants,
       queries.active,

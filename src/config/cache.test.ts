@@ -4,7 +4,14 @@ import { loadCacheOptions } from './cache.ts';
 const load = (text: string, environment = {}) => loadCacheOptions({ file: 'cache.yml', text }, environment);
 
 test('each kind is read with Thanos’ names and defaults', () => {
-  const rules = { subrangeBytes: 16_000, rangeRequestsMax: 3, subrangeTtlMs: 86_400_000 };
+  const rules = {
+    subrangeBytes: 16_000,
+    rangeRequestsMax: 3,
+    subrangeTtlMs: 86_400_000,
+    attributesTtlMs: 86_400_000,
+    metaTtlMs: 86_400_000,
+    metaBytesMax: 1_048_576,
+  };
   expect(load('type: in-memory\n')).toEqual({
     type: 'IN-MEMORY',
     config: { sizeBytesMax: 262_144_000, itemBytesMax: 16_777_216 },
@@ -22,12 +29,22 @@ config:
 chunk_subrange_size: 32000
 max_chunks_get_range_requests: 5
 chunk_subrange_ttl: 12h
-metafile_content_ttl: 24h
+chunk_object_attrs_ttl: 6h
+metafile_content_ttl: 36h
+metafile_max_size: 2MiB
+metafile_exists_ttl: 2h
 `;
   expect(load(memcached)).toEqual({
     type: 'MEMCACHED',
     config: { addresses: ['a:11211', 'b:11211'], timeoutMs: 300, itemBytesMax: 1_048_576 },
-    rules: { subrangeBytes: 32_000, rangeRequestsMax: 5, subrangeTtlMs: 43_200_000 },
+    rules: {
+      subrangeBytes: 32_000,
+      rangeRequestsMax: 5,
+      subrangeTtlMs: 43_200_000,
+      attributesTtlMs: 21_600_000,
+      metaTtlMs: 129_600_000,
+      metaBytesMax: 2_097_152,
+    },
   });
   expect(load('type: REDIS\nconfig: {addr: "r:6379", password: $(PW), db: 2}\n', { PW: 'x' })).toMatchObject({
     config: { addr: 'r:6379', password: 'x', db: 2, read_timeout_ms: 3_000 },

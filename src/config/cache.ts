@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
-import { CACHING_RULES } from '../objstore/cache/caching-bucket.ts';
+import { CACHING_RULES, type CachingRules } from '../objstore/cache/caching-bucket.ts';
 import type { CacheOptions } from '../objstore/cache/open-cache.ts';
 import { parseSize } from './units.ts';
 import { parseYaml } from './yaml-file.ts';
@@ -25,17 +25,20 @@ function refuse(context: z.core.$RefinementCtx, message: string): never {
   return z.NEVER;
 }
 
-/** Thanos' settings of its caching bucket that have a counterpart here; those of its listings and metas are accepted. */
+/**
+ * Thanos' settings of its caching bucket that have a counterpart here. Accepted without one: listings, and whether a small
+ * file is there, are not kept, since both decide what is answered.
+ */
 const rules = {
   chunk_subrange_size: z.number().int().min(1024).prefault(CACHING_RULES.subrangeBytes),
   max_chunks_get_range_requests: z.number().int().min(1).prefault(CACHING_RULES.rangeRequestsMax),
   chunk_subrange_ttl: duration('24h'),
-  chunk_object_attrs_ttl: z.string().optional(),
+  chunk_object_attrs_ttl: duration('24h'),
+  metafile_content_ttl: duration('24h'),
+  metafile_max_size: bytes('1MiB'),
   blocks_iter_ttl: z.string().optional(),
   metafile_exists_ttl: z.string().optional(),
   metafile_doesnt_exist_ttl: z.string().optional(),
-  metafile_content_ttl: z.string().optional(),
-  metafile_max_size: z.union([z.string(), z.number()]).optional(),
 };
 
 const memory = z
@@ -116,12 +119,14 @@ export function loadCacheOptions(
       'bad_data',
       parsed.error.issues.map((issue) => `${positionOf(issue)}: ${describe(issue)}`).join('\n'),
     );
-  const { type, config, chunk_subrange_size, max_chunks_get_range_requests, chunk_subrange_ttl } =
-    parsed.data;
-  const kept = {
-    subrangeBytes: chunk_subrange_size,
-    rangeRequestsMax: max_chunks_get_range_requests,
-    subrangeTtlMs: chunk_subrange_ttl,
+  const { type, config } = parsed.data;
+  const kept: CachingRules = {
+    subrangeBytes: parsed.data.chunk_subrange_size,
+    rangeRequestsMax: parsed.data.max_chunks_get_range_requests,
+    subrangeTtlMs: parsed.data.chunk_subrange_ttl,
+    attributesTtlMs: parsed.data.chunk_object_attrs_ttl,
+    metaTtlMs: parsed.data.metafile_content_ttl,
+    metaBytesMax: parsed.data.metafile_max_size,
   };
   return { type, config, rules: kept } as CacheOptions;
 }

@@ -407,16 +407,19 @@ export const configSchema = z.strictObject({
   sidecar,
   reloader,
   objstore,
-  cache: section('A cache before the bucket, for index and chunk ranges that queries read.', {
-    config: text(
-      '',
-      'YAML text of the cache: `type` (IN-MEMORY, DISK, MEMCACHED or REDIS) and `config`. Empty for none.',
-    ),
-    config_file: text(
-      '',
-      "A file with that YAML, in the form of Thanos' `--store.caching-bucket.config-file`, instead of `config`.",
-    ),
-  }),
+  cache: section(
+    'A cache before the bucket, for what queries read of index and chunks, and for `meta.json` of blocks.',
+    {
+      config: text(
+        '',
+        'YAML text of the cache: `type` (IN-MEMORY, DISK, MEMCACHED or REDIS) and `config`. Empty for none.',
+      ),
+      config_file: text(
+        '',
+        "A file with that YAML, in the form of Thanos' `--store.caching-bucket.config-file`, instead of `config`.",
+      ),
+    },
+  ),
   compactor,
   self_metrics: selfMetrics,
   scrape,

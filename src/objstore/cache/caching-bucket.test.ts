@@ -160,6 +160,28 @@ test('files that may change are asked of the bucket each time', async () => {
   }
 });
 
+test('sizes of the files of blocks are looked up once, those of other files each time', async () => {
+  const looks: string[] = [];
+  const attributes = store.attributes.bind(store);
+  store.attributes = (ctx, key) => {
+    looks.push(key);
+    return attributes(ctx, key);
+  };
+  const meta = INDEX.replace('index', 'meta.json');
+  await store.upload(CALM, meta, Buffer.from('{}'));
+  const bucket = cached();
+  const first = await bucket.attributes(CALM, INDEX);
+  expect(first).toEqual(await attributes(CALM, INDEX));
+  await settle();
+  expect(await bucket.attributes(CALM, INDEX)).toEqual(first);
+  for (let i = 0; i < 2; i++) expect((await bucket.attributes(CALM, meta)).sizeBytes).toBe(2);
+  expect(looks).toEqual([INDEX, meta, meta]);
+  const absent = INDEX.replace('0001/', '0002/');
+  await expect(bucket.attributes(CALM, absent)).rejects.toMatchObject({ code: 'not_found' });
+  await store.upload(CALM, absent, DATA);
+  expect((await bucket.attributes(CALM, absent)).sizeBytes).toBe(DATA.length);
+});
+
 test('a cache that cannot be opened is told of, and reads do without it', async () => {
   const disk = new MemoryDisk();
   disk.faults.readOnly = true;

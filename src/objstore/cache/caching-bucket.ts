@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import type {
   Bucket,
   BucketContext,
@@ -7,7 +6,9 @@ import type {
   ObjectAttributes,
   UploadBody,
 } from '../bucket.ts';
+import { frame, unframe } from './framed-value.ts';
 import type { GuardedCache } from './guarded-cache.ts';
+import { SingleFlight } from './single-flight.ts';
 
 /** What is kept of which objects, by Thanos' names and defaults. */
 export interface CachingRules {
@@ -15,22 +16,30 @@ export interface CachingRules {
   /** A read that needs more pieces than this from the bucket fetches what lies between them too. */
   readonly rangeRequestsMax: number;
   readonly subrangeTtlMs: number;
+  /** Sizes of the files of blocks. */
+  readonly attributesTtlMs: number;
+  /** Whole small files, as `ListedObjects` keeps them; larger ones are not kept. */
+  readonly metaTtlMs: number;
+  readonly metaBytesMax: number;
 }
 
 export const CACHING_RULES: CachingRules = {
   subrangeBytes: 16_000,
   rangeRequestsMax: 3,
   subrangeTtlMs: 24 * 3_600_000,
+  attributesTtlMs: 24 * 3_600_000,
+  metaTtlMs: 24 * 3_600_000,
+  metaBytesMax: 1024 * 1024,
 };
 
 /** Longer reads go to the bucket: they would push everything else out. */
 const SUBRANGES_MAX = 2048;
-const CHECK_BYTES = 4;
 
 /**
  * A bucket with a cache before it. Kept are the files of blocks, which never change once written: pieces of `index` and
- * `chunks/…` aligned to `subrangeBytes`. Everything else, `meta.json`, marks and listings above all, is asked of the bucket
- * each time: who needs it often keeps it decoded. Callers at once share one read. Every kept value carries a checksum of itself and its key.
+ * `chunks/…` aligned to `subrangeBytes`, and their sizes. Everything else, `meta.json`, marks and listings above all, is asked of the
+ * bucket each time (`ListedObjects` keeps what a listing vouches for). Callers at once share one read. Every kept value carries a
+ * checksum of itself and its key.
  */
 export class CachingBucket implements Bucket {
   readonly name: string;
@@ -38,6 +47,7 @@ export class CachingBucket implements Bucket {
   readonly #cache: GuardedCache;
   readonly #rules: CachingRules;
   readonly #loading = new Map<string, Promise<Uint8Array>>();
+  readonly #looks = new SingleFlight<ObjectAttributes>();
 
   constructor(bucket: Bucket, cache: GuardedCache, rules: CachingRules = CACHING_RULES) {
     this.name = bucket.name;
@@ -73,8 +83,10 @@ export class CachingBucket implements Bucket {
     return this.#bucket.exists(ctx, key);
   }
 
-  attributes(ctx: BucketContext, key: string): Promise<ObjectAttributes> {
-    return this.#bucket.attributes(ctx, key);
+  async attributes(ctx: BucketContext, key: string): Promise<ObjectAttributes> {
+    if (!isImmutable(key)) return this.#bucket.attributes(ctx, key);
+    const name = `${this.name} attributes ${key}`;
+    return this.#looks.run(name, () => this.#look(ctx, key, name));
   }
 
   delete(ctx: BucketContext, key: string): Promise<void> {
@@ -88,6 +100,14 @@ export class CachingBucket implements Bucket {
   async close(): Promise<void> {
     await this.#cache.close();
     await this.#bucket.close();
+  }
+
+  async #look(ctx: BucketContext, key: string, name: string): Promise<ObjectAttributes> {
+    const kept = unframe(name, (await this.#cache.getMany('attributes', [name])).get(name));
+    if (kept?.length === ATTRIBUTES_BYTES) return decodeAttributes(kept);
+    const found = await this.#bucket.attributes(ctx, key);
+    this.#cache.set('attributes', name, frame(name, encodeAttributes(found)), this.#rules.attributesTtlMs);
+    return found;
   }
 
   /** Subranges `first` … `last` in order; those beyond the end of the object are empty. */
@@ -181,22 +201,17 @@ function isImmutable(key: string): boolean {
   return BLOCK_DATA.test(key);
 }
 
-/** CRC32 of key and value, before the value. */
-function frame(key: string, value: Uint8Array): Uint8Array {
-  const framed = Buffer.alloc(CHECK_BYTES + value.length);
-  framed.writeUInt32BE(checksum(key, value), 0);
-  framed.set(value, CHECK_BYTES);
-  return framed;
+const ATTRIBUTES_BYTES = 16;
+
+/** `size 8 | modified 8`, as floats, big endian. */
+function encodeAttributes({ sizeBytes, modifiedMs }: ObjectAttributes): Uint8Array {
+  const view = new DataView(new ArrayBuffer(ATTRIBUTES_BYTES));
+  view.setFloat64(0, sizeBytes);
+  view.setFloat64(8, modifiedMs);
+  return new Uint8Array(view.buffer);
 }
 
-/** Undefined when it is not what was framed under this key. */
-function unframe(key: string, framed: Uint8Array | undefined): Uint8Array | undefined {
-  if (!framed || framed.length < CHECK_BYTES) return undefined;
-  const value = framed.subarray(CHECK_BYTES);
-  const expected = new DataView(framed.buffer, framed.byteOffset).getUint32(0);
-  return checksum(key, value) === expected ? value : undefined;
-}
-
-function checksum(key: string, value: Uint8Array): number {
-  return crc32(value, crc32(key));
+function decodeAttributes(bytes: Uint8Array): ObjectAttributes {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return { sizeBytes: view.getFloat64(0), modifiedMs: view.getFloat64(8) };
 }

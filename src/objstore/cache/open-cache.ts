@@ -5,9 +5,10 @@ import type { Logger } from '../../platform/log.ts';
 import type { Bucket } from '../bucket.ts';
 import type { StoreCounts } from '../store-counts.ts';
 import type { Cache } from './cache.ts';
-import { CachingBucket, type CachingRules } from './caching-bucket.ts';
+import { CACHING_RULES, CachingBucket, type CachingRules } from './caching-bucket.ts';
 import { DiskCache } from './disk-cache.ts';
 import { GUARD_RULES, GuardedCache } from './guarded-cache.ts';
+import { ListedObjects } from './listed-objects.ts';
 import { MemcachedCache, type MemcachedOptions } from './memcached-cache.ts';
 import { MemoryCache, type MemoryCacheOptions } from './memory-cache.ts';
 import { RedisCache, type RedisOptions } from './redis-cache.ts';
@@ -29,27 +30,42 @@ export interface CacheDeps {
   readonly part?: { readonly number: number; readonly count: number };
 }
 
-/**
- * The bucket with the cache before it. Closing it closes both. A cache that cannot be opened is told in the log and left out:
- * it makes reads fast, they do not depend on it.
- */
+/** The bucket with the cache before it; closing it closes both. Without the cache when that cannot be opened. */
 export async function withCache(bucket: Bucket, options: CacheOptions, deps: CacheDeps): Promise<Bucket> {
-  let cache: Cache;
+  const cache = await openGuarded(options, deps);
+  return cache ? new CachingBucket(bucket, cache, options.rules) : bucket;
+}
+
+/** What the small files of a bucket may take on this disk, and how long, where no cache is configured for others too. */
+const META_ROOM_BYTES = 64 * 1024 * 1024;
+const META_TTL_MS = 30 * 24 * 3_600_000;
+
+/** Keeps small listed objects for the next start: in the configured cache when other processes see it too, otherwise in a folder of this process. */
+export function listedObjects(
+  bucket: Bucket,
+  options: CacheOptions | undefined,
+  directory: string,
+  deps: CacheDeps,
+): ListedObjects {
+  const rules = options?.rules ?? { ...CACHING_RULES, metaTtlMs: META_TTL_MS };
+  const isShared = options?.type === 'MEMCACHED' || options?.type === 'REDIS';
+  const own = { type: 'DISK', config: { directory, sizeBytesMax: META_ROOM_BYTES }, rules } as const;
+  return new ListedObjects(bucket, rules, () => openGuarded(isShared ? options : own, deps));
+}
+
+/** It makes reads fast, they do not depend on it: a cache that cannot be opened is told in the log. */
+async function openGuarded(options: CacheOptions, deps: CacheDeps): Promise<GuardedCache | undefined> {
   try {
-    cache = await openCache(options, deps);
+    const cache = await openCache(options, deps);
+    const timeoutMs = options.type === 'MEMCACHED' ? options.config.timeoutMs : GUARD_RULES.timeoutMs;
+    return new GuardedCache(cache, { ...deps, rules: { ...GUARD_RULES, timeoutMs } });
   } catch (error) {
     deps.log.error('the cache cannot be opened; everything is read from the bucket', {
       type: options.type,
       error: error instanceof Error ? error.message : String(error),
     });
-    return bucket;
+    return undefined;
   }
-  const timeoutMs = options.type === 'MEMCACHED' ? options.config.timeoutMs : GUARD_RULES.timeoutMs;
-  return new CachingBucket(
-    bucket,
-    new GuardedCache(cache, { ...deps, rules: { ...GUARD_RULES, timeoutMs } }),
-    options.rules,
-  );
 }
 
 async function openCache(options: CacheOptions, { disk, clock, part }: CacheDeps): Promise<Cache> {

@@ -24,7 +24,7 @@ export class RedisCache implements Cache {
     this.#client = client;
   }
 
-  /** Loads the library on first use; connects in the background. */
+  /** Loads the library on first use. Waits until it is connected, or the first try has failed; further ones are in the background. */
   static async open(options: RedisOptions): Promise<RedisCache> {
     const { Redis: Client } = await import('ioredis');
     const at = options.addr.lastIndexOf(':');
@@ -44,6 +44,9 @@ export class RedisCache implements Cache {
     });
     // Told by the calls that fail meanwhile.
     client.on('error', () => {});
+    await new Promise<void>((resolve) => {
+      for (const event of ['ready', 'error', 'close']) client.once(event, () => resolve());
+    });
     return new RedisCache(client);
   }
 
