@@ -12,6 +12,7 @@ export function aggregatesOf(func: string): readonly number[] {
   if (COUNTERS.has(func)) return [COUNTER];
   if (func === 'min' || func.startsWith('min_')) return [MIN];
   if (func === 'max' || func.startsWith('max_')) return [MAX];
-  if (func === 'count' || func.startsWith('count_')) return [COUNT];
+  // Thanos asks for counts for `count_values` too, which wants values.
+  if (func === 'count' || func === 'count_over_time') return [COUNT];
   return func.startsWith('sum_') ? [SUM] : [COUNT, SUM];
 }

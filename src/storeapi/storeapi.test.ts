@@ -309,12 +309,14 @@ test('downsampled data come when they may, with the aggregates that the function
   for (const [func, v] of [
     ['max_over_time', 5],
     ['min', 1],
-    ['count_over_time', 4],
+    ['count', 4],
     ['sum_over_time', 10],
     ['sum', 2.5],
+    ['count_values', 2.5],
   ] as const)
     expect(await sampleOf(func), func).toEqual([`299999 ${v}`]);
-  expect(asked.at(-1)?.hints?.func).toBe('sum');
+  expect(await sampleOf('count_over_time')).toEqual(['149999 1', '224999 1', '299999 1', '74999 1']);
+  expect(asked.at(-1)?.hints?.func).toBe('count_over_time');
 });
 
 test('shards of a source are all of it, each series in one of them', async () => {

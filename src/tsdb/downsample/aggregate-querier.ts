@@ -2,7 +2,7 @@ import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import { BatchBuilder } from '../../storage/batch-builder.ts';
 import type { Querier } from '../../storage/querier.ts';
 import type { SeriesBatch } from '../../storage/series-batch.ts';
-import { type AggregateChoice, aggregateOf, needsRaw } from './aggregate-of.ts';
+import { type AggregateChoice, aggregateOf, isInexact } from './aggregate-of.ts';
 import { chunksOfSeries } from './chunks-of-series.ts';
 import { readAggregates } from './read-aggregates.ts';
 
@@ -17,7 +17,7 @@ export function withoutAggregates(querier: Querier): Querier {
       const func = request.hints?.func ?? '';
       for await (const batch of querier.select(ctx, request)) {
         const isMixed = batch.chunkEncoding.includes(ChunkEncoding.aggregate);
-        if (isMixed && needsRaw(func)) warnings.add(inexact(func));
+        if (isMixed && isInexact(func)) warnings.add(inexact(func));
         yield isMixed ? convert(batch, aggregateOf(func)) : batch;
       }
     },

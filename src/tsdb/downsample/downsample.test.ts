@@ -8,6 +8,7 @@ import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram, type Histogram } from '../.
 import { STALE_NAN } from '../../model/sample.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
 import { type AnySample, encodeSamples } from '../head/clip-chunk.ts';
+import { aggregateOf } from './aggregate-of.ts';
 import { cutAggregates, windowsOfDeleted } from './cut-aggregates.ts';
 import { floatsOf } from './downsample-aggregates.ts';
 import { histogramsOf } from './downsample-histograms.ts';
@@ -231,6 +232,35 @@ test('a window of which a part is deleted is gone, and the rest stays a good chu
   expect(read([cutAggregates(chunk, end) as BlockChunk], Aggregate.counter).at(-1)).toEqual([10 * R - 1, 49]);
 });
 
+test('as many samples are counted as there were raw ones, in their windows, at any resolution', () => {
+  const sample = fc.record({ gap: fc.integer({ min: 1, max: 900_000 }), value: fc.double({ noNaN: true }) });
+  fc.assert(
+    fc.property(fc.array(sample, { minLength: 1, maxLength: 300 }), (list) => {
+      let t = T;
+      const samples = list.map(({ gap, value }): AnySample => ({ t: (t += gap), value }));
+      const five = downsampleSeries(raw(samples), 0, R);
+      const hour = downsampleSeries(five, R, ONE_HOUR_MS);
+      for (const [chunks, resolutionMs] of [
+        [five, R],
+        [hour, ONE_HOUR_MS],
+      ] as const) {
+        const counted = read(chunks, 'each').map(([at]) => at + T);
+        expect(counted).toEqual([...counted].sort((a, b) => a - b));
+        expect(new Set(counted).size).toBe(samples.length);
+        const windowsOf = (times: readonly number[]) => times.map((at) => Math.floor(at / resolutionMs));
+        expect(windowsOf(counted)).toEqual(windowsOf(samples.map((one) => one.t)));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('values are counted by value, samples by number', () => {
+  expect(aggregateOf('count_values')).toBe('average');
+  expect(aggregateOf('count')).toBe(Aggregate.count);
+  expect(aggregateOf('count_over_time')).toBe('each');
+});
+
 test('mutated aggregate chunks decode or are corrupt', () => {
   const samples = Array.from({ length: 60 }, (_, i): AnySample => ({ t: T + i * 60_000, value: i % 17 }));
   const [chunk] = downsampleSeries(raw(samples), 0, R);
@@ -238,7 +268,7 @@ test('mutated aggregate chunks decode or are corrupt', () => {
     fc.property(
       fc.nat(chunk.data.length - 1),
       fc.nat(255),
-      fc.constantFrom('average', 2, 4),
+      fc.constantFrom('average', 'each', 0, 1, 2, 3, 4),
       (at, byte, choice) => {
         const data = chunk.data.slice();
         data[at] = byte;

@@ -9,6 +9,7 @@ import type { AggregateChoice } from './aggregate-of.ts';
 import { CounterTotal } from './counter-total.ts';
 import { floatsOf } from './downsample-aggregates.ts';
 import { histogramsOf } from './downsample-histograms.ts';
+import { spreadCounts } from './spread-counts.ts';
 
 /** Large, since these chunks are read once: fewer pieces to look at. */
 const CHUNK_SAMPLES = 1000;
@@ -27,6 +28,7 @@ function readOne(chunk: BlockChunk, choice: AggregateChoice): BlockChunk[] {
   if (chunk.encoding !== ChunkEncoding.aggregate)
     return choice === Aggregate.count ? countsOf(chunk) : [chunk];
   const parts = decodeAggregates(chunk.data);
+  if (choice === 'each') return encodeFloats(spreadCounts(parts));
   const part = choice === 'average' ? undefined : parts[choice];
   if (part) return [{ ...chunk, encoding: part.encoding, data: part.data }];
   return isOfHistograms(parts) ? averageHistograms(parts) : encodeFloats(averages(parts));
