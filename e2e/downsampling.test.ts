@@ -62,6 +62,8 @@ test.each([
   ['sum(resets(requests_total[1d]))', '1h', 0],
   ['sum(count_over_time(temperature_celsius[1d]))', '1h', 0],
   ['count(temperature_celsius)', '1h', 0],
+  ['sum by (job) (rate(requests_total[5m]))', '1h', 0],
+  ['sum by (job) (rate(requests_total[2h]))', '1h', 0.05],
 ])('%s at %s is as near to the raw answer as it says', async (query, resolution, errorMax) => {
   const raw = await values(query, '0s');
   const coarse = await values(query, resolution);

@@ -7,12 +7,13 @@ import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { OverlayDisk } from '../platform/overlay-disk.ts';
 import { SystemRandom } from '../platform/random.ts';
-import type { Features } from '../promql/engine.ts';
+import type { Features, QueryOptions } from '../promql/engine.ts';
 import { Answerer } from '../query/answer.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable } from '../storage/querier.ts';
+import { tellingShortRanges } from '../store-gateway/by-request.ts';
 import { chooseBlocks, type HasMeta, haveWindowsToAdd } from '../store-gateway/choose-blocks.ts';
 import { within } from '../store-gateway/within.ts';
 import { Block } from '../tsdb/block/block.ts';
@@ -117,6 +118,7 @@ function formOf(question: Question): URLSearchParams {
 class FolderSource implements PromqlSource {
   readonly newestMs: number | undefined;
   readonly #queryable: Queryable;
+  readonly #spacingOf: QueryOptions['spacingOf'];
   readonly #answerer: Answerer;
   readonly #options: SourceOptions;
   readonly #close: () => Promise<void>;
@@ -125,6 +127,7 @@ class FolderSource implements PromqlSource {
     const { features, lookbackDeltaMs, timeoutMs } = options;
     this.newestMs = opened.newestMs;
     this.#queryable = opened.queryable;
+    this.#spacingOf = opened.spacingOf;
     this.#close = opened.close;
     this.#options = options;
     this.#answerer = new Answerer({ clock: new SystemClock(), features, timeoutMs }, lookbackDeltaMs);
@@ -139,7 +142,9 @@ class FolderSource implements PromqlSource {
     const alive = setInterval(() => {}, this.#options.timeoutMs);
     try {
       const signal = AbortSignal.timeout(this.#options.timeoutMs);
-      const { parts } = await this.#answerer.answer(question, NO_LIMITS, this.#queryable, signal);
+      const { parts } = await this.#answerer.answer(question, NO_LIMITS, this.#queryable, signal, 0, {
+        spacingOf: this.#spacingOf,
+      });
       return JSON.parse(Buffer.concat(parts).toString()) as ApiEnvelope;
     } catch (error) {
       if (!(error instanceof VeronaError)) throw error;
@@ -156,6 +161,7 @@ class FolderSource implements PromqlSource {
 
 interface OpenedFolder {
   readonly queryable: Queryable;
+  readonly spacingOf?: QueryOptions['spacingOf'];
   readonly newestMs: number | undefined;
   readonly close: () => Promise<void>;
 }
@@ -218,17 +224,20 @@ async function openBlocks(disk: OverlayDisk, found: readonly FoundBlock[]): Prom
     opened.set(block.meta.ulid, block);
   }
   const blocks = [...opened.values()];
+  const wish = { maxMs: Number.POSITIVE_INFINITY, preferRaw: true };
+  const choose = (mint: number, maxt: number) => chooseBlocks(metas, mint, maxt, new Set(), wish);
   return {
+    spacingOf: (mint, maxt) => Math.max(0, ...choose(mint, maxt).map(({ block }) => block.meta.resolutionMs)),
     queryable: {
       querier: async (mint, maxt) => {
-        const wish = { maxMs: Number.POSITIVE_INFINITY, preferRaw: true };
-        const chosen = chooseBlocks(metas, mint, maxt, new Set(), wish);
+        const chosen = choose(mint, maxt);
         const queriers = chosen.map(async (part) => {
           const block = opened.get(part.block.meta.ulid) as Block;
           return within(named(block, await block.querier(part.mint, part.maxt)), part);
         });
         const merged = mergeQueriers(await Promise.all(queriers));
-        return withoutAggregates(haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged);
+        const joined = haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged;
+        return withoutAggregates(tellingShortRanges(joined, chosen));
       },
     },
     newestMs: Math.max(...blocks.map(({ meta }) => meta.maxTime - 1)),

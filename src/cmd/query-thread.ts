@@ -109,20 +109,20 @@ new ThreadHost(port, {
     const wish = resolutionWish(job);
     const { local, bucketBlocks, bucketReads, deletions, warnings, remote, replicaLabels, dedup } =
       view as TenantView;
+    const inBucket = (shared: SharedBlocks) => ({
+      blocks: sharedBlocks.read(tenant, shared),
+      localUlids: new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources])),
+      localBlocks: local?.blocks.map(toLocalTime),
+      deletions,
+      ...bucketReads,
+    });
     const source: Queryable = {
       querier: async (mint, maxt) => {
         if (job.kind === 'cardinality' && job.headOnly)
           return local ? sources.head(local, ask) : emptyQuerier(warnings);
         const answers = unpackReady(ready as readonly unknown[] | undefined);
         const queriers = local ? await sources.queriers(local, ask, mint, maxt, answers) : [];
-        const localBlocks = local?.blocks.map(toLocalTime);
-        const localUlids = new Set(local?.blocks.flatMap((block) => [block.ulid, ...block.sources]));
-        if (gateway && bucketBlocks) {
-          const blocks = sharedBlocks.read(tenant, bucketBlocks);
-          queriers.push(
-            gateway.querier({ blocks, localUlids, localBlocks, deletions, ...bucketReads }, mint, maxt, wish),
-          );
-        }
+        if (gateway && bucketBlocks) queriers.push(gateway.querier(inBucket(bucketBlocks), mint, maxt, wish));
         if (remotes && remote)
           queriers.push(
             ...remotes.queriers(tenant, remote.stores, { ...remote.read, verifiesChunks }, mint, maxt),
@@ -135,7 +135,15 @@ new ThreadHost(port, {
       },
     };
     const whole = replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
-    const joined = job.read?.shard ? shardQueryable(whole, job.read.shard) : whole;
+    const sharded = job.read?.shard ? shardQueryable(whole, job.read.shard) : whole;
+    const joined =
+      gateway && bucketBlocks && wish === RAW_FIRST
+        ? {
+            querier: (mint: number, maxt: number) => sharded.querier(mint, maxt),
+            spacingOf: (mint: number, maxt: number) =>
+              gateway.spacing(inBucket(bucketBlocks), mint, maxt, wish),
+          }
+        : sharded;
     // Own data have no label that would keep them apart from those of stores.
     if (!remotes || !remote?.evaluates || local) return joined;
     const { stores: endpoints, read } = remote;

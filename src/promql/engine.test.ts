@@ -204,6 +204,30 @@ test.each([
   expect(performance.now() - start).toBeLessThan(2_000);
 });
 
+test('an instant selector looks back to the last sample where samples lie far apart, unless it is said how far', async () => {
+  const storage = new MemoryStorage();
+  const appender = storage.appender();
+  for (let i = 0; i <= 3; i++) appender.append(Labels.from({ __name__: 'up' }), i * 60 * MINUTE, i);
+  await appender.commit();
+  const asked: number[][] = [];
+  const spacingOf = (...bounds: number[]) => {
+    asked.push(bounds);
+    return 60 * MINUTE;
+  };
+  const valueAt = async (query: string, more: object) => {
+    const options = { timeMs: 130 * MINUTE, ...more };
+    return textOf(await new Engine().instant(ctx, storage, query, options));
+  };
+  expect(await valueAt('up', {})).toEqual([]);
+  expect(await valueAt('up', { spacingOf })).toEqual(['{__name__="up"} 2@130']);
+  expect(await valueAt('up offset 1h', { spacingOf })).toEqual(['{__name__="up"} 1@130']);
+  expect(await valueAt('up', { spacingOf, lookbackDeltaMs: MINUTE })).toEqual([]);
+  expect(asked).toEqual([
+    [125 * MINUTE + 1, 130 * MINUTE],
+    [65 * MINUTE + 1, 70 * MINUTE],
+  ]);
+});
+
 test.each([Number.NaN, Infinity, -Infinity])('%s is no time', async (time) => {
   const storage = await sampleStorage();
   const error = { code: 'bad_data', message: expect.stringContaining('invalid time') };

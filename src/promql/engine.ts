@@ -73,6 +73,11 @@ export interface QueryOptions {
   readonly remote?: RemoteEngines;
   /** How far an instant selector looks back; undefined or 0: the engine's. */
   readonly lookbackDeltaMs?: number;
+  /**
+   * How far apart samples between two times lie, both ms, 0 when that is not known: where the query does not say how far an
+   * instant selector looks back, it is at least so far.
+   */
+  readonly spacingOf?: (mint: number, maxt: number) => number;
   /** Watch every operator: `analysis` of the result. */
   readonly analyze?: boolean;
   /** Count samples by step, as Prometheus does: `stats.samplesPerStep`. */
@@ -186,9 +191,10 @@ export class Engine {
     ctx: ReadContext,
     source: Queryable,
     query: string,
-    options: InstantOptions,
+    given: InstantOptions,
   ): Promise<QueryResult> {
-    const [times, grid] = this.#timesOf(options);
+    const [times, grid] = this.#timesOf(given);
+    const options = this.#lookingBack(query, times, grid, given);
     const { clock } = this.#options;
     const begun = clock?.monotonic() ?? 0;
     const plan = this.#plan(query, times, grid, options);
@@ -198,13 +204,9 @@ export class Engine {
   }
 
   /** Evaluates at start, start + step, … up to and including end. Throws as `instant`; `bad_data` for impossible times. */
-  async range(
-    ctx: ReadContext,
-    source: Queryable,
-    query: string,
-    options: RangeOptions,
-  ): Promise<QueryResult> {
-    const [times, grid] = this.#timesOf(options);
+  async range(ctx: ReadContext, source: Queryable, query: string, given: RangeOptions): Promise<QueryResult> {
+    const [times, grid] = this.#timesOf(given);
+    const options = this.#lookingBack(query, times, grid, given);
     const { clock } = this.#options;
     const begun = clock?.monotonic() ?? 0;
     const plan = this.#plan(query, times, grid, options);
@@ -269,6 +271,15 @@ export class Engine {
     const { features } = this.#options;
     if (features?.['promql-delayed-name-removal'] || features?.['type-and-unit-labels']) return false;
     return [start, end, step, this.#lookback(options)].every((ms) => ms % 1000 === 0);
+  }
+
+  /** Options that look back far enough to see a sample where they are far apart. */
+  #lookingBack<O extends QueryOptions>(query: string, times: Times, grid: Grid, options: O): O {
+    if (options.spacingOf === undefined || options.lookbackDeltaMs) return options;
+    const { remote: _, team: __, ...alone } = options;
+    const bounds = timeRangeOf(this.#plan(query, times, grid, alone));
+    const spacing = bounds ? options.spacingOf(bounds.mint, bounds.maxt) : 0;
+    return spacing > this.#lookback(options) ? { ...options, lookbackDeltaMs: spacing } : options;
   }
 
   #lookback(options: QueryOptions): number {

@@ -3,12 +3,10 @@ import { QueryKernel } from '../kernel/query-kernel.ts';
 import { assertNever } from '../platform/assert.ts';
 import { Engine, type EngineOptions } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
-import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
-import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import { completeQueryable } from '../storage/complete-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { answerCardinality } from './cardinality-answer.ts';
-import { answerEvaluation } from './evaluation-answer.ts';
+import { answerEvaluation, type QueryHelpers } from './evaluation-answer.ts';
 import { answerExemplars, answerStoreExemplars } from './exemplar-answer.ts';
 import { answerExplain } from './explain-answer.ts';
 import { answerFederate } from './federate-answer.ts';
@@ -47,16 +45,15 @@ export class Answerer {
     queryable: Queryable,
     signal: AbortSignal,
     waitedMs = 0,
-    team?: SeriesTeam,
-    remote?: RemoteEngines,
+    helpers: QueryHelpers = {},
   ): Promise<ThreadAnswer> {
+    const { team, remote } = helpers;
     switch (job.kind) {
       case 'instant':
       case 'range':
         return answerEvaluation(job, queryable, this.#engineFor(limits), this.#kernel, signal, {
           waitedMs,
-          team,
-          remote,
+          ...helpers,
           perStep: this.#options.features?.['promql-per-step-stats'] === true,
         });
       case 'explain':

@@ -4,7 +4,7 @@ import { VeronaError } from '../model/errors.ts';
 import type { FloatHistogram } from '../model/histogram.ts';
 import { apiBuckets } from '../model/histogram-text.ts';
 import { STALE_NAN_HIGH, STALE_NAN_LOW } from '../model/sample.ts';
-import type { Columns, Engine, QueryResult, QueryValue } from '../promql/engine.ts';
+import type { Columns, Engine, QueryOptions, QueryResult, QueryValue } from '../promql/engine.ts';
 import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import type { Queryable } from '../storage/querier.ts';
@@ -34,7 +34,7 @@ export async function answerEvaluation(
   engine: Engine,
   kernel: QueryKernel,
   signal: AbortSignal,
-  { waitedMs, perStep, ...helpers }: { waitedMs: number; perStep: boolean } & Helpers,
+  { waitedMs, perStep, ...helpers }: { waitedMs: number; perStep: boolean } & QueryHelpers,
 ): Promise<Answer> {
   const result = await evaluate(job, queryable, engine, signal, helpers);
   const sink = new ByteSink();
@@ -58,10 +58,11 @@ export async function answerEvaluation(
   };
 }
 
-/** Other threads, and other processes. */
-interface Helpers {
-  readonly team: SeriesTeam | undefined;
-  readonly remote: RemoteEngines | undefined;
+/** Other threads, other processes, and who knows where samples are far apart. */
+export interface QueryHelpers {
+  readonly team?: SeriesTeam | undefined;
+  readonly remote?: RemoteEngines | undefined;
+  readonly spacingOf?: QueryOptions['spacingOf'] | undefined;
 }
 
 /** What is wrong with the query itself is said of the parameter, as in Prometheus. */
@@ -70,7 +71,7 @@ async function evaluate(
   queryable: Queryable,
   engine: Engine,
   signal: AbortSignal,
-  helpers: Helpers,
+  helpers: QueryHelpers,
 ): Promise<QueryResult> {
   try {
     const countSteps = job.stats !== 'none';

@@ -5,11 +5,11 @@ import { compressBody, latin1Text } from '../platform/compress-body.ts';
 import type { Port } from '../platform/threads.ts';
 import type { KernelPool } from '../promql/exec/kernel-pool.ts';
 import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
-import type { SeriesTeam } from '../promql/exec/series-team.ts';
 import { limitQueryable } from '../storage/limited-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { secondLook } from '../storage/second-look.ts';
 import type { CancelWords } from './cancel-flags.ts';
+import type { QueryHelpers } from './evaluation-answer.ts';
 import type { JobLimits, QueryJob } from './jobs.ts';
 import { packFromThread, unpackToThread } from './packed-messages.ts';
 import { fromPlainError, toPlainError } from './plain-error.ts';
@@ -24,6 +24,8 @@ export type Ask = (request: unknown) => Promise<unknown>;
 /** The sources of a query, and the processes that evaluate parts of it. */
 export interface QuerySource extends Queryable {
   readonly remote?: RemoteEngines;
+  /** As the engine's option of that name. */
+  readonly spacingOf?: (mint: number, maxt: number) => number;
 }
 
 /** What a query is run for; `ready` has answers to what is likely to be asked. */
@@ -41,8 +43,7 @@ export interface ThreadHostOptions {
     queryable: Queryable,
     signal: AbortSignal,
     waitedMs: number,
-    team: SeriesTeam,
-    remote: RemoteEngines | undefined,
+    helpers: QueryHelpers,
   ) => Promise<ThreadAnswer>;
   readonly clock: Clock;
   /** For parts of queries of other threads. */
@@ -119,8 +120,13 @@ export class ThreadHost {
         const queryable = open(opened, (request) => this.#ask(run.id, request), verifiesChunks);
         const limited = limitQueryable(queryable, run.limits);
         const team = this.#team.forQuery(cancel, deadline);
-        const { remote } = queryable;
-        const result = await answer(run.job, run.limits, limited, signal, run.waitedMs, team, remote);
+        const { remote, spacingOf } = queryable;
+        const { job, limits, waitedMs } = run;
+        const result = await answer(job, limits, limited, signal, waitedMs, {
+          team,
+          remote,
+          spacingOf,
+        });
         const { stream, ...whole } = result;
         if (failure !== undefined && sending.hasBegun) await failAgain(stream, failure);
         else if (stream) await this.#stream(run.id, whole, stream, signal, sending);

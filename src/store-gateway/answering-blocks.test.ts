@@ -16,10 +16,10 @@ function candidate(
 /** The names of those that answer; every source lies over one hour unless said otherwise. */
 function answer(
   blocks: readonly Named[],
-  { fixed = [], preferRaw = false, extents = {} }: Options = {},
+  { fixed = [], preferRaw = false, extents = {}, bestMs }: Options = {},
 ): string[] {
   const extentOf = (source: string) => extents[source] ?? 1;
-  return answeringBlocks({ blocks, fixed, extentOf, preferRaw })
+  return answeringBlocks({ blocks, fixed, extentOf, preferRaw, ...(bestMs !== undefined && { bestMs }) })
     .map(({ name }) => name)
     .sort();
 }
@@ -27,6 +27,7 @@ function answer(
 interface Options {
   readonly fixed?: readonly Candidate[];
   readonly preferRaw?: boolean;
+  readonly bestMs?: number;
   readonly extents?: Record<string, number>;
 }
 
@@ -37,6 +38,14 @@ test('the coarsest block answers alone that has every source', () => {
   expect(answer([...raw, candidate('F', 5, 'abc')])).toEqual(['F']);
   expect(answer([...raw, candidate('F', 5, 'abc'), candidate('H', 60, 'ab')])).toEqual(['F']);
   expect(answer([...raw, candidate('F', 5, 'abc')], { preferRaw: true })).toEqual(['R', 'S']);
+});
+
+test('a block coarser than the best answers only where no other one does', () => {
+  const [raw, fine, hour] = [candidate('R', 0, 'a'), candidate('F', 5, 'a'), candidate('H', 60, 'a')];
+  expect(answer([raw, fine, hour], { bestMs: 5 })).toEqual(['F']);
+  expect(answer([raw, hour], { bestMs: 5 })).toEqual(['R']);
+  expect(answer([hour], { bestMs: 5 })).toEqual(['H']);
+  expect(answer([fine, hour], { bestMs: 1 })).toEqual(['F']);
 });
 
 test('raw blocks answer where two coarser ones each lack what the other has', () => {

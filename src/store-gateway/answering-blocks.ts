@@ -20,6 +20,8 @@ export interface Stretch<C extends Candidate> {
   readonly extentOf: (source: string) => number | undefined;
   /** Whether finer blocks come first. */
   readonly preferRaw: boolean;
+  /** The coarsest resolution that comes before finer ones, ms; still coarser ones come last, the finest first. Any when absent. */
+  readonly bestMs?: number;
 }
 
 /** Shards of different counts are told apart up to so many in common; beyond that each label is a shard of its own. */
@@ -91,6 +93,14 @@ function greatestCommonDivisor(a: number, b: number): number {
 /** What one block has of the stretch: sources, by shard. As numbers. */
 type Pairs = ReadonlySet<number>;
 
+/** Gives the place of a resolution in the order that is wished for. */
+function ranking({
+  preferRaw,
+  bestMs = preferRaw ? 0 : Number.POSITIVE_INFINITY,
+}: Pick<Stretch<Candidate>, 'preferRaw' | 'bestMs'>): (resolutionMs: number) => number {
+  return (resolutionMs) => (resolutionMs <= bestMs ? -resolutionMs : resolutionMs);
+}
+
 class Choice<C extends Candidate> {
   readonly #stretch: Stretch<C>;
   readonly #atomsOf: (shard: BlockShard | undefined) => readonly number[];
@@ -120,16 +130,16 @@ class Choice<C extends Candidate> {
 
   run(): readonly C[] {
     const { blocks, preferRaw } = this.#stretch;
-    const levels = [...new Set(blocks.map(({ resolutionMs }) => resolutionMs))].sort((a, b) =>
-      preferRaw ? a - b : b - a,
+    const rankOf = ranking(this.#stretch);
+    const levels = [...new Set(blocks.map(({ resolutionMs }) => resolutionMs))].sort(
+      (a, b) => rankOf(a) - rankOf(b),
     );
     for (const level of levels) {
       const found = this.#alone(blocks.filter(({ resolutionMs }) => resolutionMs === level));
       if (found) return found;
     }
     const ordered = [...blocks].sort(
-      (a, b) =>
-        (preferRaw ? 1 : -1) * (a.resolutionMs - b.resolutionMs) || this.#of(b).size - this.#of(a).size,
+      (a, b) => rankOf(a.resolutionMs) - rankOf(b.resolutionMs) || this.#of(b).size - this.#of(a).size,
     );
     if (preferRaw) return this.#rawFirst(ordered);
     this.#combine(

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { coveredBlocks } from '../blocks/covered-blocks.ts';
 import type { BlockMeta } from '../blocks/meta.ts';
 import { type BlockShard, SHARD_LABEL, shardOf, shardText } from '../blocks/shard-label.ts';
-import { chooseBlocks, type HasMeta } from './choose-blocks.ts';
+import { chooseBlocks, type HasMeta, type ResolutionWish } from './choose-blocks.ts';
 
 const HOUR = 3_600_000;
 const HOURS = 12;
@@ -125,10 +125,10 @@ function hasSeries(shard: BlockShard | undefined, series: number): boolean {
 }
 
 /** How often an answer counts each sample: raw ones that come twice are one, windows add up. */
-function counts(history: History, maxMs: number, preferRaw: boolean): Map<string, number> {
+function counts(history: History, wish: ResolutionWish): Map<string, number> {
   const found = new Map<string, number>();
   const raw = new Set<string>();
-  for (const { block, mint, maxt } of chooseBlocks(history.blocks, 0, 1e9, new Set(), { maxMs, preferRaw }))
+  for (const { block, mint, maxt } of chooseBlocks(history.blocks, 0, 1e9, new Set(), wish))
     for (const source of block.meta.sources) {
       const { from, to } = history.sources.get(source) as Source;
       for (let hour = from; hour < to; hour++)
@@ -144,19 +144,20 @@ function counts(history: History, maxMs: number, preferRaw: boolean): Map<string
   return found;
 }
 
-const WISHES = [
-  [0, false],
-  [300_000, false],
-  [HOUR, false],
-  [HOUR, true],
-] as const;
+const WISHES: readonly ResolutionWish[] = [
+  { maxMs: 0 },
+  { maxMs: 300_000 },
+  { maxMs: HOUR },
+  { maxMs: HOUR, bestMs: 300_000 },
+  { maxMs: HOUR, preferRaw: true },
+];
 
 test('whatever was joined, split, made coarser and removed, no sample counts twice, and none is missing while all is there raw', () => {
   fc.assert(
     fc.property(histories, (steps) => {
       const history = run(steps);
-      for (const [maxMs, preferRaw] of WISHES) {
-        const found = counts(history, maxMs, preferRaw);
+      for (const wish of WISHES) {
+        const found = counts(history, wish);
         for (const [sample, count] of found) expect([sample, count]).toEqual([sample, 1]);
         if (!history.isRawGone)
           for (const [source, { from, to }] of history.sources)

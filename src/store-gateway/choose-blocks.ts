@@ -27,6 +27,8 @@ export interface ResolutionWish {
   readonly maxMs: number;
   /** Whether finer blocks come first and coarser ones fill their gaps. */
   readonly preferRaw?: boolean;
+  /** The coarsest that comes before finer ones, ms; those up to `maxMs` only fill gaps. `maxMs` when absent. */
+  readonly bestMs?: number;
 }
 
 /**
@@ -42,10 +44,10 @@ export function chooseBlocks<B extends HasMeta>(
   mint: number,
   maxt: number,
   localUlids: ReadonlySet<string>,
-  { maxMs, preferRaw = false }: ResolutionWish = { maxMs: 0 },
+  wish: ResolutionWish = { maxMs: 0 },
   localBlocks: readonly LocalTime[] = [],
 ): readonly ChosenBlock<B>[] {
-  const allowed = blocks.filter(({ meta }) => meta.resolutionMs <= maxMs);
+  const allowed = blocks.filter(({ meta }) => meta.resolutionMs <= wish.maxMs);
   const covered = coveredBlocks(allowed.map(({ meta }) => meta));
   const uncovered = allowed.filter(({ meta }) => !covered.has(meta.ulid));
   const early = earlyShards(uncovered);
@@ -60,8 +62,8 @@ export function chooseBlocks<B extends HasMeta>(
     return useful.map((block) => ({ block, mint: block.meta.mint, maxt: block.meta.maxt - 1 }));
   const extents = new SourceExtents([...blocks.map(({ meta }) => meta), ...localBlocks.map(asHolder)]);
   const order = (a: ChosenBlock<B>, b: ChosenBlock<B>) =>
-    (preferRaw ? 1 : -1) * (a.block.meta.resolutionMs - b.block.meta.resolutionMs) || a.mint - b.mint;
-  return stretchesOf(useful, localBlocks, extents, preferRaw)
+    (wish.preferRaw ? 1 : -1) * (a.block.meta.resolutionMs - b.block.meta.resolutionMs) || a.mint - b.mint;
+  return stretchesOf(useful, localBlocks, extents, wish)
     .filter((part) => part.mint <= maxt && part.maxt >= mint)
     .sort(order);
 }
@@ -82,7 +84,7 @@ function stretchesOf<B extends HasMeta>(
   useful: readonly B[],
   localBlocks: readonly LocalTime[],
   extents: SourceExtents,
-  preferRaw: boolean,
+  { preferRaw = false, bestMs }: ResolutionWish,
 ): ChosenBlock<B>[] {
   // Windows are read as wholes, so that blocks begin and end where those of the coarsest one do.
   const gridMs = Math.max(...useful.map(({ meta }) => meta.resolutionMs));
@@ -107,6 +109,7 @@ function stretchesOf<B extends HasMeta>(
       fixed: present.filter((one) => !isFound(one)),
       extentOf,
       preferRaw,
+      ...(bestMs !== undefined && { bestMs }),
     });
     for (const { block } of chosen) addPart(parts, block, from, to - 1);
   }

@@ -11,7 +11,6 @@ import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
 import { withAddedWindows } from '../tsdb/downsample/add-windows.ts';
-import { needsRaw } from '../tsdb/downsample/aggregate-of.ts';
 import { BlockChunks } from './block-chunks.ts';
 import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
@@ -19,6 +18,7 @@ import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts
 import type { TimeWindow } from './block-selection.ts';
 import { BlockSymbols } from './block-symbols.ts';
 import { KnownLists } from './blocks-by-time.ts';
+import { byRequest, tellingShortRanges } from './by-request.ts';
 import { ByteCache } from './byte-cache.ts';
 import {
   type ChosenBlock,
@@ -120,7 +120,8 @@ export class StoreGateway {
 
   /**
    * A querier over the blocks of `view` that touch mint … maxt (ms, inclusive). Its limits hold for all it is asked together.
-   * With a wish for more than raw data it may give aggregate chunks; functions that these cannot answer get raw ones first.
+   * With a wish for more than raw data it may give aggregate chunks; functions that these cannot answer get raw ones first, and
+   * ranges samples that are near enough to each other.
    */
   querier(view: TenantView, mint: number, maxt: number, wish: ResolutionWish = { maxMs: 0 }): Querier {
     const budget = new RequestBudget(view.limits ?? this.#limits);
@@ -131,10 +132,16 @@ export class StoreGateway {
         budget,
         view.deletions ?? [],
       );
-    const querier = over(wish);
-    return wish.maxMs === 0 || wish.preferRaw
-      ? querier
-      : byFunction(querier, over({ ...wish, preferRaw: true }));
+    if (wish.maxMs === 0 || wish.preferRaw) return over(wish);
+    return byRequest(wish, new Set(blocks.map(({ meta }) => meta.resolutionMs)), over);
+  }
+
+  /** How far apart samples lie that a querier of `view` would give, ms; 0 when all are raw. */
+  spacing(view: TenantView, mint: number, maxt: number, wish: ResolutionWish): number {
+    const blocks = this.#lists.byTime(view.blocks).around(mint, maxt);
+    if (blocks.every(({ meta }) => meta.resolutionMs === 0)) return 0;
+    const chosen = chooseBlocks(blocks, mint, maxt, view.localUlids, wish, view.localBlocks);
+    return Math.max(0, ...inWindow(chosen, view.window).map(({ block }) => block.meta.resolutionMs));
   }
 
   #over(
@@ -155,7 +162,7 @@ export class StoreGateway {
       ),
     );
     const merged = withJoinedLabels(mergeQueriers(parts), parts);
-    return haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged;
+    return tellingShortRanges(haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged, chosen);
   }
 
   async #open(
@@ -196,23 +203,6 @@ function inWindow(chosen: readonly ChosenBlock[], window: TimeWindow | undefined
       maxt: Math.min(part.maxt, window.maxt),
     }))
     .filter(({ mint, maxt }) => mint <= maxt);
-}
-
-/** Two queriers over the same data as one: `exact` for functions that aggregates cannot answer. */
-function byFunction(querier: Querier, exact: Querier): Querier {
-  return {
-    select: (ctx, request) => (needsRaw(request.hints?.func ?? '') ? exact : querier).select(ctx, request),
-    labelNames: (ctx, request) => querier.labelNames(ctx, request),
-    labelValues: (ctx, name, request) => querier.labelValues(ctx, name, request),
-    exemplars: (ctx, sets, from, to) => querier.exemplars(ctx, sets, from, to),
-    get warnings() {
-      return [...querier.warnings, ...exact.warnings];
-    },
-    close: async () => {
-      await querier.close();
-      await exact.close();
-    },
-  };
 }
 
 /** Series and bytes of chunks that one query holds of all its blocks together, about. */

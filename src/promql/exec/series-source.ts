@@ -45,14 +45,14 @@ export class SeriesSource {
   }
 
   #open(): AsyncIterator<SeriesBatch> {
-    const { matchers, mint, maxt, func, startTimes, newestOnly, without } = this.#source;
+    const { matchers, mint, maxt, func, rangeMs, startTimes, newestOnly, without } = this.#source;
     return this.#context.querier
       .select(this.#reads ? { ...this.#context.read, tally: this.#reads } : this.#context.read, {
         matchers,
         mint,
         maxt,
         sorted: false,
-        hints: { func, startTimes, newestOnly },
+        hints: { func, startTimes, newestOnly, ...(rangeMs !== undefined && { rangeMs }) },
         ...(without && { without }),
       })
       [Symbol.asyncIterator]();

@@ -86,7 +86,8 @@ function build(expr: Expr, context: PlanContext, func: string): PlanNode {
 function buildWindows(expr: MatrixSelector, context: PlanContext, func: string, span: Span): PlanNode {
   const range = durationOf(expr.range, context, 'positive');
   const startTimes = context.startTimes && READS_START_TIMES.has(func);
-  return { kind: 'windows', source: { ...sourceOf(expr.selector, context, func), startTimes }, range, span };
+  const source = { ...sourceOf(expr.selector, context, func), rangeMs: range, startTimes };
+  return { kind: 'windows', source, range, span };
 }
 
 function buildCall(expr: Call, context: PlanContext, span: Span): PlanNode {

@@ -47,6 +47,8 @@ export interface SelectorSource {
   readonly maxt: number;
   /** What is closest around the selector: a hint to storage. */
   readonly func: string;
+  /** Of a range selector, ms. */
+  readonly rangeMs?: number;
   /** Only count and sum of histograms are wanted. Set by the rewrite `histogram-statistics`. */
   readonly statisticsOnly: boolean;
   /** Only the newest sample of each series is looked at. Set by the rewrite `time-range`. */
