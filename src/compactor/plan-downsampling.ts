@@ -19,7 +19,7 @@ const STEPS = [
 
 /**
  * Blocks to make of a coarser resolution. Eligible is one that spans as much as Thanos demands, or is old enough and will
- * not be compacted again; unless all it was made of is there at that resolution, or it overlaps others and will be joined with
+ * not be compacted again; unless all it was made of is there at that resolution, with all changes, or it overlaps others and will be joined with
  * them, since a sample that is in both would count twice.
  */
 export function planDownsampling(
@@ -46,7 +46,7 @@ export function planDownsampling(
         const isOld = rules[after] > 0 && settled.has(block) && nowMs - maxt >= rules[after];
         return maxt - mint >= spanMs || isOld;
       })
-      .filter(({ meta }) => !made.hold(meta))
+      .filter(({ meta }) => !made.hold(meta) || made.lacksChanges(meta))
       .map((block) =>
         makeJob(tenant, [block], [], { kind: 'downsample', resolutionMs: to, shards: 1, replicaLabels: [] }),
       );

@@ -1,9 +1,14 @@
-import { listedSources } from '../blocks/changes.ts';
+import { type Lineage, listedSources } from '../blocks/changes.ts';
 import { META_FILE } from '../blocks/layout.ts';
 import { parseMeta } from '../blocks/meta.ts';
 import type { Disk } from '../platform/disk.ts';
-import { type BlockCompaction, decodeMeta } from '../tsdb/block/meta.ts';
+import { type BlockCompaction, type BlockMeta, decodeMeta } from '../tsdb/block/meta.ts';
 import { joinCompactions } from '../tsdb/compact/merge-blocks.ts';
+
+interface Input {
+  readonly meta: BlockMeta;
+  readonly lineage: Lineage;
+}
 
 /**
  * `compaction` of what is made of the blocks in `dirs`, in which the changes `ids` were made. It has more sources than any of
@@ -15,18 +20,26 @@ export async function resultCompaction(
   dirs: readonly string[],
   ids: readonly string[],
 ): Promise<BlockCompaction> {
-  const inputs = await Promise.all(
-    dirs.map(async (dir) => {
-      const path = `${dir}/${META_FILE}`;
-      const data = await disk.readFile(path);
-      const meta = decodeMeta(data, path);
-      return { meta, lineage: parseMeta(data, path, meta.ulid) };
-    }),
-  );
+  const inputs = await Promise.all(dirs.map((dir) => readInput(disk, dir)));
   const joined = joinCompactions(inputs.map(({ meta }) => meta));
-  const lineages = inputs.map(({ lineage: { sources, changes = [] } }) => ({ sources, changes }));
+  const lineages = inputs.map(({ lineage }) => lineage);
   const sources = listedSources(lineages, joined.sources, ids);
   const isNew = inputs.every(({ meta }) => (meta.compaction.sources ?? []).length < sources.length);
   const merge = `merge ${inputs.map(({ meta }) => meta.ulid).join(' ')}`;
   return { ...joined, sources: isNew ? sources : listedSources([], sources, [merge]) };
+}
+
+/** `compaction` of a coarser block: that of the block in `dir`, with all names by which Thanos and Verona know what it is made of. */
+export async function coarserCompaction(disk: Disk, dir: string): Promise<BlockCompaction> {
+  const { meta, lineage } = await readInput(disk, dir);
+  const { compaction } = meta;
+  return { ...compaction, sources: listedSources([lineage], compaction.sources ?? [], []) };
+}
+
+async function readInput(disk: Disk, dir: string): Promise<Input> {
+  const path = `${dir}/${META_FILE}`;
+  const data = await disk.readFile(path);
+  const meta = decodeMeta(data, path);
+  const { sources, changes = [] } = parseMeta(data, path, meta.ulid);
+  return { meta, lineage: { sources, changes } };
 }

@@ -20,7 +20,7 @@ import { type Diagnosis, diagnoseBlock } from './diagnose-block.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
 import { type CompactorJob, jobBytes } from './job.ts';
 import { repairBlock } from './repair-block.ts';
-import { resultCompaction } from './result-sources.ts';
+import { coarserCompaction, resultCompaction } from './result-sources.ts';
 import { earlierRewrites, rewritesOf } from './rewrites.ts';
 import { seriesDeletions } from './series-deletions.ts';
 import { uploadBlock } from './upload.ts';
@@ -226,6 +226,7 @@ class JobRun {
       outMs: resolutionMs,
       dir: `${this.#dir}/out`,
       output: newUlid(clock, random),
+      compaction: await coarserCompaction(disk, source),
       keepsEmpty: isOfShards(this.#job),
       signal: this.#ctx.signal,
       onProgress: (done) => this.#onProgress({ step: 'downsample', done }),

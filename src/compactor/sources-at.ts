@@ -1,4 +1,5 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
+import { changeName } from '../blocks/changes.ts';
 import { coveredBlocks } from '../blocks/covered-blocks.ts';
 import type { BlockMeta } from '../blocks/meta.ts';
 import { shardOf } from '../blocks/shard-label.ts';
@@ -36,6 +37,27 @@ export class SourcesAt {
     return [...counts].some((count) =>
       Array.from({ length: count }, (_, index) => index).every((index) => this.#holds(all, { index, count })),
     );
+  }
+
+  /**
+   * Whether what is there of a block lacks a change that was made in it since, and would give way to what is made of the block
+   * now: Thanos rewrites raw blocks only.
+   */
+  lacksChanges(block: BlockMeta): boolean {
+    const { changes = [], ulid, mint, maxt } = block;
+    if (changes.length === 0) return false;
+    const sources = new Set(block.sources.length > 0 ? block.sources : [ulid]);
+    const holders = new Set([...sources].flatMap((source) => this.#holders.get(source) ?? []));
+    const givesWay = (other: BlockMeta) =>
+      other.mint >= mint && other.maxt <= maxt && other.sources.every((source) => sources.has(source));
+    const lacks = (other: BlockMeta) => {
+      const made = new Set([...(other.changes ?? []), ...other.appliedDeletions.map(changeName)]);
+      return changes.some((change) => !made.has(change));
+    };
+    // By fewer changes it is told in `coveredBlocks` that the old one gives way.
+    const isMore = (other: BlockMeta) => (other.changes?.length ?? 0) < changes.length;
+    const all = [...holders];
+    return all.every(givesWay) && all.some(lacks) && all.every(isMore);
   }
 
   /** In blocks of all series or of this shard. */

@@ -1,7 +1,7 @@
 import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import type { Disk } from '../../platform/disk.ts';
 import { type BlockChunk, BlockWriter } from '../block/block-writer.ts';
-import type { BlockMeta } from '../block/meta.ts';
+import type { BlockCompaction, BlockMeta } from '../block/meta.ts';
 import { faultOf, MergeSource } from '../compact/merge-source.ts';
 import { MergedSymbols } from '../index/merged-symbols.ts';
 import { SeriesCursor } from '../index/series-cursor.ts';
@@ -21,6 +21,8 @@ export interface DownsampleRequest {
   /** Where the result goes, and its name. */
   readonly dir: string;
   readonly output: string;
+  /** Instead of the source's `compaction`. */
+  readonly compaction?: BlockCompaction;
   /** Whether a result without samples is a block all the same. */
   readonly keepsEmpty?: boolean;
   readonly signal?: AbortSignal;
@@ -75,7 +77,8 @@ class Downsampling {
         await writer.abort();
         return { output: undefined, samplesRead: this.#samplesRead };
       }
-      const { minTime, maxTime, compaction } = meta;
+      const { minTime, maxTime } = meta;
+      const { compaction = meta.compaction } = this.#request;
       const made = await writer.finish({ minTime, maxTime, compaction });
       return { output: made, samplesRead: this.#samplesRead };
     } catch (error) {
