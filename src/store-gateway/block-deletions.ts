@@ -44,8 +44,13 @@ export class BlockDeletions {
     return deletions.length > 0 ? new BlockDeletions(symbols, deletions) : undefined;
   }
 
-  /** The series with what is left of them: without chunks that are deleted whole, and with the intervals that cut others. */
-  apply(entry: SeriesEntry): SeriesEntry {
+  /** The series of which something is left. */
+  applyTo(series: readonly SeriesEntry[]): SeriesEntry[] {
+    return series.map((entry) => this.#apply(entry)).filter(({ chunks }) => chunks.length > 0);
+  }
+
+  /** What is left of a series: without chunks that are deleted whole, and with the intervals that cut others. */
+  #apply(entry: SeriesEntry): SeriesEntry {
     const deleted = this.#intervals(entry);
     if (deleted.length === 0) return entry;
     const isGone = (mint: number, maxt: number) =>

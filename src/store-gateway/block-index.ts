@@ -10,7 +10,7 @@ import type { IndexHeader } from './index-header.ts';
 import { decodePostings, postingsSize } from './postings.ts';
 import { planPostings } from './postings-plan.ts';
 import { type ByteRange, FetchedRanges, type RangeSource } from './ranges.ts';
-import { decodeSeriesEntry, type SeriesEntry, seriesEntrySize } from './series-entry.ts';
+import { decodeSeriesEntry, type EntryWish, type SeriesEntry, seriesEntrySize } from './series-entry.ts';
 
 /** What an entry takes, when nobody said: labels, and this much for each chunk. */
 const LABELS_BYTES = 384;
@@ -86,7 +86,9 @@ export class BlockIndex {
   }
 
   /** Reads the entries of ascending references, but for those that are in `ahead`. */
-  fetchSeries(source: RangeSource, refs: Uint32Array, ahead?: FetchedRanges): Promise<FetchedRanges> {
+  async fetchSeries(source: RangeSource, refs: Uint32Array, ahead?: FetchedRanges): Promise<FetchedRanges> {
+    // What was read ahead ends with an entry, so that no entry in it can be cut off.
+    if (ahead?.holdsBetween(refs[0] * SERIES_ALIGN, refs[refs.length - 1] * SERIES_ALIGN)) return ahead;
     const guesses = Array.from(refs, (_, i) => {
       const { start, bytes } = this.#guessOf(refs, i);
       return { start, end: start + bytes };
@@ -94,20 +96,12 @@ export class BlockIndex {
     return FetchedRanges.entries(source, this.#key, guesses, seriesEntrySize, ahead);
   }
 
-  /** The series of references whose entries were read, those that are accepted, with their chunks that touch mint … maxt. */
-  decodeSeries(
-    fetched: FetchedRanges,
-    refs: Uint32Array,
-    mint: number,
-    maxt: number,
-    accepts?: (labelSymbols: readonly number[]) => boolean,
-  ): SeriesEntry[] {
+  /** The wanted series of references whose entries were read. */
+  decodeSeries(fetched: FetchedRanges, refs: Uint32Array, wish: EntryWish): SeriesEntry[] {
     const found: SeriesEntry[] = [];
     for (const ref of refs) {
       const start = ref * SERIES_ALIGN;
-      const entry = this.#decode('series', start, () =>
-        decodeSeriesEntry(fetched.from(start), mint, maxt, accepts),
-      );
+      const entry = this.#decode('series', start, () => decodeSeriesEntry(fetched.from(start), wish));
       if (entry) found.push(entry);
     }
     return found;

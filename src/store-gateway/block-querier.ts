@@ -21,7 +21,7 @@ import type { ExternalLabels } from './external-labels.ts';
 import { LazyMatchers } from './lazy-matchers.ts';
 import type { RangeSource } from './ranges.ts';
 import { type ReadRoom, readAhead } from './read-ahead.ts';
-import type { ChunkMeta, SeriesEntry } from './series-entry.ts';
+import type { ChunkMeta, EntryWish, SeriesEntry } from './series-entry.ts';
 
 /** How much of a block one querier holds at a time. */
 export interface SliceSize {
@@ -37,6 +37,8 @@ export interface SliceSize {
 
 /** Smaller than elsewhere, for the same reason. */
 const BATCH_SERIES_MAX = 1024;
+/** Values of a label whose lists may be read to find the series that have it. */
+const VALUES_FEW = 64;
 
 /** What the reading of one block needs, apart from the request. */
 export interface OpenBlock {
@@ -51,7 +53,12 @@ export interface OpenBlock {
   release(): void;
 }
 
-export type BlockReads = Omit<RangeSource, 'ctx'> & { readonly slice: SliceSize; readonly room: ReadRoom };
+export type BlockReads = Omit<RangeSource, 'ctx'> & {
+  readonly slice: SliceSize;
+  /** Where only labels are asked for, of some blocks at a time. */
+  readonly labelSlice: SliceSize;
+  readonly room: ReadRoom;
+};
 
 /** One block in the bucket as a querier. The block is opened on first use, so that a block nobody selects from costs nothing. */
 export class BlockQuerier implements Querier {
@@ -83,39 +90,40 @@ export class BlockQuerier implements Querier {
     const { room, slice, budget } = this.#reads;
     const builder = new BatchBuilder(BATCH_SERIES_MAX, slice.batchBytes);
     const limit = hints?.limit && hints.limit > 0 ? hints.limit : Number.POSITIVE_INFINITY;
+    const named = this.#named(source, block, matchers, { mint, maxt, labelsOnly: hints?.labelsOnly }, limit);
     const read = async ({ series }: SeriesGroup) => {
-      const metas = hints?.labelsOnly ? [] : series.flatMap((entry) => entry.chunks);
+      const metas = series.flatMap((entry) => entry.chunks);
       budget.takeChunks(metas.length);
       return block.chunks.fetch(source, metas);
     };
-    for await (const series of this.#named(source, block, matchers, mint, maxt, limit)) {
-      const groups = this.#groups(block, series, hints?.labelsOnly === true);
-      for await (const [group, chunkAt] of readAhead(groups, room, read))
-        for (const entry of group.series) {
-          builder.addSeries(entry.labelBytes);
-          if (!hints?.labelsOnly)
+    for await (const series of named) {
+      if (hints?.labelsOnly)
+        for (const { labelBytes } of series) {
+          builder.addSeries(labelBytes);
+          if (builder.isFull) yield builder.take();
+        }
+      else
+        for await (const [group, chunkAt] of readAhead(this.#groups(block, series), room, read))
+          for (const entry of group.series) {
+            builder.addSeries(entry.labelBytes);
             for (const meta of inOrder(entry)) {
               const { encoding, data } = withoutDeleted(chunkAt(meta), meta, entry);
               builder.addChunk(meta.mint, meta.maxt, encoding, data);
             }
-          if (builder.isFull) yield builder.take();
-        }
+            if (builder.isFull) yield builder.take();
+          }
     }
     if (!builder.isEmpty) yield builder.take();
   }
 
   /** Series in order, in groups whose chunks take about what may be read in one go. */
-  *#groups(
-    { chunks }: OpenBlock,
-    series: readonly NamedSeries[],
-    labelsOnly: boolean,
-  ): Generator<SeriesGroup> {
+  *#groups({ chunks }: OpenBlock, series: readonly NamedSeries[]): Generator<SeriesGroup> {
     const { room, slice } = this.#reads;
     let group: NamedSeries[] = [];
     let bytes = 0;
     for (const entry of series) {
       group.push(entry);
-      if (!labelsOnly) for (const meta of entry.chunks) bytes += chunks.bytesOf(meta);
+      for (const meta of entry.chunks) bytes += chunks.bytesOf(meta);
       if (bytes < (room.isTight ? slice.bytesWhenTight : slice.bytes)) continue;
       yield { series: group, bytes };
       group = [];
@@ -149,7 +157,7 @@ export class BlockQuerier implements Querier {
     if (!matchers) return [];
     const names = new Set<number>();
     let hasSeries = false;
-    for await (const series of this.#slices(this.#source(ctx), block, matchers, request.mint, request.maxt))
+    for await (const series of this.#slices(this.#source(ctx), block, matchers, labelsOf(request)))
       for (const { labelSymbols } of series) {
         hasSeries = true;
         for (let i = 0; i < labelSymbols.length; i += 2) names.add(labelSymbols[i]);
@@ -163,17 +171,22 @@ export class BlockQuerier implements Querier {
     name: string,
     request: LabelRequest,
   ): Promise<readonly string[]> {
-    const { index, external, symbols } = block;
+    const { header } = block.index;
+    const { external, symbols } = block;
     const added = external?.value(name);
-    if (added === undefined && request.matchers.length === 0)
-      return limited([...index.header.labelValues(name)], request.limit);
     const asked = external ? external.remaining(request.matchers) : request.matchers;
     if (!asked) return [];
     if (added !== undefined) return (await this.#hasSeries(ctx, block, asked, request)) ? [added] : [];
-    const matchers = [...asked, new Matcher('!=', name, '')];
+    if (asked.length === 0) return limited([...header.labelValues(name)], request.limit);
+    // A label with many values is one that most series have: their lists would only tell which ones have none.
+    const hasFew = header.valueCount(name) <= VALUES_FEW;
+    const matchers = hasFew ? [...asked, new Matcher('!=', name, '')] : asked;
     const values = new Set<number>();
-    for await (const series of this.#slices(this.#source(ctx), block, matchers, request.mint, request.maxt))
-      for (const { labelSymbols } of series) values.add(symbols.valueNumber(labelSymbols, name));
+    for await (const series of this.#slices(this.#source(ctx), block, matchers, labelsOf(request)))
+      for (const { labelSymbols } of series) {
+        const value = symbols.valueNumber(labelSymbols, name);
+        if (value >= 0) values.add(value);
+      }
     return limited(toTexts(symbols, values), request.limit);
   }
 
@@ -189,22 +202,23 @@ export class BlockQuerier implements Querier {
     source: RangeSource,
     block: OpenBlock,
     matchers: readonly Matcher[],
-    mint: number,
-    maxt: number,
+    wish: EntryWish,
     limit: number,
   ): AsyncGenerator<NamedSeries[]> {
     const { external, symbols } = block;
-    const name = (entry: SeriesEntry) => ({ ...entry, labelBytes: symbols.labelBytes(entry.labelSymbols) });
+    const named = (series: readonly SeriesEntry[]) => {
+      const labels = symbols.labelBytes(series.map(({ labelSymbols }) => labelSymbols));
+      return series.map(({ chunks, deleted }, i) => ({ labelBytes: labels[i], chunks, deleted }));
+    };
     if (!external) {
-      for await (const series of this.#slices(source, block, matchers, mint, maxt, limit))
-        yield series.map(name);
+      for await (const series of this.#slices(source, block, matchers, wish, limit)) yield named(series);
       return;
     }
     const remaining = external.remaining(matchers);
     if (!remaining) return;
     const all: NamedSeries[] = [];
-    for await (const series of this.#slices(source, block, remaining, mint, maxt))
-      for (const entry of series) all.push({ ...entry, labelBytes: external.addTo(name(entry).labelBytes) });
+    for await (const series of this.#slices(source, block, remaining, wish))
+      for (const entry of named(series)) all.push({ ...entry, labelBytes: external.addTo(entry.labelBytes) });
     yield joinEqual(all.sort((a, b) => compareLabelBytes(a.labelBytes, b.labelBytes))).slice(0, limit);
   }
 
@@ -212,9 +226,9 @@ export class BlockQuerier implements Querier {
     ctx: ReadContext,
     block: OpenBlock,
     matchers: readonly Matcher[],
-    { mint, maxt }: LabelRequest,
+    request: LabelRequest,
   ): Promise<boolean> {
-    for await (const series of this.#slices(this.#source(ctx), block, matchers, mint, maxt, 1))
+    for await (const series of this.#slices(this.#source(ctx), block, matchers, labelsOf(request), 1))
       if (series.length > 0) return true;
     return false;
   }
@@ -224,13 +238,16 @@ export class BlockQuerier implements Querier {
     source: RangeSource,
     { index, deletions, symbols }: OpenBlock,
     matchers: readonly Matcher[],
-    mint: number,
-    maxt: number,
+    { mint, maxt, labelsOnly }: EntryWish,
     limit = Number.POSITIVE_INFINITY,
   ): AsyncGenerator<SeriesEntry[]> {
     const { refs, lazy, ahead } = await index.select(source, matchers);
     const rest = lazy.length > 0 ? new LazyMatchers(lazy, symbols) : undefined;
-    const { slice, budget } = this.#reads;
+    const accepts = rest && ((labelSymbols: readonly number[]) => rest.matches(labelSymbols));
+    // What is deleted of a series is told by its chunks.
+    const wish = { mint, maxt, accepts, ...(labelsOnly && !deletions && { labelsOnly }) };
+    const { budget } = this.#reads;
+    const slice = labelsOnly ? this.#reads.labelSlice : this.#reads.slice;
     const stopped = new AbortController();
     // Not AbortSignal.any: the caller's signal may be one of our own making.
     const stop = () => stopped.abort(source.ctx.signal.reason);
@@ -254,15 +271,8 @@ export class BlockQuerier implements Querier {
         // The next entries are on their way while the caller fetches the chunks of these.
         next = at < refs.length ? read(at) : undefined;
         for (let i = 0; i < part.length && left > 0; i += slice.series) {
-          const found = index.decodeSeries(
-            fetched,
-            part.subarray(i, i + slice.series),
-            mint,
-            maxt,
-            rest && ((labelSymbols) => rest.matches(labelSymbols)),
-          );
-          const kept = deletions ? found.map((entry) => deletions.apply(entry)) : found;
-          const present = kept.filter(({ chunks }) => chunks.length > 0).slice(0, left);
+          const found = index.decodeSeries(fetched, part.subarray(i, i + slice.series), wish);
+          const present = (deletions ? deletions.applyTo(found) : found).slice(0, left);
           budget.takeSeries(present.length);
           left -= present.length;
           yield present;
@@ -279,7 +289,12 @@ export class BlockQuerier implements Querier {
   }
 }
 
-type NamedSeries = SeriesEntry & { readonly labelBytes: Uint8Array };
+/** A series under the name it is known by. */
+type NamedSeries = Omit<SeriesEntry, 'labelSymbols'> & { readonly labelBytes: Uint8Array };
+
+function labelsOf({ mint, maxt }: LabelRequest): EntryWish {
+  return { mint, maxt, labelsOnly: true };
+}
 
 /** Series whose chunks are read together, and what these take, about. */
 interface SeriesGroup {
@@ -303,24 +318,24 @@ function joinEqual(sorted: readonly NamedSeries[]): NamedSeries[] {
   return joined;
 }
 
-function withDeleted({ chunks, deleted }: SeriesEntry): ChunkMeta[] {
+function withDeleted({ chunks, deleted }: NamedSeries): ChunkMeta[] {
   return chunks.map((chunk) => ({ ...chunk, deleted: chunk.deleted ?? deleted }));
 }
 
 /** The samples of a chunk that are left. */
-function withoutDeleted(chunk: StoredChunk, meta: ChunkMeta, entry: SeriesEntry): StoredChunk {
+function withoutDeleted(chunk: StoredChunk, meta: ChunkMeta, entry: NamedSeries): StoredChunk {
   const { mint, maxt } = meta;
   const deleted = meta.deleted ?? entry.deleted ?? [];
   const gaps = deleted.filter((gap) => gap.mint <= maxt && gap.maxt >= mint);
   return gaps.length > 0 ? trimChunk(chunk, gaps) : chunk;
 }
 
-function inOrder({ chunks }: SeriesEntry) {
+function inOrder({ chunks }: NamedSeries) {
   return [...chunks].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
 }
 
 function toTexts(symbols: BlockSymbols, numbers: ReadonlySet<number>): string[] {
-  return [...numbers].map((number) => symbols.textOf(number)).sort(compareStrings);
+  return symbols.textsOf(numbers).sort(compareStrings);
 }
 
 function union(sorted: readonly string[], added: readonly string[]): readonly string[] {

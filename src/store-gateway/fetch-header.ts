@@ -1,5 +1,4 @@
 import { VeronaError } from '../model/errors.ts';
-import { METRIC_NAME } from '../model/labels.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
 import {
@@ -11,9 +10,8 @@ import {
 } from '../tsdb/index/index-format.ts';
 import { type HeaderPlaces, placesOf } from './header-places.ts';
 import { encodeIndexHeader } from './index-header.ts';
-import { type MetricLists, metricStartsOf } from './metric-starts.ts';
-import type { ByteRange } from './ranges.ts';
-import { walkTable } from './walk-header.ts';
+import { metricStartsOf } from './metric-starts.ts';
+import { type TablePlaces, walkTable } from './walk-header.ts';
 
 /** Symbols and postings offsets of one block beyond this are refused. */
 const SECTION_BYTES_MAX = 1024 ** 3;
@@ -55,17 +53,23 @@ export async function fetchHeader(
   const { symbols, series, postingsOffsetTable: table } = toc;
   const missing = table < tailStart ? read(table, tailStart) : undefined;
   const inTail = tail.subarray(Math.max(0, table - tailStart), tail.length - TOC_BYTES);
-  const found = missing ? undefined : metricLists(trimSection(inTail), table);
+  const known = missing ? undefined : walked(trimSection(inTail), table);
+  const metrics = known && metricListsOf(known);
+  const isWorth = metrics && metrics.end - metrics.start <= METRIC_LISTS_BYTES_MAX;
   const [head, before, lists] = await Promise.all([
     read(0, series),
     missing,
-    found && found.end - found.start <= METRIC_LISTS_BYTES_MAX ? read(found.start, found.end) : undefined,
+    isWorth ? read(metrics.start, metrics.end) : undefined,
   ]);
   checkIndexHeader(head, key);
   const entries = before ? Buffer.concat([before, inTail]) : inTail;
   const bytes = encodeIndexHeader(trimSection(head.subarray(symbols)), trimSection(entries), table);
-  const starts = found && lists && metricStartsOf(lists, found, seriesBytesEnd(toc));
-  return { bytes, places: placesNaming(key, bytes, starts), tailShare: (indexSize - table) / indexSize };
+  const starts = metrics && lists && metricStartsOf(lists, metrics, seriesBytesEnd(toc));
+  return {
+    bytes,
+    places: placesNaming(key, bytes, starts, known),
+    tailShare: (indexSize - table) / indexSize,
+  };
 }
 
 function checkOrder(
@@ -83,38 +87,30 @@ function seriesBytesEnd({ labelIndices, postings, postingsOffsetTable }: IndexTo
   return Math.min(...[labelIndices, postings, postingsOffsetTable].filter((offset) => offset > 0));
 }
 
-/** Where the postings lists of all metrics lie, and each of them; undefined when that cannot be told. */
-function metricLists(table: Uint8Array, postingsEnd: number): (MetricLists & ByteRange) | undefined {
-  const starts: number[] = [];
-  let all: number | undefined;
-  let afterAll: number | undefined;
-  let end: number | undefined;
-  let current = '';
+/** What the section of a postings table says; undefined when it is damaged, which is told when all of the header is looked at. */
+function walked(section: Uint8Array, postingsEnd: number): TablePlaces | undefined {
   try {
-    walkTable(table, { start: 4, end: table.length - 4 }, postingsEnd, {
-      name: (name) => {
-        current = name;
-      },
-      entry: (_, list) => {
-        if (all !== undefined) afterAll ??= list;
-        if (current === '') all = list;
-        if (current === METRIC_NAME) starts.push(list);
-        else if (starts.length > 0) end ??= list;
-      },
-    });
+    return walkTable(section, { start: 4, end: section.length - 4 }, postingsEnd);
   } catch {
-    // It is read again as a whole, and that tells what is wrong with it.
     return undefined;
   }
-  if (all === undefined || starts.length === 0) return undefined;
-  const last = end ?? postingsEnd;
-  const lists = starts.map((start, i) => ({ start, end: starts[i + 1] ?? last }));
-  return { start: starts[0], end: last, lists, all: { start: all, end: afterAll ?? postingsEnd } };
 }
 
-function placesNaming(key: string, bytes: Uint8Array, starts: Uint32Array | undefined): HeaderPlaces {
+/** Where the postings lists of all metrics lie, and each of them; undefined where there are none. */
+function metricListsOf({ metricLists: starts, afterMetrics: end, all }: TablePlaces) {
+  if (all === undefined || starts.length === 0) return undefined;
+  const lists = starts.map((start, i) => ({ start, end: starts[i + 1] ?? end }));
+  return { start: starts[0], end, lists, all };
+}
+
+function placesNaming(
+  key: string,
+  bytes: Uint8Array,
+  starts: Uint32Array | undefined,
+  known: TablePlaces | undefined,
+): HeaderPlaces {
   try {
-    return placesOf(bytes, starts);
+    return placesOf(bytes, starts, known);
   } catch (error) {
     throw new VeronaError('corrupt', `${key}: ${(error as Error).message}`, { cause: error });
   }

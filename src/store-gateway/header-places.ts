@@ -4,7 +4,7 @@ import { CACHE_PAGE_BYTES } from '../tsdb/chunks/page-cache.ts';
 import { ByteReader } from '../tsdb/format/byte-reader.ts';
 import { ByteWriter } from '../tsdb/format/byte-writer.ts';
 import { SAMPLE_EVERY } from '../tsdb/index/sampled-section.ts';
-import { checkHeader, type NamePlaces, walkHeader } from './walk-header.ts';
+import { checkHeader, type NamePlaces, type TablePlaces, walkSymbols, walkTable } from './walk-header.ts';
 
 /**
  * Where things are in an index-header, so that it need not be in memory: every 32nd place of its two tables, and a checksum
@@ -45,41 +45,29 @@ export interface HeaderPlaces {
 const MAGIC = 0x564e4850;
 const VERSION = 1;
 const NO_STARTS = new Uint32Array(0);
+/** Before the contents of a section. */
+const SECTION_LENGTH_BYTES = 4;
 
-/** Reads an index-header from front to back, its checksums verified. Throws `corrupt`. */
-export function placesOf(header: Uint8Array, metricStarts: Uint32Array = NO_STARTS): HeaderPlaces {
-  const layout = checkHeader(header);
-  const symbolPlaces: number[] = [];
-  const entryPlaces: number[] = [];
-  const entryLists: number[] = [];
-  const names = new Map<string, { count: number; firstSample: number }>();
-  let last: { count: number; firstSample: number } | undefined;
-  const { symbolCount, tableEnd } = walkHeader(header, layout, {
-    symbol: (i, place) => {
-      if (i % SAMPLE_EVERY === 0) symbolPlaces.push(place);
-    },
-    name: (name) => {
-      if (names.has(name))
-        throw new VeronaError('corrupt', `postings of ${JSON.stringify(name)} are not together`);
-      last = { count: 0, firstSample: entryPlaces.length };
-      names.set(name, last);
-    },
-    entry: (place, list) => {
-      const own = last as { count: number };
-      if (own.count++ % SAMPLE_EVERY !== 0) return;
-      entryPlaces.push(place);
-      entryLists.push(list);
-    },
-  });
+/**
+ * The places in an index-header, its checksums verified. What its postings table says is read unless `known` is what it says, with places
+ * counted from the begin of its section. Throws `corrupt`.
+ */
+export function placesOf(
+  header: Uint8Array,
+  metricStarts: Uint32Array = NO_STARTS,
+  known?: TablePlaces,
+): HeaderPlaces {
+  const { postingsEnd, symbols, table } = checkHeader(header);
+  const { names, entryPlaces, entryLists } = known ?? walkTable(header, table, postingsEnd);
+  const shift = known ? table.start - SECTION_LENGTH_BYTES : 0;
   return {
     headerBytes: header.length,
-    postingsEnd: layout.postingsEnd,
+    postingsEnd,
     pageSums: sumsOf(header),
-    symbolCount,
-    symbolsEnd: layout.symbols.end,
-    symbolPlaces: Uint32Array.from(symbolPlaces),
-    entryPlaces: Uint32Array.from([...entryPlaces, tableEnd]),
-    entryLists: Float64Array.from([...entryLists, layout.postingsEnd]),
+    ...walkSymbols(header, symbols),
+    symbolsEnd: symbols.end,
+    entryPlaces: shift === 0 ? entryPlaces : entryPlaces.map((place) => place + shift),
+    entryLists,
     names,
     metricStarts,
   };

@@ -1,9 +1,11 @@
 import { type BlockRef, INDEX_FILE } from '../blocks/layout.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
+import { Gate } from '../objstore/gate.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Logger } from '../platform/log.ts';
-import { PageCache } from '../tsdb/chunks/page-cache.ts';
+import { CACHE_PAGE_BYTES, PageCache } from '../tsdb/chunks/page-cache.ts';
+import { ByteGate } from './byte-gate.ts';
 import { fetchHeader } from './fetch-header.ts';
 import { HeaderFile } from './header-file.ts';
 import { decodePlaces, encodePlaces, type HeaderPlaces, placesOf } from './header-places.ts';
@@ -43,6 +45,12 @@ interface Open {
 
 const HEADER_FILE = 'index-header';
 const PLACES_FILE = 'index-header.places';
+/** Headers opened from the disk at once. */
+const OPENED_AT_ONCE = 32;
+/** Memory that headers which are being made take together, about; and each, in parts of its postings table. */
+const MAKING_BYTES_MAX = 128 * 1024 * 1024;
+const MAKING_BYTES_MIN = 1024 * 1024;
+const MAKING_TABLES = 4;
 /** Files open at once; one more closes the one that was used longest ago. */
 const OPEN_MAX = 4096;
 /** The part of an index that its postings table is taken for until one was seen: as much as may be read. And room for a larger one. */
@@ -60,6 +68,8 @@ export class HeaderStore {
   /** In the order of their last use. */
   readonly #open = new Map<string, Open>();
   readonly #loading = new Map<string, Promise<Open>>();
+  readonly #opening = new Gate(OPENED_AT_ONCE);
+  readonly #making = new ByteGate(MAKING_BYTES_MAX);
   #sizeBytes = 0;
   #tailShare = TAIL_SHARE_FIRST;
   #cancelTimer: (() => void) | undefined;
@@ -153,7 +163,17 @@ export class HeaderStore {
 
   async #read(ctx: BucketContext, block: BlockRef, id: string, size: number | undefined): Promise<Open> {
     const dir = `${this.#options.dir}/${block.tenant}/${block.ulid}`;
-    return (await this.#fromDisk(id, dir)) ?? this.#fromBucket(ctx, block, id, dir, size);
+    const onDisk = await this.#opening.run(ctx.signal, `open the index-header of ${id}`, () =>
+      this.#fromDisk(id, dir),
+    );
+    if (onDisk) return onDisk;
+    const { bucket } = this.#deps;
+    const indexBytes = size ?? (await bucket.attributes(ctx, `${block.folder}/${INDEX_FILE}`)).sizeBytes;
+    // Those of 32 large blocks at once took 1 GB.
+    const takes = Math.max(MAKING_BYTES_MIN, MAKING_TABLES * this.#tailShare * indexBytes);
+    return this.#making.run(ctx.signal, `make the index-header of ${id}`, takes, () =>
+      this.#fromBucket(ctx, block, id, dir, indexBytes),
+    );
   }
 
   async #fromDisk(id: string, dir: string): Promise<Open | undefined> {
@@ -198,7 +218,9 @@ export class HeaderStore {
     };
     const file = await HeaderFile.open(disk, `${dir}/${HEADER_FILE}`, this.#pages, places, damaged);
     const header = new IndexHeader(places, file);
-    return { id, header, file, sizeBytes: header.sizeBytes, users: 0, usedMs: 0 };
+    // With the page that an open file keeps.
+    const sizeBytes = header.sizeBytes + CACHE_PAGE_BYTES;
+    return { id, header, file, sizeBytes, users: 0, usedMs: 0 };
   }
 
   async #fromBucket(
@@ -206,11 +228,10 @@ export class HeaderStore {
     { folder }: BlockRef,
     id: string,
     dir: string,
-    size: number | undefined,
+    indexSize: number,
   ): Promise<Open> {
     const { bucket, disk, log } = this.#deps;
     const key = `${folder}/${INDEX_FILE}`;
-    const indexSize = size ?? (await bucket.attributes(ctx, key)).sizeBytes;
     const { bytes, places, tailShare } = await fetchHeader(bucket, ctx, key, indexSize, this.#tailShare);
     // Blocks of one bucket look alike; a smaller one counts only bit by bit.
     const share = tailShare * TAIL_SHARE_ROOM;

@@ -22,6 +22,7 @@ const symbols = section(symbolsAt);
 const table = section(tableAt);
 const header = IndexHeader.inMemory(encodeIndexHeader(symbols, table, tableAt), 'h');
 const texts = new BlockSymbols(header, 1000);
+const ALWAYS = { mint: 0, maxt: Number.MAX_SAFE_INTEGER };
 
 function section(at: number): Uint8Array {
   return index.slice(at, at + 8 + new ByteReader(index, at).be32());
@@ -57,7 +58,9 @@ test('an index-header is read back as it was made', () => {
   expect(header.labelNames()).toEqual(['__name__', 'instance', 'odd', 'text', 'zone']);
   expect([...header.labelValues('zone')]).toEqual(['z0', 'z1', 'z2']);
   expect(header.postings('zone', 'z3')).toBeUndefined();
-  expect(() => header.symbolBytes(1_000_000)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+  expect(() => header.readSymbols([1_000_000], () => {})).toThrow(
+    expect.objectContaining({ code: 'corrupt' }),
+  );
 });
 
 test('a damaged index-header decodes or is corrupt', () => {
@@ -66,7 +69,8 @@ test('a damaged index-header decodes or is corrupt', () => {
       const found = IndexHeader.inMemory(bytes, 'h');
       for (const name of found.labelNames())
         for (const value of found.labelValues(name)) found.postings(name, value);
-      for (let i = 0; i < 70; i++) found.symbolBytes(i);
+      const symbols = new BlockSymbols(found, 50);
+      for (let i = 0; i < 70; i++) symbols.textOf(i);
     });
   fc.assert(
     fc.property(edits, edits, (a, b) =>
@@ -120,18 +124,17 @@ test('a damaged series entry decodes or is corrupt', () => {
   for (const ref of decodePostings(section(start))) {
     const size = seriesEntrySize(index.subarray(ref * 16));
     const entry = index.slice(ref * 16, ref * 16 + size);
-    expect(decodeSeriesEntry(entry, 0, Number.MAX_SAFE_INTEGER)?.chunks).toHaveLength(1);
-    expect(decodeSeriesEntry(entry, 0, Number.MAX_SAFE_INTEGER, () => false)).toBeUndefined();
+    expect(decodeSeriesEntry(entry, ALWAYS)?.chunks).toHaveLength(1);
+    expect(decodeSeriesEntry(entry, { ...ALWAYS, accepts: () => false })).toBeUndefined();
     const prefix = entry[0] < 128 ? 1 : 2;
     fc.assert(
       fc.property(edits, (changes) => {
         const out = entry.slice();
         out.set(damaged(entry.subarray(prefix, size - 4), changes), prefix);
         new DataView(out.buffer).setUint32(size - 4, crc32c(out, prefix, size - 4));
+        decodesOrCorrupt(() => void decodeSeriesEntry(out, { ...ALWAYS, labelsOnly: true }));
         decodesOrCorrupt(() =>
-          texts.labelBytes(
-            decodeSeriesEntry(out, 0, Number.MAX_SAFE_INTEGER, () => true)?.labelSymbols ?? [],
-          ),
+          texts.labelBytes([decodeSeriesEntry(out, { ...ALWAYS, accepts: () => true })?.labelSymbols ?? []]),
         );
       }),
       { numRuns: 40 },

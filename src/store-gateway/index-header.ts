@@ -10,8 +10,8 @@ import { type HeaderPlaces, placesOf, sizeOfPlaces } from './header-places.ts';
 import type { ByteRange } from './ranges.ts';
 import { HEADER_MAGIC, HEADER_SIZE, HEADER_TOC_SIZE, HEADER_VERSION, INDEX_VERSION } from './walk-header.ts';
 
-/** A symbol and its length are normally within this many bytes of the sampled one. */
-const SYMBOL_READ_BYTES = 2048;
+/** An entry of the postings table is normally within this many bytes. */
+const ENTRY_READ_BYTES = 2048;
 
 /**
  * The part of a block's index that says where the rest is, kept on the local disk in Thanos' form and read from there piece by
@@ -53,19 +53,29 @@ export class IndexHeader {
     }
   }
 
-  /** UTF-8 of a symbol by its number; a copy. Throws `corrupt` when there is none. */
-  symbolBytes(number: number): Uint8Array {
+  /** Tells of symbols by their numbers, ascending: UTF-8, bytes[start … end) until it returns. Throws `corrupt` when there is none. */
+  readSymbols(
+    numbers: ArrayLike<number>,
+    tell: (number: number, bytes: Uint8Array, start: number, end: number) => void,
+  ): void {
     const { symbolCount, symbolPlaces, symbolsEnd } = this.#places;
-    if (number >= symbolCount) throw this.#corrupt(`symbol ${number} of ${symbolCount}`);
-    const sample = Math.floor(number / SAMPLE_EVERY);
-    const start = symbolPlaces[sample];
-    const end = symbolPlaces[sample + 1] ?? symbolsEnd;
-    // Most often the first piece is enough.
-    for (const length of [Math.min(SYMBOL_READ_BYTES, end - start), end - start]) {
-      const found = symbolIn(this.#file.read(start, length), number % SAMPLE_EVERY);
-      if (found) return found.slice();
+    for (let i = 0; i < numbers.length; ) {
+      if (numbers[i] >= symbolCount) throw this.#corrupt(`symbol ${numbers[i]} of ${symbolCount}`);
+      const sample = Math.floor(numbers[i] / SAMPLE_EVERY);
+      const place = symbolPlaces[sample];
+      const bytes = this.#file.read(place, (symbolPlaces[sample + 1] ?? symbolsEnd) - place);
+      const last = Math.min((sample + 1) * SAMPLE_EVERY, symbolCount);
+      const reader = new ByteReader(bytes);
+      try {
+        for (let number = sample * SAMPLE_EVERY; i < numbers.length && numbers[i] < last; number++) {
+          const length = reader.length();
+          if (number === numbers[i]) tell(numbers[i++], bytes, reader.at, reader.at + length);
+          reader.skip(length);
+        }
+      } catch (error) {
+        throw this.#corrupt(`symbols at ${place}: ${(error as Error).message}`);
+      }
     }
-    throw this.#corrupt(`symbols cut off at ${end}`);
   }
 
   /** Sorted as the index has them. */
@@ -147,7 +157,7 @@ export class IndexHeader {
     const { entryPlaces } = this.#places;
     const end = entryPlaces[sample + 1];
     const start = entryPlaces[sample];
-    for (const length of [Math.min(SYMBOL_READ_BYTES, end - start), end - start]) {
+    for (const length of [Math.min(ENTRY_READ_BYTES, end - start), end - start]) {
       const value = valueIn(this.#file.read(start, length));
       if (value) return value;
     }
@@ -192,39 +202,32 @@ interface Entry {
 
 /** The header's bytes from the sections of an index (each with its length and checksum). */
 export function encodeIndexHeader(symbols: Uint8Array, table: Uint8Array, tableOffset: number): Uint8Array {
-  const writer = new ByteWriter(HEADER_SIZE + symbols.length + table.length + HEADER_TOC_SIZE);
-  writer.be32(HEADER_MAGIC);
-  writer.byte(HEADER_VERSION);
-  writer.byte(INDEX_VERSION);
-  writer.be64(tableOffset);
-  writer.bytes(symbols);
-  writer.bytes(table);
-  const tocStart = writer.length;
-  writer.be64(HEADER_SIZE);
-  writer.be64(HEADER_SIZE + symbols.length);
-  writer.be32(crc32c(writer.view(tocStart)));
-  return writer.copy();
-}
-
-/** Symbol number `skip` of `bytes`; undefined when it is not in them as a whole. */
-function symbolIn(bytes: Uint8Array, skip: number): Uint8Array | undefined {
+  const head = new ByteWriter(HEADER_SIZE);
+  head.be32(HEADER_MAGIC);
+  head.byte(HEADER_VERSION);
+  head.byte(INDEX_VERSION);
+  head.be64(tableOffset);
+  const toc = new ByteWriter(HEADER_TOC_SIZE);
+  toc.be64(HEADER_SIZE);
+  toc.be64(HEADER_SIZE + symbols.length);
+  toc.be32(crc32c(toc.view()));
+  // Sections are megabytes: they are copied once.
+  const out = new Uint8Array(HEADER_SIZE + symbols.length + table.length + HEADER_TOC_SIZE);
   let at = 0;
-  for (let i = 0; ; i++) {
-    let length = 0;
-    for (let scale = 1; ; scale *= 128) {
-      if (at >= bytes.length) return undefined;
-      const byte = bytes[at++];
-      length += (byte & 127) * scale;
-      if (byte < 128) break;
-    }
-    if (at + length > bytes.length) return undefined;
-    if (i === skip) return bytes.subarray(at, at + length);
-    at += length;
+  for (const part of [head.view(), symbols, table, toc.view()]) {
+    out.set(part, at);
+    at += part.length;
   }
+  return out;
 }
 
 /** The value of the entry that `bytes` begin with; undefined when it is cut off. */
 function valueIn(bytes: Uint8Array): Uint8Array | undefined {
-  const name = symbolIn(bytes.subarray(1), 0);
-  return name && symbolIn(bytes.subarray(1), 1);
+  const reader = new ByteReader(bytes, 1);
+  try {
+    reader.skip(reader.length());
+    return reader.take(reader.length());
+  } catch {
+    return undefined;
+  }
 }

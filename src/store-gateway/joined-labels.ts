@@ -1,17 +1,21 @@
 import { compareStrings } from '../model/labels.ts';
 import type { LabelRequest, Querier, ReadContext } from '../storage/querier.ts';
+import { unitedSeries } from './series-union.ts';
 
 /** Blocks asked at once: enough to wait for a bucket together, few enough that their lists are not held all at once. */
-const BLOCKS_AT_ONCE = 32;
+export const BLOCKS_AT_ONCE = 32;
 
 /**
- * `all`, but that names and values of labels are asked of its parts some at a time and joined as they come: the lists of thousands
- * of blocks say much the same.
+ * `all`, but that names and values of labels, and series without samples, are asked of its parts some at a time and joined as they
+ * come: thousands of blocks say much the same.
  */
 export function withJoinedLabels(all: Querier, parts: readonly Querier[]): Querier {
   if (parts.length <= 1) return all;
   return {
-    select: (ctx, request) => all.select(ctx, request),
+    select: (ctx, request) =>
+      request.hints?.labelsOnly
+        ? unitedSeries(parts, BLOCKS_AT_ONCE, ctx, request)
+        : all.select(ctx, request),
     labelNames: (ctx, request) => joined(parts, ctx, request, (part) => part.labelNames(ctx, request)),
     labelValues: (ctx, name, request) =>
       joined(parts, ctx, request, (part) => part.labelValues(ctx, name, request)),

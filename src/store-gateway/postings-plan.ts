@@ -23,6 +23,8 @@ export interface PostingsPlan {
 
 /** What a series entry takes, about, in the measure of what a list costs. */
 const ENTRY_BYTES = 256;
+/** What a list costs whatever its length, also one that is known: looking it up, and merging it. */
+const LIST_COST_BYTES = 128;
 /** Lists up to this size are never put off. */
 const SMALL_LIST_BYTES = 16 * 1024;
 const LIST_OVERHEAD_BYTES = 12;
@@ -52,8 +54,10 @@ export function planPostings(
   // The more lists have been taken, the fewer series are left for the next one to leave out.
   let left = seriesMax;
   const isWorth = (group: Group) => {
-    const isTaken = cost(group) <= Math.max(SMALL_LIST_BYTES, (left * ENTRY_BYTES) / 2);
-    if (isTaken && cost(group) > 0) left /= 2;
+    const toRead = cost(group);
+    const all = toRead + LIST_COST_BYTES * group.lists.length;
+    const isTaken = all <= Math.max(SMALL_LIST_BYTES, (left * ENTRY_BYTES) / 2);
+    if (isTaken && toRead > 0) left /= 2;
     return isTaken;
   };
   const wanted = [base, ...others.filter(isWorth)];

@@ -98,6 +98,11 @@ export class FetchedRanges {
     this.#parts.sort((a, b) => a.start - b.start || a.bytes.length - b.bytes.length);
   }
 
+  /** Whether one part has what begins at both offsets. */
+  holdsBetween(first: number, last: number): boolean {
+    return this.#parts.some(({ start, bytes }) => start <= first && last < start + bytes.length);
+  }
+
   /** What is there from `offset` on, up to the end of its part; empty when it was not read. A view. */
   from(offset: number): Uint8Array {
     let low = 0;

@@ -29,7 +29,7 @@ import {
 } from './choose-blocks.ts';
 import { ExternalLabels } from './external-labels.ts';
 import { HeaderStore, type HeldHeader } from './header-store.ts';
-import { withJoinedLabels } from './joined-labels.ts';
+import { BLOCKS_AT_ONCE, withJoinedLabels } from './joined-labels.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
 import { ReadRoom } from './read-ahead.ts';
 import { within } from './within.ts';
@@ -150,7 +150,9 @@ export class StoreGateway {
     deletions: readonly DeletionRequest[],
   ): Querier {
     const slice = sliceSize(chosen.length);
-    const reads = { bucket: this.#deps.bucket, gate: this.#gate, room: this.#room, budget, slice };
+    const labelSlice = sliceSize(Math.min(BLOCKS_AT_ONCE, chosen.length));
+    const { bucket } = this.#deps;
+    const reads = { bucket, gate: this.#gate, room: this.#room, budget, slice, labelSlice };
     const parts = chosen.map(({ block, mint, maxt }) =>
       namedQuerier(
         `bucket block ${block.meta.ulid}`,
@@ -174,9 +176,7 @@ export class StoreGateway {
     const { ref, meta, sizes } = block;
     let held: HeldHeader | undefined;
     try {
-      held = await this.#gate.run(ctx.signal, `open block ${meta.ulid}`, () =>
-        this.#headers.load(ctx, ref, sizes.get(INDEX_FILE)),
-      );
+      held = await this.#headers.load(ctx, ref, sizes.get(INDEX_FILE));
       const { header, release } = held;
       const symbols = new BlockSymbols(header, Math.max(SYMBOLS_KEPT_MIN, SYMBOLS_PER_SERIES * slice.series));
       return {
