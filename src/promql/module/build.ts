@@ -19,7 +19,8 @@ const LATE = join(ROOT, 'src/model/late-re2.ts');
 
 /** What only a server has is left out. */
 const ONE_PROCESS = join(HERE, 'one-process.ts');
-const OF_SERVERS = /\/(remote-rows|split-rows|team-part|merge-groups|distribute|split-by-series)\.ts$/;
+const OF_SERVERS =
+  /\/(analysis|remote-rows|split-rows|team-part|merge-groups|distribute|split-by-series)\.ts$/;
 
 rmSync(DIST, { recursive: true, force: true });
 await bundle();

@@ -12,6 +12,13 @@ class Elsewhere {
 
 export { Elsewhere as RemoteRows, Elsewhere as SplitRows, Elsewhere as TeamPart, Elsewhere as UnionRows };
 
+/** Watches operators: that is told by a server only. */
+export class Analysis {
+  constructor() {
+    throw new VeronaError('bad_data', 'verona/promql does not tell what operators did: leave out "analyze"');
+  }
+}
+
 /** All of a plan is evaluated here. */
 export function distribute<Plan>(plan: Plan): Plan {
   return plan;
