@@ -27,8 +27,8 @@ export class Certificates {
     await this.openssl('req', '-x509', ...KEY, ...files, '-subj', `/CN=${name}`, '-days', '2');
   }
 
-  /** A new `NAME.crt` and `NAME.key` for localhost, signed by an authority. */
-  async issue(name: string, authority: string): Promise<void> {
+  /** A new `NAME.crt` and `NAME.key` for localhost and `more` names, signed by an authority. */
+  async issue(name: string, authority: string, more: readonly string[] = []): Promise<void> {
     await this.openssl(
       'req',
       ...KEY,
@@ -39,7 +39,8 @@ export class Certificates {
       '-subj',
       '/CN=localhost',
     );
-    await writeFile(join(this.#folder, 'names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
+    const names = ['DNS:localhost', 'IP:127.0.0.1', ...more.map((host) => `DNS:${host}`)];
+    await writeFile(join(this.#folder, 'names'), `subjectAltName=${names.join(',')}\n`);
     const by = ['-CA', `${authority}.crt`, '-CAkey', `${authority}.key`, '-CAcreateserial'];
     const signed = [...by, '-days', '2', '-extfile', 'names'];
     await this.openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.crt`, ...signed);

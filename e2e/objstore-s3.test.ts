@@ -1,7 +1,13 @@
+import dns from 'node:dns';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BlockCatalog } from '../src/blocks/block-catalog.ts';
 import { Shipper } from '../src/blocks/shipper.ts';
@@ -16,17 +22,29 @@ import { Metrics } from '../src/platform/metrics.ts';
 import { NodeDisk } from '../src/platform/node-disk.ts';
 import { SystemRandom } from '../src/platform/random.ts';
 import { StoreGateway } from '../src/store-gateway/store-gateway.ts';
-import { type Radosgw, startRadosgw } from './radosgw.ts';
+import { type Radosgw, startRadosgw, type TemporaryCredentials } from './radosgw.ts';
 
 const START_TIMEOUT_MS = 400_000;
 const machine = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
 let server: Radosgw;
 let client: S3Client;
+let temporary: TemporaryCredentials;
 let buckets = 0;
+
+/** Names below `localhost` are this machine (RFC 6761); not every resolver knows. */
+const lookup = dns.lookup;
+const lookedUp = new Set<string>();
+const lookupLocal = (name: string, ...rest: readonly unknown[]) => {
+  lookedUp.add(name);
+  const isLocal = name.endsWith('.localhost');
+  return (lookup as (...args: readonly unknown[]) => void)(isLocal ? '127.0.0.1' : name, ...rest);
+};
 
 beforeAll(async () => {
   writeFileSync(keyFile, Buffer.alloc(32, 7));
+  dns.lookup = lookupLocal as typeof dns.lookup;
   server = await startRadosgw();
+  temporary = await server.temporaryCredentials();
   client = new S3Client({
     endpoint: server.endpoint,
     region: 'us-east-1',
@@ -38,6 +56,7 @@ beforeAll(async () => {
 const keyFile = join(mkdtempSync(join(tmpdir(), 'verona-key-')), 'key');
 
 afterAll(async () => {
+  dns.lookup = lookup;
   rmSync(dirname(keyFile), { recursive: true, force: true });
   client?.destroy();
   await server?.stop();
@@ -76,6 +95,82 @@ acceptBucket(
       list_objects_version: 'v1',
     }),
 );
+
+/** As at Amazon: the bucket before the host, TLS, credentials of a role, a key that the store keeps. */
+const asAtAmazon = (): Partial<S3Options> => ({
+  endpoint: server.tlsEndpoint,
+  bucket_lookup_type: 'virtual-hosted',
+  access_key: temporary.accessKey,
+  secret_key: temporary.secretKey,
+  session_token: temporary.sessionToken,
+  sse_config: { type: 'SSE-KMS', kms_key_id: server.kmsKeyId },
+  http_config: { tls_config: { ca_file: server.caFile } },
+});
+
+acceptBucket(
+  "S3Bucket on Ceph's gateway, named in the host, over TLS, for a role, encrypted by a key of the store",
+  async () => open(await newBucketName(), asAtAmazon()),
+);
+
+test('the name of a bucket goes before the host, and what is written is under the key of the store', async () => {
+  const name = await newBucketName();
+  const bucket = await open(name, asAtAmazon());
+  await bucket.upload(CALM, 'small', new Uint8Array(3));
+  await bucket.upload(CALM, 'large', new Uint8Array(6 * 1024 * 1024));
+  expect(lookedUp).toContain(`${name}.s3.localhost`);
+  for (const Key of ['small', 'large'])
+    expect(await client.send(new HeadObjectCommand({ Bucket: name, Key }))).toMatchObject({
+      ServerSideEncryption: 'aws:kms',
+      SSEKMSKeyId: server.kmsKeyId,
+    });
+  const keyless = await open(name, { ...asAtAmazon(), sse_config: { type: 'SSE-KMS', kms_key_id: 'other' } });
+  await expect(keyless.upload(CALM, 'small', new Uint8Array(3))).rejects.toMatchObject({ code: 'internal' });
+  await Promise.all([bucket.close(), keyless.close()]);
+});
+
+test.each([
+  [
+    'an authority that nobody named',
+    {},
+    /is not trusted: unable to verify the first certificate \(http_config\.tls_config/,
+  ],
+  [
+    'another name than that of the server',
+    { server_name: 'elsewhere.example' },
+    /does not match certificate/,
+  ],
+])('a certificate of %s is refused at once and clearly', async (_what, tls, words) => {
+  const ca_file = 'server_name' in tls ? server.caFile : undefined;
+  const bucket = await open(await newBucketName(), {
+    ...asAtAmazon(),
+    http_config: { tls_config: { ...tls, ca_file } },
+  });
+  const begin = performance.now();
+  const refused = await bucket.get(CALM, 'a').catch((error: Error) => error);
+  expect(refused).toMatchObject({ code: 'internal', message: expect.stringMatching(words) });
+  expect(performance.now() - begin).toBeLessThan(5_000);
+  await bucket.close();
+});
+
+test('a certificate is not looked at by who says so', async () => {
+  const http_config = { insecure_skip_verify: true };
+  const bucket = await open(await newBucketName(), { ...asAtAmazon(), http_config });
+  expect(await bucket.exists(CALM, 'a')).toBe(false);
+  await bucket.close();
+});
+
+test.each([
+  ['lack their token', { session_token: undefined }],
+  ['have another token', { session_token: 'bm90IGEgdG9rZW4=' }],
+  ['have another secret', { secret_key: 'not-the-secret' }],
+])('temporary credentials that %s are refused, without secrets', async (_what, changed) => {
+  const bucket = await open(await newBucketName(), { ...asAtAmazon(), ...changed });
+  const refused = await bucket.get(CALM, 'a').catch((error: Error) => error);
+  expect(refused).toMatchObject({ code: 'internal' });
+  for (const secret of [temporary.secretKey, temporary.sessionToken, 'bm90IGEgdG9rZW4', 'not-the-secret'])
+    expect(String(refused)).not.toContain(secret);
+  await bucket.close();
+});
 
 test('an object under a key of its own is in parts too, and unreadable without the key', async () => {
   const name = await newBucketName();

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Certificates } from './certificates.ts';
 import { unpackDebian, withDependencies } from './debian.ts';
 import { freePort, RealProcess } from './process.ts';
 
@@ -10,9 +11,22 @@ import { freePort, RealProcess } from './process.ts';
 export interface Radosgw {
   /** `http://127.0.0.1:…`; the bucket's name goes into the path. */
   readonly endpoint: string;
+  /** `https://s3.localhost:…`, of a certificate that `caFile` signed; the bucket's name may stand before the host. */
+  readonly tlsEndpoint: string;
+  readonly caFile: string;
   readonly accessKey: string;
   readonly secretKey: string;
+  /** A key that the gateway knows for SSE-KMS. */
+  readonly kmsKeyId: string;
+  /** Credentials for an hour that may do everything with the buckets; once. */
+  temporaryCredentials(): Promise<TemporaryCredentials>;
   stop(): Promise<void>;
+}
+
+export interface TemporaryCredentials {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly sessionToken: string;
 }
 
 const run = promisify(execFile);
@@ -20,6 +34,10 @@ const FSID = '0d9a5f0e-6f5c-4c8e-9d59-6f1f6b6e7a01';
 const OSD = '5a1e0c8b-3f0b-4a53-8a77-2d4a2f8f9b02';
 const ACCESS_KEY = 'VERONATESTACCESS';
 const SECRET_KEY = 'verona-test-secret-key';
+const USER = 'verona';
+const ROLE = 'writer';
+const HOST = 's3.localhost';
+const KMS_KEY_ID = 'verona-test-key';
 const STEP_TIMEOUT_MS = 60_000;
 const READY_TIMEOUT_MS = 120_000;
 const MEMORY_BYTES = 2 * 1024 ** 3;
@@ -38,8 +56,23 @@ export async function startRadosgw(): Promise<Radosgw> {
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const endpoint = await startCluster(root, dir, processes);
-    return { endpoint, accessKey: ACCESS_KEY, secretKey: SECRET_KEY, stop };
+    const certificates = await Certificates.in(dir);
+    await certificates.authority('ca');
+    await certificates.issue('server', 'ca', [HOST, `*.${HOST}`]);
+    const { endpoint, tlsEndpoint, admin } = await startCluster(root, dir, processes);
+    return {
+      endpoint,
+      tlsEndpoint,
+      caFile: join(dir, 'ca.crt'),
+      accessKey: ACCESS_KEY,
+      secretKey: SECRET_KEY,
+      kmsKeyId: KMS_KEY_ID,
+      temporaryCredentials: async () => {
+        await createRole(admin);
+        return assumeRole(certificates, endpoint);
+      },
+      stop,
+    };
   } catch (cause) {
     const output = processes.map(({ name, output }) => `--- ${name}\n${output.slice(-2000)}`).join('\n');
     await stop();
@@ -47,8 +80,8 @@ export async function startRadosgw(): Promise<Radosgw> {
   }
 }
 
-async function startCluster(root: string, dir: string, processes: RealProcess[]): Promise<string> {
-  const [monV2, monV1, http] = [await freePort(), await freePort(), await freePort()];
+async function startCluster(root: string, dir: string, processes: RealProcess[]) {
+  const [monV2, monV1, http, https] = await Promise.all([1, 2, 3, 4].map(() => freePort()));
   const monitors = `[v2:127.0.0.1:${monV2},v1:127.0.0.1:${monV1}]`;
   const conf = join(dir, 'ceph.conf');
   const environment = environmentOf(root, conf);
@@ -67,7 +100,7 @@ async function startCluster(root: string, dir: string, processes: RealProcess[])
     });
 
   for (const part of ['mon', 'osd', 'rgw']) await mkdir(join(dir, part));
-  await writeFile(conf, configuration(root, dir, monitors, http));
+  await writeFile(conf, configuration(root, dir, monitors, http, https));
   await step('monmaptool', ['--create', '--fsid', FSID, '--addv', 'a', monitors, join(dir, 'monmap')]);
   await step('ceph-mon', ['-c', conf, '--mkfs', '-i', 'a', '--monmap', join(dir, 'monmap')]);
   start('ceph-mon', ['-i', 'a']);
@@ -77,15 +110,51 @@ async function startCluster(root: string, dir: string, processes: RealProcess[])
   const gateway = start('radosgw', ['-n', 'client.admin']);
   const endpoint = `http://127.0.0.1:${http}`;
   await gateway.ready(endpoint, READY_TIMEOUT_MS);
-  const user = ['user', 'create', '--uid=verona', '--display-name=verona'];
-  await step('radosgw-admin', [
-    '-c',
-    conf,
-    ...user,
-    `--access-key=${ACCESS_KEY}`,
-    `--secret-key=${SECRET_KEY}`,
-  ]);
-  return endpoint;
+  const admin: Admin = (...args) => step('radosgw-admin', ['-c', conf, ...args]);
+  const keys = [`--access-key=${ACCESS_KEY}`, `--secret-key=${SECRET_KEY}`];
+  await admin('user', 'create', `--uid=${USER}`, `--display-name=${USER}`, ...keys);
+  return { endpoint, tlsEndpoint: `https://${HOST}:${https}`, admin };
+}
+
+const TRUST = policy({
+  Principal: { AWS: [`arn:aws:iam:::user/${USER}`] },
+  Action: ['sts:AssumeRole'],
+});
+const ALL_BUCKETS = policy({ Action: ['s3:*'], Resource: ['arn:aws:s3:::*'] });
+
+function policy(statement: object): string {
+  return JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
+}
+
+type Admin = (...args: readonly string[]) => Promise<unknown>;
+
+/** A role that the user may take. */
+async function createRole(admin: Admin): Promise<void> {
+  await admin('role', 'create', `--role-name=${ROLE}`, `--assume-role-policy-doc=${TRUST}`);
+  await admin(
+    'role-policy',
+    'put',
+    `--role-name=${ROLE}`,
+    '--policy-name=all',
+    `--policy-doc=${ALL_BUCKETS}`,
+  );
+}
+
+/** Asks the gateway's STS, with curl, which signs as Amazon wants it. */
+async function assumeRole(certificates: Certificates, endpoint: string): Promise<TemporaryCredentials> {
+  const form = new URLSearchParams({
+    Action: 'AssumeRole',
+    Version: '2011-06-15',
+    RoleArn: `arn:aws:iam:::role/${ROLE}`,
+    RoleSessionName: 'verona',
+  });
+  const signed = ['--aws-sigv4', 'aws:amz:us-east-1:sts', '--user', `${ACCESS_KEY}:${SECRET_KEY}`];
+  const { stdout } = await certificates.run('curl', ['-sS', ...signed, '-d', String(form), `${endpoint}/`]);
+  const [accessKey, secretKey, sessionToken] = ['AccessKeyId', 'SecretAccessKey', 'SessionToken'].map(
+    (name) => stdout.match(new RegExp(`<${name}>([^<]+)<`))?.[1],
+  );
+  if (!accessKey || !secretKey || !sessionToken) throw new Error(`no temporary credentials: ${stdout}`);
+  return { accessKey, secretKey, sessionToken };
 }
 
 function environmentOf(root: string, conf: string): NodeJS.ProcessEnv {
@@ -104,7 +173,7 @@ function environmentOf(root: string, conf: string): NodeJS.ProcessEnv {
   };
 }
 
-function configuration(root: string, dir: string, monitors: string, http: number): string {
+function configuration(root: string, dir: string, monitors: string, http: number, https: number): string {
   const lib = join(root, 'usr/lib/x86_64-linux-gnu');
   const modes = ['ms mon client', 'ms cluster', 'ms service', 'ms client'].map((who) => `${who} mode = crc`);
   const auth = ['cluster', 'service', 'client'].map((who) => `auth ${who} required = none`);
@@ -140,8 +209,13 @@ osd class load list = *
 osd class default list = *
 [client.admin]
 rgw data = ${dir}/rgw
-rgw frontends = beast endpoint=127.0.0.1:${http}
-rgw enable apis = s3
+rgw frontends = beast endpoint=127.0.0.1:${http} ssl_endpoint=127.0.0.1:${https} ssl_certificate=${dir}/server.crt ssl_private_key=${dir}/server.key
+rgw enable apis = s3, sts
+rgw dns name = ${HOST}
+rgw sts key = 0123456789abcdef
+rgw s3 auth use sts = true
 rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = ${KMS_KEY_ID}=${Buffer.alloc(32, 3).toString('base64')}
 `;
 }

@@ -1,7 +1,7 @@
 import type { AuthClient } from 'google-auth-library';
 import { VeronaError } from '../model/errors.ts';
 import type { Disk } from '../platform/disk.ts';
-import { httpsAgent } from '../platform/https-agent.ts';
+import { httpsAgent } from '../platform/http-agents.ts';
 import type { GcsOptions } from './gcs-options.ts';
 import { StoreAnswer } from './store-calls.ts';
 import { readTls } from './tls.ts';

@@ -158,6 +158,45 @@ test('style, encryption and metadata reach the store', async () => {
   });
 });
 
+test('a token goes with every request, encryption with what writes, and nobody asks for leave to send', async () => {
+  const answers: Answer = (response, { method, url }) => {
+    const begins = method === 'POST' && url?.includes('uploads');
+    const body = begins
+      ? '<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>'
+      : '<CompleteMultipartUploadResult/>';
+    if (method === 'GET') response.writeHead(200, { 'content-length': 1 }).end('x');
+    else if (method === 'POST') response.writeHead(200).end(body);
+    else response.writeHead(200, { etag: '"e"' }).end();
+  };
+  const store = await serve([answers], {
+    session_token: 'TOKEN-OF-A-ROLE',
+    sse_config: { type: 'SSE-S3' },
+    part_size: 5 * 1024 * 1024,
+  });
+  await store.upload(CALM, 'small', new Uint8Array(3 * 1024 * 1024));
+  await store.upload(CALM, 'large', new Uint8Array(6 * 1024 * 1024));
+  await store.get(CALM, 'small');
+  const sent = requests.map(({ method, url, headers }) => ({
+    what: `${method} ${/[?&](uploads|partNumber|uploadId)/.exec(url)?.[1] ?? ''}`.trim(),
+    headers,
+  }));
+  expect(sent.map(({ what }) => what).sort()).toEqual([
+    'GET',
+    'POST uploadId',
+    'POST uploads',
+    'PUT',
+    'PUT partNumber',
+    'PUT partNumber',
+  ]);
+  for (const { what, headers } of sent) {
+    const encrypts = what === 'PUT' || what === 'POST uploads';
+    expect(headers['x-amz-server-side-encryption'], what).toBe(encrypts ? 'AES256' : undefined);
+    expect(headers['x-amz-security-token'], what).toBe('TOKEN-OF-A-ROLE');
+    expect(headers.authorization, what).toMatch(/SignedHeaders=[^,]*x-amz-security-token/);
+    expect(headers.expect, what).toBeUndefined();
+  }
+});
+
 test('a failing part ends the upload and takes the others back', async () => {
   const answers: Answer = (response, { method, url }) => {
     if (method === 'POST' && url?.includes('uploads'))

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { S3Client, ServerSideEncryption, StorageClass } from '@aws-sdk/client-s3';
 import { VeronaError } from '../model/errors.ts';
 import type { Disk } from '../platform/disk.ts';
+import { httpAgent, httpsAgent } from '../platform/http-agents.ts';
 import type { Random } from '../platform/random.ts';
 import { RetryPolicy } from './retry.ts';
 import { resolveS3, type S3Options, type S3Settings, type S3SseOptions } from './s3-options.ts';
@@ -50,7 +51,7 @@ export async function openS3Client(
     import('@aws-sdk/client-s3'),
     import('@smithy/node-http-handler'),
   ]);
-  const sockets = { keepAlive: true, maxSockets: settings.concurrencyMax };
+  const maxSockets = settings.concurrencyMax;
   const client = new sdk.S3Client({
     endpoint: settings.endpoint,
     region: settings.region,
@@ -61,13 +62,16 @@ export async function openS3Client(
     // Stores other than Amazon's do not know the newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    // Nobody waits for a store's leave to send a body.
+    expectContinueHeader: false,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: settings.connectionTimeoutMs,
       requestTimeout: settings.responseTimeoutMs,
       socketTimeout: settings.responseTimeoutMs,
       throwOnRequestTimeout: true,
-      httpAgent: sockets,
-      httpsAgent: { ...sockets, ...tls },
+      // Made here: for a body of which it asks the store first the handler would take another agent, without these settings.
+      httpAgent: httpAgent({ maxSockets }),
+      httpsAgent: httpsAgent({ maxSockets, ...tls }),
     }),
   });
   return { client, sdk, settings, retry, putParams: putParamsOf(options), customerKey };

@@ -1,6 +1,7 @@
 import { type ErrorCode, VeronaError } from '../model/errors.ts';
 import { isNetworkError, isRetryableStatus } from './retry.ts';
 import { statusOf } from './s3-retry.ts';
+import { certificateProblem } from './tls.ts';
 
 const MESSAGE_LENGTH_MAX = 300;
 
@@ -9,7 +10,9 @@ export function s3Error(what: string, error: unknown): VeronaError {
   if (error instanceof VeronaError) return error;
   const { name, message } = (error ?? {}) as Error;
   const cause = error instanceof Error && error.cause ? error.cause : error;
-  const text = name === 'NotFound' || name === 'NoSuchKey' ? 'no such object' : `${name}: ${short(message)}`;
+  const text =
+    certificateProblem(error) ??
+    (name === 'NotFound' || name === 'NoSuchKey' ? 'no such object' : `${name}: ${short(message)}`);
   return new VeronaError(codeOf(error, cause), `${what}: ${text}`, { cause: error });
 }
 

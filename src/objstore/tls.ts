@@ -41,3 +41,24 @@ export async function readFile(disk: Disk, path: string): Promise<Buffer> {
     throw diskError(`bucket configuration: read ${path}`, error);
   }
 }
+
+const CERTIFICATE_CODES = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_SIGNATURE_FAILURE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** What is wrong with the certificate of a store, and where that is set; undefined when the error is another one. */
+export function certificateProblem(error: unknown): string | undefined {
+  const { code, message } = (error ?? {}) as { code?: string; message?: string };
+  if (!CERTIFICATE_CODES.has(code ?? '')) return undefined;
+  // Node adds how Node would be told.
+  const [reason] = (message ?? '').split('; if the root CA');
+  return `the store's certificate is not trusted: ${reason} (http_config.tls_config names ca_file and server_name)`;
+}
