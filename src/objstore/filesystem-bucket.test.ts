@@ -53,6 +53,36 @@ test('a file whose name can be no key is left out of listings', async () => {
     expect((await collect(bucket.list(CALM, '', { recursive }))).map(({ key }) => key)).toEqual(['fine']);
 });
 
+test('a folder that was listed is listed again without being looked into, until its last object is deleted', async () => {
+  const dir = newDir();
+  const looked: string[] = [];
+  const disk = Object.create(deps.disk, {
+    list: {
+      value: (path: string) => {
+        looked.push(path.slice(dir.length));
+        return deps.disk.list(path);
+      },
+    },
+  }) as NodeDisk;
+  const bucket = new FilesystemBucket(dir, { ...deps, disk });
+  const other = new FilesystemBucket(dir, deps);
+  const listed = async () => {
+    looked.length = 0;
+    return (await collect(bucket.list(CALM, ''))).map(({ key }) => key);
+  };
+  for (const key of ['a/x', 'b/x']) await bucket.upload(CALM, key, new Uint8Array(1));
+  expect(await listed()).toEqual(['a/', 'b/']);
+  expect(looked).toEqual(['', '/a', '/b']);
+  await other.upload(CALM, 'c/x', new Uint8Array(1));
+  await other.delete(CALM, 'a/x');
+  expect(await listed()).toEqual(['b/', 'c/']);
+  expect(looked).toEqual(['', '/c']);
+  writeFileSync(join(dir, 'b/line\nbreak'), 'x');
+  await bucket.delete(CALM, 'b/x');
+  expect(await listed()).toEqual(['c/']);
+  expect(looked).toEqual(['', '/b']);
+});
+
 test('a key in the way of another one is a conflict', async () => {
   const bucket = new FilesystemBucket(newDir(), deps);
   await bucket.upload(CALM, 'a', new Uint8Array(1));

@@ -27,6 +27,9 @@ const UPLOAD_AGE_MS_MAX = 24 * 3_600_000;
 /** A deletion may take an empty folder away between its making and the rename into it; then it is made again. */
 const PLACE_ATTEMPTS_MAX = 5;
 const LIST_DEPTH_MAX = 64;
+/** A folder that had an object in it is not looked into again for so long; and so many are remembered. */
+const FOLDER_SEEN_MS = 15 * 60_000;
+const FOLDERS_SEEN_MAX = 200_000;
 
 export interface FilesystemDeps {
   readonly disk: Disk;
@@ -36,12 +39,15 @@ export interface FilesystemDeps {
 
 /**
  * A bucket in a folder: the key is the path. An object appears by rename and is on stable storage when `upload`
- * resolves. As in any folder, `a` and `a/b` cannot both be objects (`conflict`). Several processes may share it.
+ * resolves. As in any folder, `a` and `a/b` cannot both be objects (`conflict`). Several processes may share it. A folder that
+ * something else than a bucket emptied, without removing it, is listed for some minutes more.
  */
 export class FilesystemBucket implements Bucket {
   readonly name: string;
   readonly #root: string;
   readonly #deps: FilesystemDeps;
+  /** Folders with an object in them, and when that was seen, by the monotonic clock. */
+  readonly #seen = new Map<string, number>();
   #swept: Promise<void> | undefined;
 
   constructor(root: string, deps: FilesystemDeps) {
@@ -115,8 +121,14 @@ export class FilesystemBucket implements Bucket {
   async *#level(ctx: BucketContext, prefix: string): AsyncGenerator<ListEntry> {
     for (const key of await this.#names(ctx, prefix)) {
       if (!key.endsWith('/')) yield* this.#object(ctx, key);
-      else if (await this.#holdsObject(ctx, key)) yield { kind: 'folder', key };
+      else if (this.#wasSeen(key) || (await this.#holdsObject(ctx, key))) yield { kind: 'folder', key };
     }
+  }
+
+  /** Who deletes the last object of a folder removes it, so that one which is still there still has some. */
+  #wasSeen(folder: string): boolean {
+    const seenMs = this.#seen.get(folder);
+    return seenMs !== undefined && this.#deps.clock.monotonic() - seenMs < FOLDER_SEEN_MS;
   }
 
   async *#object(ctx: BucketContext, key: string): AsyncGenerator<ListEntry> {
@@ -126,8 +138,13 @@ export class FilesystemBucket implements Bucket {
 
   /** A folder with a file in it is not looked into any further: of 5,000 blocks a listing cost 0.9 s of CPU before. */
   async #holdsObject(ctx: BucketContext, folder: string, depth = 0): Promise<boolean> {
+    const nowMs = this.#deps.clock.monotonic();
     const keys = await this.#names(ctx, folder);
-    if (keys.some((key) => !key.endsWith('/'))) return true;
+    if (keys.some((key) => !key.endsWith('/'))) {
+      if (this.#seen.size >= FOLDERS_SEEN_MAX) this.#seen.clear();
+      this.#seen.set(folder, nowMs);
+      return true;
+    }
     if (depth >= LIST_DEPTH_MAX)
       throw new VeronaError('internal', `list ${folder}: more than ${LIST_DEPTH_MAX} folders deep`);
     for (const key of keys) if (await this.#holdsObject(ctx, key, depth + 1)) return true;
@@ -254,6 +271,8 @@ export class FilesystemBucket implements Bucket {
   }
 
   async #removeEmptyFolders(folder: string): Promise<void> {
+    // One that stays may hold nothing but what is no object.
+    for (let path = folder; path !== ''; path = parentOf(path)) this.#seen.delete(`${path}/`);
     for (let path = folder; path !== ''; path = parentOf(path))
       if (!(await this.#deps.disk.removeEmptyDir(this.#path(path)))) return;
   }
