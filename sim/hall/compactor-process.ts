@@ -1,6 +1,8 @@
 import { BlockMarker } from '../../src/blocks/block-marker.ts';
 import { DeletionRequests } from '../../src/blocks/deletion-requests.ts';
+import { BudgetedRunner } from '../../src/compactor/budgeted-runner.ts';
 import { Compactor, type RoundReport } from '../../src/compactor/compactor.ts';
+import { DiskBudget } from '../../src/compactor/disk-budget.ts';
 import { LocalRunner } from '../../src/compactor/local-runner.ts';
 import { ownsAll, ownsShareOf } from '../../src/compactor/ownership.ts';
 import type { Disk } from '../../src/platform/disk.ts';
@@ -41,6 +43,7 @@ export class CompactorProcess {
     const log = new TraceLog(trace, { compactor: index });
     const metrics = new Metrics();
     this.#disk = disk;
+    const local = new LocalRunner({ workDir: WORK_DIR, dedup: plan.dedup }, { bucket, disk, clock, random });
     this.#compactor = new Compactor(
       {
         rules: plan.rules,
@@ -56,7 +59,7 @@ export class CompactorProcess {
         catalog: newCatalog(hall, bucket, clock, log),
         marker: new BlockMarker({ bucket, clock, log }),
         deletions: new DeletionRequests({ bucket, clock, random, log, metrics }),
-        runner: new LocalRunner({ workDir: WORK_DIR, dedup: plan.dedup }, { bucket, disk, clock, random }),
+        runner: new BudgetedRunner(local, new DiskBudget(disk, { dir: WORK_DIR, reserveBytes: 0, metrics })),
         ownership: plan.sharesWork ? ownsShareOf(index, plan.compactors) : ownsAll,
         clock,
         log,

@@ -50,6 +50,8 @@ export interface HallPlan {
   readonly partialChance: number;
   readonly corruptChance: number;
   readonly noCompactChance: number;
+  /** That the disk of a compactor fills up. */
+  readonly fullDiskChance: number;
   /** The last tenant is deleted at this step; undefined for never. */
   readonly tenantDeletedAt: number | undefined;
 }
@@ -102,6 +104,8 @@ export function hallPlanOf(seed: number, random: Random): HallPlan {
     partialChance: pick(0, 0.03),
     corruptChance: pick(0, 0, 0.03),
     noCompactChance: pick(0, 0, 0.02),
+    // Not by chance, so that histories that once found something stay what they were.
+    fullDiskChance: seed % 5 === 2 || seed % 5 === 4 ? 0.15 : 0,
     tenantDeletedAt: random.next() < 0.15 ? Math.floor((0.3 + 0.6 * random.next()) * steps) : undefined,
   };
 }

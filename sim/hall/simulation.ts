@@ -153,6 +153,7 @@ class HallSimulation {
 
   async #faultyStep(): Promise<void> {
     this.#faults();
+    this.#fillDisks();
     await this.#keepCompactors();
     await this.#cut();
     await this.#ship();
@@ -182,6 +183,20 @@ class HallSimulation {
       delayMsMax: r() < 0.3 ? 10 * MINUTE_MS : 20_000,
     };
     this.#trace.note(`the bucket fails: ${JSON.stringify(bucket.faults)}`);
+  }
+
+  /** A disk is full for a step and tells so, or has a quota that a job runs into. */
+  #fillDisks(): void {
+    if (this.#plan.fullDiskChance === 0) return;
+    for (const [index, { faults }] of this.#compactorDisks.entries()) {
+      const isFull = this.#happens(this.#plan.fullDiskChance);
+      faults.bytesLeft = isFull ? Math.floor(this.#random.next() ** 2 * 200_000) : Number.POSITIVE_INFINITY;
+      faults.hidesLimit = isFull && this.#happens(0.7);
+      if (isFull)
+        this.#trace.note(
+          `the disk of compactor ${index} has ${faults.bytesLeft} bytes${faults.hidesLimit ? ' and tells of more' : ''}`,
+        );
+    }
   }
 
   /** Starts compactors that do not run, each after a while, and lets some die. */
@@ -412,6 +427,7 @@ class HallSimulation {
   async #comeToRest(): Promise<void> {
     const { bucket } = this.#hall;
     bucket.faults = NO_FAULTS;
+    for (const { faults } of this.#compactorDisks) faults.bytesLeft = Number.POSITIVE_INFINITY;
     this.#trace.note('faults are over');
     for (const compactor of this.#compactors) compactor?.life.end();
     for (let i = 0; i < 4; i++) {

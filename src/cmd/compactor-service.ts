@@ -3,7 +3,9 @@ import { BlockCatalog } from '../blocks/block-catalog.ts';
 import { BlockMarker } from '../blocks/block-marker.ts';
 import type { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
 import type { DeletionRequests } from '../blocks/deletion-requests.ts';
+import { BudgetedRunner } from '../compactor/budgeted-runner.ts';
 import { Compactor } from '../compactor/compactor.ts';
+import { DiskBudget } from '../compactor/disk-budget.ts';
 import { ownsShareOf } from '../compactor/ownership.ts';
 import { compactorPage } from '../compactor/page.ts';
 import type { DownsamplingRules } from '../compactor/plan-downsampling.ts';
@@ -58,9 +60,11 @@ export function buildCompactor(
     workDir,
     dedup: compactor.dedup,
   };
-  const runner = new ThreadRunner(() =>
+  const threads = new ThreadRunner(() =>
     startThread(new URL('./compaction-thread.ts', import.meta.url), data),
   );
+  const reserveBytes = compactor.disk_reserve;
+  const runner = new BudgetedRunner(threads, new DiskBudget(disk, { dir: workDir, reserveBytes, metrics }));
   const service = new Compactor(
     {
       rules: compactionRules(config),

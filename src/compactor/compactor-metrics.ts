@@ -17,6 +17,7 @@ export interface CompactorMetrics {
   readonly todoBlocks: Gauge<'kind'>;
   readonly todoBytes: Gauge<'kind'>;
   readonly eta: Gauge;
+  readonly shortages: Gauge;
   readonly tenantFailures: Counter;
 }
 
@@ -52,6 +53,10 @@ export function compactorMetrics(metrics: Metrics): CompactorMetrics {
     eta: metrics.gauge(
       `${p}todo_eta_seconds`,
       'How long the jobs would take at the speed of the last ones; 0 when nothing is known.',
+    ),
+    shortages: metrics.gauge(
+      `${p}jobs_waiting_for_disk`,
+      'Jobs to be done that the disk had no room for when they were last tried.',
     ),
     tenantFailures: metrics.counter(
       `${p}tenant_failures_total`,

@@ -17,6 +17,7 @@ import { brokenBlocks, type Cleanup, metaProblem, planCleanup, type TenantCleanu
 import { type CompactorMetrics, compactorMetrics } from './compactor-metrics.ts';
 import { deleteTenantData } from './delete-tenant.ts';
 import { isUnreadable } from './diagnose-block.ts';
+import { DiskShortage } from './disk-shortage.ts';
 import { type CompactorJob, JOB_KINDS } from './job.ts';
 import { makeJob } from './make-job.ts';
 import type { Ownership } from './ownership.ts';
@@ -82,8 +83,11 @@ const IDLE_LOOKS = 3;
 /** Characters of a reason in a mark. */
 const DETAILS_MAX = 1000;
 
-/** `damaged`: a block of it was suspected or set aside, so that there is something new to plan. */
-type JobOutcome = 'done' | 'damaged' | 'failed';
+/**
+ * `damaged`: a block of it was suspected or set aside, so that there is something new to plan. `no_disk`: it will be tried again
+ * when others are done, or in the next round.
+ */
+type JobOutcome = 'done' | 'damaged' | 'failed' | 'no_disk';
 
 /**
  * Looks after the blocks of all tenants in a bucket, round by round: joins them, marks what others hold as well, removes
@@ -177,7 +181,7 @@ export class Compactor {
         const outcomes = await this.#runPass(ctx, tenant, view);
         report.jobs += outcomes.filter((outcome) => outcome === 'done').length;
         report.failures += outcomes.filter((outcome) => outcome !== 'done').length;
-        if (outcomes.every((outcome) => outcome === 'failed')) break;
+        if (outcomes.every((outcome) => outcome === 'failed' || outcome === 'no_disk')) break;
       }
       await this.#expire(ctx, tenant);
       await this.#cleanUp(ctx, tenant);
@@ -245,6 +249,7 @@ export class Compactor {
       return 'done';
     } catch (error) {
       if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${job.tenant}`);
+      if (error instanceof DiskShortage) return this.#noteShortage(job, error);
       this.#metrics.jobs.inc({ kind: job.kind, outcome: 'failed' });
       log.warn('a job of the compactor failed; everything else goes on', { job: job.id, error: text(error) });
       if (error instanceof BlockFault && (await this.#suspect(ctx, job, error))) return 'damaged';
@@ -255,9 +260,25 @@ export class Compactor {
     }
   }
 
+  /** Not begun for want of disk, a job costs nothing to ask for again; broken off it waits as one that failed. */
+  #noteShortage(job: CompactorJob, shortage: DiskShortage): JobOutcome {
+    const isNew = !this.progress.shortages.has(job.id);
+    this.progress.shortages.set(job.id, shortage.message);
+    this.#metrics.jobs.inc({ kind: job.kind, outcome: 'no_disk' });
+    this.#metrics.shortages.set(this.progress.shortages.size);
+    if (isNew || shortage.hasBegun)
+      this.#deps.log.warn('a job of the compactor waits for disk; everything else goes on', {
+        job: job.id,
+        error: shortage.message,
+      });
+    if (shortage.hasBegun) this.#backoff.failed(job.id);
+    return 'no_disk';
+  }
+
   async #finishJob(ctx: BucketContext, job: CompactorJob, report: JobReport, ms: number): Promise<void> {
     const { marker, log } = this.#deps;
     this.#backoff.succeeded(job.id);
+    this.progress.shortages.delete(job.id);
     this.progress.noteSpeed(report.bytesRead, ms);
     this.#metrics.jobs.inc({ kind: job.kind, outcome: 'done' });
     this.#metrics.jobSeconds.observe({ kind: job.kind }, ms / 1000);
@@ -450,6 +471,8 @@ export class Compactor {
   #note(tenant: string, view: TenantBlocks, jobs: readonly CompactorJob[]): void {
     const { progress } = this;
     progress.tenants.set(tenant, { jobs, quarantined: quarantinedOf(view.whole) });
+    progress.forgetShortages(tenant, jobs);
+    this.#metrics.shortages.set(progress.shortages.size);
     for (const kind of JOB_KINDS) {
       const todo = progress.todo(kind);
       this.#metrics.todoJobs.set({ kind }, todo.jobs);

@@ -45,13 +45,17 @@ test('the page tells what is to be done and how long that may take, what runs, a
   progress.noteSpeed(2 << 20, 2000);
   expect(progress.etaSeconds(2)).toBe(2);
   progress.running.add({ job: jobs[0], startedMs: 1000, progress: { step: 'merge', done: 0.5 } });
+  progress.running.add({ job: jobs[1], startedMs: 1000, progress: { step: 'wait', done: 0 } });
+  progress.shortages.set('acme/compact', 'needs\n more');
   expect(compactorPage(progress, 2, 61_000).split('\n')).toEqual([
     'to do: 2 jobs over 4 blocks, 4.0 MiB, about 2s',
-    'running: 1 of at most 2',
+    'running: 2 of at most 2',
     '  compact acme: 2 blocks, 2.0 MiB, merge 50% after 1m',
+    '  downsample acme: 2 blocks, 2.0 MiB, waiting for disk after 1m',
+    'waiting for disk: 1',
     '',
     'tenant acme: 2 jobs to do',
-    '  compact 1970-01-01 00:00 … 1970-01-01 02:00, 2 blocks, 2.0 MiB',
+    '  compact 1970-01-01 00:00 … 1970-01-01 02:00, 2 blocks, 2.0 MiB, waits for disk: "needs\\n more"',
     '  downsample 1970-01-01 00:00 … 1970-01-01 02:00, 2 blocks, 2.0 MiB',
     '  set aside 01BAD: "bad\\nchecksum"',
     '',

@@ -1,5 +1,5 @@
 import { formatDuration } from '../model/duration.ts';
-import { jobBytes } from './job.ts';
+import { type CompactorJob, jobBytes } from './job.ts';
 import type { Progress, RunningJob, TenantTodo } from './progress.ts';
 
 /** Lines of one list; the rest is counted. */
@@ -13,8 +13,11 @@ export function compactorPage(progress: Progress, concurrency: number, nowMs: nu
     `to do: ${jobs} jobs over ${blocks} blocks, ${sizeText(bytes)}${eta === undefined ? '' : `, about ${formatDuration(Math.ceil(eta) * 1000)}`}`,
     `running: ${progress.running.size} of at most ${concurrency}`,
     ...[...progress.running].map((running) => `  ${runningText(running, nowMs)}`),
+    ...(progress.shortages.size > 0 ? [`waiting for disk: ${progress.shortages.size}`] : []),
     '',
-    ...[...progress.tenants].sort().flatMap(([tenant, todo]) => tenantLines(tenant, todo)),
+    ...[...progress.tenants]
+      .sort()
+      .flatMap(([tenant, todo]) => tenantLines(tenant, todo, progress.shortages)),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -22,20 +25,32 @@ export function compactorPage(progress: Progress, concurrency: number, nowMs: nu
 function runningText({ job, startedMs, progress }: RunningJob, nowMs: number): string {
   const percent = Math.floor(progress.done * 100);
   const age = formatDuration(Math.floor((nowMs - startedMs) / 1000) * 1000);
-  return `${job.kind} ${job.tenant}: ${job.blocks.length} blocks, ${sizeText(jobBytes(job))}, ${progress.step} ${percent}% after ${age}`;
+  const step = progress.step === 'wait' ? 'waiting for disk' : `${progress.step} ${percent}%`;
+  return `${job.kind} ${job.tenant}: ${job.blocks.length} blocks, ${sizeText(jobBytes(job))}, ${step} after ${age}`;
 }
 
-function tenantLines(tenant: string, { jobs, quarantined, problem }: TenantTodo): string[] {
+function tenantLines(
+  tenant: string,
+  { jobs, quarantined, problem }: TenantTodo,
+  shortages: ReadonlyMap<string, string>,
+): string[] {
   return [
     `tenant ${tenant}: ${problem === undefined ? `${jobs.length} jobs to do` : `not looked after: ${problem}`}`,
-    ...listed(
-      jobs,
-      (job) =>
-        `${job.kind} ${timeText(job.blocks[0].mint)} … ${timeText(Math.max(...job.blocks.map(({ maxt }) => maxt)))}, ${job.blocks.length} blocks, ${sizeText(jobBytes(job))}${job.shards > 1 ? `, into ${job.shards} shards` : ''}`,
-    ),
+    ...listed(jobs, (job) => `${jobText(job)}${shortageText(shortages.get(job.id))}`),
     ...listed(quarantined, ({ ulid, reason }) => `set aside ${ulid}: ${JSON.stringify(reason)}`),
     '',
   ];
+}
+
+function jobText(job: CompactorJob): string {
+  const { kind, blocks, shards } = job;
+  const [from, to] = [blocks[0].mint, Math.max(...blocks.map(({ maxt }) => maxt))];
+  const split = shards > 1 ? `, into ${shards} shards` : '';
+  return `${kind} ${timeText(from)} … ${timeText(to)}, ${blocks.length} blocks, ${sizeText(jobBytes(job))}${split}`;
+}
+
+function shortageText(shortage: string | undefined): string {
+  return shortage === undefined ? '' : `, waits for disk: ${JSON.stringify(shortage)}`;
 }
 
 function listed<T>(items: readonly T[], lineOf: (item: T) => string): string[] {

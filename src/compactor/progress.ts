@@ -23,12 +23,21 @@ const SPEEDS = 20;
 export class Progress {
   readonly running = new Set<RunningJob>();
   readonly tenants = new Map<string, TenantTodo>();
+  /** By id of a job that the disk had no room for when it was last tried: what was missing. */
+  readonly shortages = new Map<string, string>();
   /** Bytes and ms of the last jobs. */
   readonly #speeds: { readonly bytes: number; readonly ms: number }[] = [];
 
   noteSpeed(bytes: number, ms: number): void {
     this.#speeds.push({ bytes, ms });
     if (this.#speeds.length > SPEEDS) this.#speeds.shift();
+  }
+
+  /** Jobs of the tenant that there are no more do not wait for disk either. */
+  forgetShortages(tenant: string, jobs: readonly CompactorJob[]): void {
+    const ids = new Set(jobs.map(({ id }) => id));
+    for (const id of this.shortages.keys())
+      if (id.startsWith(`${tenant}/`) && !ids.has(id)) this.shortages.delete(id);
   }
 
   /** The backlog, of one kind of jobs or of all. */

@@ -17,6 +17,8 @@ import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import type { LabelChange } from '../tsdb/compact/sorted-series.ts';
 import { downsampleBlock } from '../tsdb/downsample/downsample-block.ts';
 import { type Diagnosis, diagnoseBlock } from './diagnose-block.ts';
+import { diskNeedOf } from './disk-budget.ts';
+import { DiskShortage, isDiskFull } from './disk-shortage.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
 import { type CompactorJob, jobBytes } from './job.ts';
 import { repairBlock } from './repair-block.ts';
@@ -51,7 +53,7 @@ export interface JobOptions {
 
 /** How far a job is, for whoever looks. */
 export interface JobProgress {
-  readonly step: 'download' | 'merge' | 'downsample' | 'repair' | 'verify' | 'upload';
+  readonly step: 'wait' | 'download' | 'merge' | 'downsample' | 'repair' | 'verify' | 'upload';
   /** 0 … 1, of the step. */
   readonly done: number;
 }
@@ -75,15 +77,13 @@ export interface RepairReport {
   readonly changes: readonly string[];
 }
 
-/** Free space wanted on the disk, as a multiple of what the job reads. */
-const SPACE_FACTOR = 2;
 /** Blocks of a job that are fetched at once; more of them would hold more pieces in memory. */
 const DOWNLOADS_AT_ONCE = 4;
 
 /**
  * Does one job: fetches its blocks, merges them, reads the result back, and brings it into the bucket. Whatever
  * goes wrong, nothing but files without a `meta.json` is left there, and nothing on this disk. Throws `BlockFault` for a
- * source that is damaged. The sources are not touched.
+ * source that is damaged, and `DiskShortage` when this disk, or that of the bucket, has no room. The sources are not touched.
  */
 export async function runJob(
   ctx: BucketContext,
@@ -94,11 +94,17 @@ export async function runJob(
 ): Promise<JobReport> {
   const { disk, clock, random } = deps;
   const dir = `${options.workDir}/${newUlid(clock, random)}`;
+  let step: JobProgress['step'] = 'download';
+  const noteProgress = (progress: JobProgress) => {
+    step = progress.step;
+    onProgress(progress);
+  };
   try {
     await disk.makeDir(dir);
     await checkSpace(disk, dir, job);
-    return await new JobRun(ctx, job, options, deps, dir, onProgress).run();
+    return await new JobRun(ctx, job, options, deps, dir, noteProgress).run();
   } catch (error) {
+    if (isDiskFull(error)) throw DiskShortage.during(step, error as Error);
     throw error instanceof BlockFault ? BlockFault.of(error.ulid, withoutPlace(error.message, dir)) : error;
   } finally {
     await disk.remove(dir);
@@ -111,10 +117,9 @@ function withoutPlace(text: string, dir: string): string {
 }
 
 async function checkSpace(disk: Disk, dir: string, job: CompactorJob): Promise<void> {
-  const wanted = SPACE_FACTOR * jobBytes(job);
+  const wanted = diskNeedOf(job);
   const free = await disk.freeBytes(dir);
-  if (free < wanted)
-    throw new VeronaError('unavailable', `job needs ${wanted} bytes of disk in ${dir}, ${free} are free`);
+  if (free < wanted) throw DiskShortage.before(wanted, free);
 }
 
 class JobRun {
@@ -218,6 +223,7 @@ class JobRun {
     const { disk, clock, random } = this.#deps;
     const { ulid } = blocks[0].ref;
     const source = this.#sourceDir(ulid);
+    this.#onProgress({ step: 'downsample', done: 0 });
     const report = await downsampleBlock({
       disk,
       source,
@@ -295,6 +301,7 @@ class JobRun {
     const { blocks, shards, deletions } = this.#job;
     const { disk, clock, random } = this.#deps;
     const { changeId } = this.#options;
+    this.#onProgress({ step: 'merge', done: 0 });
     const replicas = [...new Set(blocks.map(({ replica }) => replica))].sort();
     const dirs = blocks.map(({ ref }) => this.#sourceDir(ref.ulid));
     const ids = [...deletions.map(({ id }) => id), ...(changeId === undefined ? [] : [changeId])];

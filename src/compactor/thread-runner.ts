@@ -3,6 +3,7 @@ import { abortError, type BucketContext } from '../objstore/bucket.ts';
 import type { Port, Thread } from '../platform/threads.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import type { JobRunner } from './compactor.ts';
+import { DiskShortage } from './disk-shortage.ts';
 import type { CompactorJob } from './job.ts';
 import type { JobProgress, JobReport } from './run-job.ts';
 
@@ -11,7 +12,15 @@ type ToThread = { readonly kind: 'run'; readonly job: CompactorJob } | { readonl
 type FromThread =
   | { readonly kind: 'progress'; readonly progress: JobProgress }
   | { readonly kind: 'done'; readonly report: JobReport }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly ulid?: string };
+  | {
+      readonly kind: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      /** The block whose fault it is. */
+      readonly ulid?: string;
+      /** Of a disk that was too full: whether the job had begun. */
+      readonly hadBegun?: boolean;
+    };
 
 /**
  * Does each job on a thread of its own, which ends with it: what the job needed of memory is given back as a whole. A
@@ -53,8 +62,9 @@ export class ThreadRunner implements JobRunner {
   }
 }
 
-function errorOf({ code, message, ulid }: Extract<FromThread, { kind: 'failed' }>): Error {
+function errorOf({ code, message, ulid, hadBegun }: Extract<FromThread, { kind: 'failed' }>): Error {
   if (ulid !== undefined) return BlockFault.of(ulid, message);
+  if (hadBegun !== undefined) return DiskShortage.of(message, hadBegun);
   return new VeronaError(code, message);
 }
 
@@ -81,5 +91,11 @@ async function run(port: Port, runner: JobRunner, job: CompactorJob, signal: Abo
 function failureOf(error: unknown): FromThread {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof VeronaError ? error.code : 'internal';
-  return { kind: 'failed', code, message, ...(error instanceof BlockFault && { ulid: error.ulid }) };
+  return {
+    kind: 'failed',
+    code,
+    message,
+    ...(error instanceof BlockFault && { ulid: error.ulid }),
+    ...(error instanceof DiskShortage && { hadBegun: error.hasBegun }),
+  };
 }

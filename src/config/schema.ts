@@ -302,6 +302,10 @@ const compactor = section('The compactor: joins, downsamples, expires and cleans
   enabled: flag(true, 'Do this in `verona all`.'),
   interval: duration('5m', 'How long it rests between two rounds over all tenants.'),
   concurrency: integer(1, 1, 'Jobs at once, each on a thread of its own.'),
+  disk_reserve: size(
+    '256MiB',
+    'Disk space that jobs leave free. A job that would not fit waits for others to end, or is left for later.',
+  ),
   block_ranges: spans(
     ['2h', '12h', '24h'],
     'Spans that blocks are joined into, each a multiple of the one before. Thanos has 2h,8h,2d,14d.',

@@ -8,6 +8,8 @@ import { SeededRandom } from './random.ts';
 export interface DiskFaults {
   /** Bytes that can still be written before ENOSPC; the write that crosses it is done in part. */
   bytesLeft: number;
+  /** Free space is told as if there were no limit, as on a disk with a quota. */
+  hidesLimit: boolean;
   /** Every change fails with EROFS. */
   readOnly: boolean;
   /** Asked before reads, writes and syncs; true makes that one fail with EIO. */
@@ -40,7 +42,12 @@ const FOLDER: Folder = { kind: 'folder' };
  * in part or not at all.
  */
 export class MemoryDisk implements Disk {
-  readonly faults: DiskFaults = { bytesLeft: Number.POSITIVE_INFINITY, readOnly: false, fails: () => false };
+  readonly faults: DiskFaults = {
+    bytesLeft: Number.POSITIVE_INFINITY,
+    hidesLimit: false,
+    readOnly: false,
+    fails: () => false,
+  };
   #nodes = new Map<string, Node>();
   #durable = new Map<string, Node>();
   #changes: NameChange[] = [];
@@ -197,7 +204,8 @@ export class MemoryDisk implements Disk {
   }
 
   async freeBytes(): Promise<number> {
-    return Math.min(this.faults.bytesLeft, Number.MAX_SAFE_INTEGER);
+    const { bytesLeft, hidesLimit } = this.faults;
+    return hidesLimit ? Number.MAX_SAFE_INTEGER : Math.min(bytesLeft, Number.MAX_SAFE_INTEGER);
   }
 
   /** Checks faults before an operation; for a write, returns how many of its bytes may be written. */

@@ -6,6 +6,7 @@ import { DeletionRequests } from '../../blocks/deletion-requests.ts';
 import { blockRef } from '../../blocks/layout.ts';
 import type { Bucket } from '../../objstore/bucket.ts';
 import { MemoryBucket } from '../../objstore/memory-bucket.ts';
+import type { Disk } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
 import { silentLogger } from '../../platform/log.ts';
 import { MemoryDisk } from '../../platform/memory-disk.ts';
@@ -13,7 +14,9 @@ import { Metrics } from '../../platform/metrics.ts';
 import { SeededRandom } from '../../platform/random.ts';
 import { readTestBlock, type TestBlock, writeTestBlock } from '../../tsdb/compact/testdata/blocks.ts';
 import { TestClock } from '../../tsdb/testdata/db-fixture.ts';
+import { BudgetedRunner } from '../budgeted-runner.ts';
 import { Compactor, type CompactorOptions } from '../compactor.ts';
+import { DiskBudget } from '../disk-budget.ts';
 import { downloadBlock } from '../download.ts';
 import { LocalRunner } from '../local-runner.ts';
 import { ownsAll } from '../ownership.ts';
@@ -21,6 +24,7 @@ import { type CompactionRules, CORTEX_RANGES_MS } from '../rules.ts';
 import { uploadBlock } from '../upload.ts';
 
 export const HOUR = 3_600_000;
+export const WORK_DIR = 'work';
 export const TENANT = 'team-a';
 export const CTX = { signal: new AbortController().signal };
 
@@ -57,15 +61,17 @@ export class CompactorKit {
         log: Logger;
         metrics: Metrics;
         index: BucketIndexWriter;
+        disk: Disk;
       }
     > = {},
   ): Compactor {
     const { clock } = this;
     const { bucket = this.bucket, log = silentLogger, metrics = new Metrics() } = more;
     const catalog = new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, { bucket, clock, log, metrics });
-    const runner = new LocalRunner(
-      { workDir: 'work', dedup: 'penalty' },
-      { bucket, disk: new MemoryDisk(), clock, random: this.#random },
+    const { disk = new MemoryDisk() } = more;
+    const runner = new BudgetedRunner(
+      new LocalRunner({ workDir: WORK_DIR, dedup: 'penalty' }, { bucket, disk, clock, random: this.#random }),
+      new DiskBudget(disk, { dir: WORK_DIR, reserveBytes: 0, metrics }),
     );
     return new Compactor(
       {
