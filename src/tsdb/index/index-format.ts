@@ -1,5 +1,5 @@
 import { crc32c } from '../../encoding/crc32c.ts';
-import { VeronaError } from '../../model/errors.ts';
+import { VeronaError, wrapError } from '../../model/errors.ts';
 import type { FileBytes } from '../chunks/chunk-format.ts';
 import { ByteReader, be32At } from '../format/byte-reader.ts';
 import type { ByteWriter } from '../format/byte-writer.ts';
@@ -56,18 +56,21 @@ export function encodeToc(out: ByteWriter, toc: IndexToc): void {
 /** From the last 52 bytes of an index. Throws `corrupt`. */
 export function decodeToc(bytes: Uint8Array, path: string): IndexToc {
   if (bytes.length !== TOC_BYTES) throw new VeronaError('corrupt', `${path}: no table of contents`);
-  const reader = new ByteReader(bytes);
-  const toc = {
-    symbols: reader.be64(),
-    series: reader.be64(),
-    labelIndices: reader.be64(),
-    labelOffsetTable: reader.be64(),
-    postings: reader.be64(),
-    postingsOffsetTable: reader.be64(),
-  };
-  if (crc32c(bytes, 0, TOC_BYTES - 4) !== reader.be32())
+  if (crc32c(bytes, 0, TOC_BYTES - 4) !== be32At(bytes, TOC_BYTES - 4))
     throw new VeronaError('corrupt', `${path}: bad checksum of the table of contents`);
-  return toc;
+  try {
+    const reader = new ByteReader(bytes);
+    return {
+      symbols: reader.be64(),
+      series: reader.be64(),
+      labelIndices: reader.be64(),
+      labelOffsetTable: reader.be64(),
+      postings: reader.be64(),
+      postingsOffsetTable: reader.be64(),
+    };
+  } catch (error) {
+    throw wrapError(`${path}: table of contents`, error);
+  }
 }
 
 /** Throws `corrupt` unless these are the first bytes of an index of version 2. */
