@@ -26,6 +26,17 @@ test('a passed deadline is seen without a timer, and listeners are told once', (
   expect(told).toBe(1);
 });
 
+test('reads of many blocks may listen without a warning of a leak', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  const signal = new SharedSignal(new CancelFlags(1).take(), new SystemClock(), 1e15, reasons);
+  for (let i = 0; i < 50; i++) signal.addEventListener('abort', () => i);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.removeListener('warning', note);
+  expect(warnings).toEqual([]);
+});
+
 test('those who wait hear of the deadline, also when a timer comes before it', () => {
   let now = 0;
   let due: (() => void) | undefined;

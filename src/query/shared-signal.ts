@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type CancelFlag, isCanceled } from './cancel-flags.ts';
@@ -35,6 +36,8 @@ export class SharedSignal extends EventTarget implements AbortSignal {
     reasons: { canceled: () => Error; timeout: () => Error },
   ) {
     super();
+    // A listener for each read under way is no leak.
+    setMaxListeners(0, this);
     this.#flag = flag;
     this.#clock = clock;
     this.#deadline = deadline;
