@@ -295,6 +295,7 @@ describe('two tenants with the same series', () => {
     await seesItsOwnOnly();
     const headers = { 'x-scope-orgid': 'acme' };
     const url = `${verona.url}/api/v1/admin/tsdb/delete_series?match[]=shared`;
+    expect((await fetch(`${url}&start=10&end=5`, { method: 'POST', headers })).status).toBe(400);
     expect((await fetch(url, { method: 'POST', headers })).status).toBe(204);
     const gone = await fetch(verona.url + reads[0], { headers });
     expect(await gone.text()).not.toContain('of-acme');

@@ -1,5 +1,6 @@
 import type { BucketBlock, TenantBlocks } from './block-catalog.ts';
-import { CHUNKS_FOLDER, INDEX_FILE } from './layout.ts';
+import { type BlockRef, CHUNKS_FOLDER, INDEX_FILE, META_FILE } from './layout.ts';
+import { markKindOf } from './marks.ts';
 
 /** What is wrong with an object or a block, and whether data are in danger or only room is taken. */
 export interface Finding {
@@ -9,20 +10,20 @@ export interface Finding {
 }
 
 /**
- * What a look at the listings tells about a tenant's blocks: files that are missing or of another size than `meta.json`
- * says, uploads and deletions that broke off (older than `partialDelayMs`), marks without blocks, blocks set aside, and
+ * What a look at the listings tells about a tenant's blocks: files that are missing, of another size than `meta.json`
+ * says or of no use to anybody, small files that do not decode (`broken`, by key), uploads and deletions that broke off (older than `partialDelayMs`), marks without blocks, blocks set aside, and
  * blocks of one level and one set of labels that overlap in time. Reads nothing.
  */
 export function checkBlocks(
   { whole, unfinished, orphanMarks }: TenantBlocks,
   nowMs: number,
   partialDelayMs: number,
+  broken: ReadonlyMap<string, string> = new Map(),
 ): Finding[] {
   return [
-    ...whole.flatMap(checkFiles),
+    ...whole.flatMap((block) => [...checkFiles(block), ...oddFiles(block), ...brokenMarks(block, broken)]),
     ...unfinished.flatMap(({ ref, kind, newestMs }): Finding[] => {
-      if (kind === 'corrupted')
-        return [error(ref.folder, 'meta.json does not decode; nobody reads the block')];
+      if (kind === 'corrupted') return [error(ref.folder, undecoded(ref, broken))];
       const isOld = nowMs - newestMs >= partialDelayMs;
       return isOld
         ? [warning(ref.folder, 'left over from an upload or a deletion: there is no meta.json')]
@@ -38,6 +39,9 @@ export function checkBlocks(
   ];
 }
 
+/** Files of a block, and beside them what Cortex' compactor and its converter to Parquet put there. */
+const PARTS = /^(meta\.json|index|tombstones|chunks\/\d{6}|[^/]*(-mark\.json|\.parquet|visit[^/]*))$/;
+
 function checkFiles({ ref, meta, sizes }: BucketBlock): Finding[] {
   const findings: Finding[] = [];
   if (!sizes.has(INDEX_FILE)) findings.push(error(`${ref.folder}/${INDEX_FILE}`, 'missing'));
@@ -51,6 +55,28 @@ function checkFiles({ ref, meta, sizes }: BucketBlock): Finding[] {
       findings.push(error(`${ref.folder}/${relPath}`, `${found} bytes, meta.json says ${sizeBytes}`));
   }
   return findings;
+}
+
+/** Why nobody reads a block whose `meta.json` does not decode. */
+function undecoded({ folder }: BlockRef, broken: ReadonlyMap<string, string>): string {
+  const why = broken.get(`${folder}/${META_FILE}`)?.slice(folder.length + 1);
+  return `${why ?? `${META_FILE} does not decode`}; nobody reads the block`;
+}
+
+/** What is neither a part of a block nor a mark. */
+function oddFiles({ ref, sizes, meta }: BucketBlock): Finding[] {
+  const listed = new Set(meta.files.map(({ relPath }) => relPath));
+  return [...sizes.keys()]
+    .filter((path) => !PARTS.test(path) && !listed.has(path) && markKindOf(path) === undefined)
+    .map((path) => warning(`${ref.folder}/${path}`, 'no file of a block'));
+}
+
+function brokenMarks({ ref, sizes }: BucketBlock, broken: ReadonlyMap<string, string>): Finding[] {
+  return [...sizes.keys()].flatMap((path) => {
+    const why = markKindOf(path) && broken.get(`${ref.folder}/${path}`);
+    if (why === undefined) return [];
+    return [error(ref.folder, `${why.slice(ref.folder.length + 1)}; nobody heeds the mark`)];
+  });
 }
 
 /** Neighbours in time of one group that overlap. Level 1 may: heads overlap until they are compacted. */

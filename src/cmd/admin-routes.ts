@@ -51,6 +51,7 @@ export function adminRoutes({ tenants, metrics, reload, adminApi }: AdminSources
           const sets = params.matcherSets();
           if (sets.length === 0) throw new VeronaError('bad_data', 'no match[] parameter provided');
           const [start, end] = [params.time('start', MIN_TIME_MS), params.time('end', MAX_TIME_MS)];
+          if (end < start) throw new VeronaError('bad_data', 'end timestamp must not be before start time');
           await tenants.deleteSeries({ signal: request.signal }, request.tenant, sets, start, end);
           return { status: 204 };
         },

@@ -15,6 +15,7 @@ import {
   addBucketOptions,
   type BucketTool,
   chosenBlocks,
+  oneLine,
   print,
   say,
   selectorOf,
@@ -163,7 +164,7 @@ function textOf(group: Group, report: CardinalityReport): string {
   const { tenant, blocks, mint, maxt, externalLabels } = about(group);
   const external = Object.entries(externalLabels).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   const head = [
-    `${tenant}${external.length > 0 ? ` {${external.join(', ')}}` : ''}: ${blocks.length} blocks, ${new Date(mint).toISOString()} … ${new Date(maxt).toISOString()}`,
+    `${tenant}${external.length > 0 ? ` {${oneLine(external.join(', '))}}` : ''}: ${blocks.length} blocks, ${new Date(mint).toISOString()} … ${new Date(maxt).toISOString()}`,
     `${report.series} series, ${report.labelNames} label names, ${report.labelPairs} label pairs, ${report.chunks} chunks of ${readableBytes(report.bytes)}, churn ${report.churn}`,
   ];
   const sections: [string, readonly CardinalityLine[]][] = [
@@ -186,7 +187,7 @@ function textOf(group: Group, report: CardinalityReport): string {
 
 /** On one line, and not endless. */
 function plainText(name: string): string {
-  return name.replace(/\p{Cc}/gu, '\ufffd').slice(0, 100);
+  return oneLine(name).slice(0, 100);
 }
 
 function acceptsOf(text: string | undefined): ((labels: readonly string[]) => boolean) | undefined {

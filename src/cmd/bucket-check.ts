@@ -6,7 +6,9 @@ import {
   deletionId,
   parseDeletionRequest,
 } from '../blocks/deletion-request.ts';
-import { addBucketOptions, type BucketTool, print, say, withBucket } from './bucket-tool.ts';
+import { isTenantFolder } from '../blocks/layout.ts';
+import { checkTenantId } from '../tenancy/tenant-id.ts';
+import { addBucketOptions, type BucketTool, oneLine, print, say, withBucket } from './bucket-tool.ts';
 import { addVerifyCommand } from './bucket-verify.ts';
 import { EXIT } from './exit.ts';
 
@@ -24,15 +26,19 @@ export function addCheckCommands(bucket: Command): void {
     .option('--strict', 'exit code 1 for warnings too')
     .addHelpText('after', FSCK_HELP)
     .action((given) =>
-      withBucket(given, async (tool, { json }) => {
+      withBucket(given, async (tool, { json, tenant }) => {
         const findings: Finding[] = [];
-        for (const [tenant, view] of await tool.tenants())
+        const tenants = await tool.tenants();
+        if (tenant === undefined) findings.push(...(await checkFolders(tool)));
+        for (const [name, view] of tenants)
           findings.push(
-            ...checkBlocks(view, tool.clock.now(), PARTIAL_DELAY_MS),
-            ...(await checkDeletions(tool, tenant)),
+            ...checkBlocks(view, tool.clock.now(), PARTIAL_DELAY_MS, tool.broken),
+            ...(await checkDeletions(tool, name)),
           );
         if (json) print(`${JSON.stringify(findings)}\n`);
-        else for (const { severity, where, text } of findings) print(`${severity}: ${where}: ${text}\n`);
+        else
+          for (const { severity, where, text } of findings)
+            print(`${oneLine(`${severity}: ${where}: ${text}`)}\n`);
         const isBad = findings.some(({ severity }) => severity === 'error' || given.strict === true);
         if (isBad) process.exitCode = EXIT.failed;
         else say(`${findings.length} warnings, no errors`);
@@ -48,6 +54,21 @@ Exit code: 0 without errors, 1 with one (with --strict: or a warning), 2 for a w
 Example, once a day:
   verona bucket fsck --objstore.config-file bucket.yml --json || alert
 `;
+
+/** Folders that look like those of a tenant and cannot be one: nobody looks after what is in them. */
+async function checkFolders({ ctx, bucket }: BucketTool): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for await (const { kind, key } of bucket.list(ctx, '')) {
+    const name = key.slice(0, -1);
+    if (kind !== 'folder' || !isTenantFolder(name)) continue;
+    try {
+      checkTenantId(name);
+    } catch (error) {
+      findings.push({ severity: 'warning', where: key, text: (error as Error).message });
+    }
+  }
+  return findings;
+}
 
 async function checkDeletions({ ctx, bucket }: BucketTool, tenant: string): Promise<Finding[]> {
   const findings: Finding[] = [];

@@ -131,7 +131,10 @@ async function upload(path: string, given: CopyOptions & { readonly openmetrics?
         );
         await catalog.tenants(tool.ctx);
         const { whole } = await catalog.refresh(tool.ctx, owner);
-        if (whole.length === 0) say(`no block in ${path}`);
+        if (whole.length === 0) {
+          process.exitCode = EXIT.failed;
+          say(`no block in ${path}${given.openmetrics === true ? '' : ' (text is read with --openmetrics)'}`);
+        }
         await copyAll(tool, from, whole, tool.bucket, () => owner, rules, json === true);
       });
     },

@@ -3,7 +3,7 @@ import type { BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import { MARK_KINDS } from '../blocks/marks.ts';
 import { formatDuration } from '../model/duration.ts';
 import { alignColumns, readableBytes } from '../tsdb/tools/list.ts';
-import { addBucketOptions, print, withBucket } from './bucket-tool.ts';
+import { addBucketOptions, oneLine, print, withBucket } from './bucket-tool.ts';
 
 /** `verona bucket ls|inspect|du`: what is there. */
 export function addShowCommands(bucket: Command): void {
@@ -103,7 +103,7 @@ function row(block: BucketBlock): string[] {
     String(meta.seriesCount),
     String(meta.chunkCount),
     readableBytes(bytesOf(block)),
-    labels.join(','),
+    oneLine(labels.join(',')),
     marksOf(block).join(','),
   ];
 }

@@ -38,6 +38,8 @@ export interface BucketTool {
   readonly disk: NodeDisk;
   readonly random: SystemRandom;
   readonly log: Logger;
+  /** What is wrong with small files that were read so far, by key: `meta.json`, marks, deletion requests. */
+  readonly broken: ReadonlyMap<string, string>;
   /** Every tenant that was asked for, with all its blocks as they are now. */
   tenants(): Promise<ReadonlyMap<string, TenantBlocks>>;
 }
@@ -182,6 +184,11 @@ export function tellProgress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
 }
 
+/** Text from a bucket on one line of a terminal: what would move the cursor is replaced. */
+export function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\ufffd');
+}
+
 export function print(text: string): void {
   process.stdout.write(text);
 }
@@ -189,17 +196,28 @@ export function print(text: string): void {
 function toolOf(bucket: Bucket, signal: AbortSignal, options: BucketToolOptions): BucketTool {
   const clock = new SystemClock();
   const ctx = { signal };
+  const broken = new Map<string, string>();
+  const log: Logger = {
+    ...toolLog,
+    warn: (message, fields) => {
+      if (typeof fields?.key === 'string' && typeof fields.error === 'string')
+        broken.set(fields.key, fields.error);
+      toolLog.warn(message, fields);
+    },
+  };
   const catalog = new BlockCatalog(
     {
       ignoreDeletionMarksDelayMs: Number.POSITIVE_INFINITY,
       ...rootTenancy(options.thanosTenantLabel, options.thanosTenant),
     },
-    { bucket, clock, log: toolLog, metrics: new Metrics() },
+    { bucket, clock, log, metrics: new Metrics() },
   );
   const tenants = async () => {
     const names = options.tenant === undefined ? await catalog.tenants(ctx) : [checkTenantId(options.tenant)];
     const views = new Map<string, TenantBlocks>();
     for (const name of names) views.set(name, await catalog.refresh(ctx, name, { full: true }));
+    if (options.tenant !== undefined && !catalog.knownTenants.includes(options.tenant))
+      say(`note: tenant ${options.tenant} has no blocks here`);
     if (options.tenant === undefined && !options.thanosTenantLabel && !options.thanosTenant)
       await tellUnowned(ctx, bucket);
     return views;
@@ -211,7 +229,8 @@ function toolOf(bucket: Bucket, signal: AbortSignal, options: BucketToolOptions)
     clock,
     disk: new NodeDisk(),
     random: new SystemRandom(),
-    log: toolLog,
+    log,
+    broken,
     tenants,
   };
 }

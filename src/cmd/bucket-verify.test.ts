@@ -105,16 +105,25 @@ test('wrong counts are put right in place, with exit code 0', async () => {
 test('a meta.json that does not decode and a missing index are told, and set aside with a mark', async () => {
   writeFileSync(path(0, 'meta.json'), '{');
   rmSync(path(1, 'index'));
-  expect((await verify()).out).toMatch(/meta.json does not decode/);
+  expect((await verify()).out).toMatch(/meta.json: not JSON in UTF-8/);
   expect(await verify('--repair')).toMatchObject({ code: 1 });
   expect(JSON.parse(readFileSync(path(0, 'quarantine-mark.json'), 'utf8')).details).toMatch(
-    /does not decode/,
+    /meta.json: not JSON in UTF-8/,
   );
   expect(JSON.parse(readFileSync(path(1, 'quarantine-mark.json'), 'utf8'))).toMatchObject({ hidden: true });
   expect(await verify('01HF4D3T000000000000000009')).toMatchObject({
     code: 1,
     err: expect.stringContaining('no whole block'),
   });
+});
+
+test('a block of a version to come is told and left alone', async () => {
+  const meta = JSON.parse(readFileSync(path(0, 'meta.json'), 'utf8'));
+  writeFileSync(path(0, 'meta.json'), JSON.stringify({ ...meta, version: 2 }));
+  const { code, out } = await verify('--repair');
+  expect(code).toBe(1);
+  expect(out).toMatch(/version is 2, only 1 is known; left alone/);
+  expect(existsSync(path(0, 'quarantine-mark.json'))).toBe(false);
 });
 
 test('a block whose meta.json does not decode goes when it is marked for deletion, and only then', async () => {

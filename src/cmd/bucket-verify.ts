@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { BucketBlock, UnfinishedBlock } from '../blocks/block-catalog.ts';
 import { BlockMarker } from '../blocks/block-marker.ts';
 import { type BlockRef, META_FILE } from '../blocks/layout.ts';
+import { metaProblem } from '../compactor/cleanup.ts';
 import { isUnreadable } from '../compactor/diagnose-block.ts';
 import { makeJob } from '../compactor/make-job.ts';
 import { type JobReport, type RepairReport, runJob } from '../compactor/run-job.ts';
@@ -13,6 +14,7 @@ import {
   addBucketOptions,
   type BucketTool,
   chosenBlocks,
+  oneLine,
   print,
   say,
   tellProgress,
@@ -180,15 +182,16 @@ async function quarantine(
   return { ...verdict, action: 'quarantine', done: dryRun !== true };
 }
 
-/** A block whose `meta.json` does not decode: nobody reads it, and nobody can tell whose labels it has. */
+/** A block whose `meta.json` does not decode: nobody reads it. One of a version to come is left for whoever knows it. */
 async function setAsideUnread(
   tool: BucketTool,
   { ref }: UnfinishedBlock,
   options: VerifyOptions,
 ): Promise<Verdict> {
-  const reason = `${ref.folder}/${META_FILE} does not decode; nobody reads the block`;
+  const problem = await metaProblem(tool.ctx, tool.bucket, ref);
+  const reason = problem ?? `${tool.broken.get(`${ref.folder}/${META_FILE}`) ?? 'it is gone'}; left alone`;
   const bad = { folder: ref.folder, good: false, findings: [reason], notes: [], reason };
-  return options.repair === true
+  return options.repair === true && problem !== undefined
     ? quarantine(tool, ref, options, bad)
     : { ...bad, action: 'none', done: false };
 }
@@ -210,7 +213,7 @@ function textOf({ folder, good, findings, notes, counts, ...rest }: Verdict): st
     ...notes.map((note) => `  note: ${note}`),
     ...actionLines(rest),
   ];
-  return `${lines.join('\n')}\n`;
+  return lines.map((line) => `${oneLine(line)}\n`).join('');
 }
 
 function actionLines({

@@ -5,7 +5,9 @@ import type { CompactorJob } from '../compactor/job.ts';
 import { isSettled, planCompaction } from '../compactor/plan.ts';
 import { planDownsampling } from '../compactor/plan-downsampling.ts';
 import type { CompactionRules } from '../compactor/rules.ts';
+import { areSpans } from '../config/fields.ts';
 import { formatDuration } from '../model/duration.ts';
+import { VeronaError } from '../model/errors.ts';
 import type { ReplicaDedup } from '../tsdb/compact/merge-blocks.ts';
 import { doJob, type JobResult, printJobs, printResults } from './bucket-job.ts';
 import { addRetentionCommand } from './bucket-retention.ts';
@@ -170,9 +172,17 @@ async function markGarbage(tool: BucketTool, rules: CompactionRules): Promise<vo
 }
 
 function rulesOf(given: Given): CompactionRules {
-  const ranges = String(given.blockRanges ?? '2h,12h,24h').split(',');
+  const ranges = String(given.blockRanges ?? '2h,12h,24h')
+    .split(',')
+    .map((text) => text.trim());
+  const rangesMs = ranges.map((text) => durationOf('--block-ranges', text));
+  if (!areSpans(ranges))
+    throw new VeronaError(
+      'bad_data',
+      `--block-ranges: not ascending, each a multiple of the one before: ${JSON.stringify(ranges.join(','))}`,
+    );
   return {
-    rangesMs: ranges.map((text) => durationOf('--block-ranges', text)),
+    rangesMs,
     settleMs: durationOf('--settle-delay', given.settleDelay ?? '1h'),
     replicaLabels: (given.replicaLabel as string[] | undefined) ?? [],
     blocksMax: 64,

@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -136,11 +145,38 @@ test('damage is found, with an exit code', async () => {
   });
 });
 
+test('files of no use, broken marks and impossible tenants are told, on one line each', async () => {
+  const block = join(dir, 'odd/acme', BLOCKS[0]);
+  cpSync(join(dir, 'prometheus', BLOCKS[0]), block, { recursive: true });
+  writeFileSync(join(block, 'notes.txt'), '');
+  writeFileSync(join(block, 'no-compact-mark.json'), `{"id":"${BLOCKS[0]}","version":2}`);
+  const meta = JSON.parse(readFileSync(join(block, 'meta.json'), 'utf8'));
+  const labels = { 'a\n\u001b[31m': 'b' };
+  writeFileSync(join(block, 'meta.json'), JSON.stringify({ ...meta, thanos: { version: 1, labels } }));
+  mkdirSync(join(dir, 'odd/te am$'));
+  writeFileSync(join(dir, 'odd/te am$/x'), '');
+  const { code, out } = await tool('fsck', ...at('odd'));
+  expect(code).toBe(1);
+  expect(out.trim().split('\n')).toEqual([
+    'warning: te am$/: tenant id: "te am$" has the character " " at 2',
+    `warning: acme/${BLOCKS[0]}/notes.txt: no file of a block`,
+    `error: acme/${BLOCKS[0]}: no-compact-mark.json: version is 2, only 1 is known; nobody heeds the mark`,
+  ]);
+  expect((await tool('inspect', ...at('odd'))).out).toContain('a\ufffd\ufffd[31m="b"');
+  expect((await tool('ls', ...at('odd'), '--tenant', 'amce')).err).toContain(
+    'tenant amce has no blocks here',
+  );
+});
+
 test('OpenMetrics text becomes blocks of a tenant', async () => {
   const lines = Array.from({ length: 300 }, (_, i) => `m{a="b"} ${i} ${1_700_000_000 + i * 60}`);
   writeFileSync(join(dir, 'text.om'), `# TYPE m gauge\n${lines.join('\n')}\n# EOF\n`);
   const made = await tool('upload', join(dir, 'text.om'), '--openmetrics', ...at('om'), '--tenant', 'acme');
   expect(made).toMatchObject({ code: 0 });
+  expect(await tool('upload', join(dir, 'text.om'), ...at('om'), '--tenant', 'acme')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('--openmetrics'),
+  });
   const blocks: { chunkCount: number }[] = await json('inspect', ...at('om'));
   expect(blocks.length).toBeGreaterThan(2);
 });
@@ -150,4 +186,6 @@ test('a command line that names no bucket, two, or no tenant that can be, is ref
   expect((await tool('ls', ...at('a'), '--objstore.config', 'type: MEMORY')).code).toBe(2);
   expect((await tool('ls', ...at('a'), '--tenant', '../x')).code).toBe(2);
   expect((await tool('upload', dir, ...at('a'))).code).toBe(2);
+  for (const ranges of ['0s', '12h,2h', '2h,3h', ''])
+    expect((await tool('compact', '--plan', ...at('om'), '--block-ranges', ranges)).code, ranges).toBe(2);
 });

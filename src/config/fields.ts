@@ -81,7 +81,8 @@ export function spans(defaultTexts: readonly string[], description: string) {
     .meta({ description, kind: 'list of text' });
 }
 
-function areSpans(texts: readonly string[]): boolean {
+/** Whether durations ascend, each a multiple of the one before. */
+export function areSpans(texts: readonly string[]): boolean {
   const spansMs = texts.map((text) => parseDuration(text) ?? Number.NaN);
   return spansMs.every((ms, i) => ms > 0 && (i === 0 || (ms > spansMs[i - 1] && ms % spansMs[i - 1] === 0)));
 }
