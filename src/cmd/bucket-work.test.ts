@@ -109,6 +109,10 @@ test('labels are changed by rules, series that are the same then become one, and
 
 test('what is done by hand is told as JSON too, and wrong lengths of time are refused', async () => {
   expect(JSON.parse(await tool('compact', '--json'))).toEqual([]);
+  // The 5m block has other labels now, which its 1h block lacks.
+  expect(JSON.parse(await tool('downsample', '--json'))).toMatchObject([
+    { kind: 'downsample', resolutionMs: 3_600_000, outcome: 'done' },
+  ]);
   expect(JSON.parse(await tool('downsample', '--json', '--dry-run'))).toEqual([]);
   const old = JSON.parse(await tool('retention', '--resolution-5m', '1d', '--json'));
   expect(
