@@ -8,6 +8,7 @@ import {
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import { decodeHistogramChunk, HistogramAppender } from '../../chunkenc/histogram-chunk.ts';
 import { XorAppender } from '../../chunkenc/xor.ts';
+import { VeronaError } from '../../model/errors.ts';
 import type { FloatHistogram } from '../../model/histogram.ts';
 import { addHistograms } from '../../model/histogram-math.ts';
 import { detectReset } from '../../model/histogram-reset.ts';
@@ -38,7 +39,7 @@ interface Window {
 /**
  * The raw native histograms of a series as aggregate chunks: counts of samples, sums, and as counter the newest one of each
  * window; no min and max. A chunk ends where the counter was reset, where gauges and counters change, and where custom
- * bounds do; inside, the lowest resolution holds. So a counter in a chunk only grows, and is raw.
+ * bounds or the width of the zero bucket do; inside, the lowest resolution holds. So a counter in a chunk only grows, and is raw.
  */
 export function downsampleHistograms(
   samples: readonly HistogramSample[],
@@ -99,8 +100,9 @@ function goesOn(before: FloatHistogram, next: FloatHistogram): boolean {
   );
 }
 
-/** Both gauges or both counters, with the same custom bounds or none. */
+/** Both gauges or both counters, with the same custom bounds or none, and the same zero bucket: a chunk has one of each. */
 function areAlike(a: FloatHistogram, b: FloatHistogram): boolean {
+  if (a.zeroThreshold !== b.zeroThreshold) return false;
   if ((a.counterResetHint === 'gauge') !== (b.counterResetHint === 'gauge')) return false;
   if (usesCustomBuckets(a) !== usesCustomBuckets(b)) return false;
   return !usesCustomBuckets(a) || equalNumbers(a.customValues, b.customValues);
@@ -173,6 +175,8 @@ function encodeHistograms(samples: readonly HistogramSample[]): AggregatePart {
   const appender = HistogramAppender.float();
   for (const { t, h } of samples) {
     if (appender.append(t, h) !== 'new_chunk') continue;
+    if (h.counterResetHint === 'gauge')
+      throw new VeronaError('corrupt', `histograms of one aggregate chunk cannot share a chunk at ${t}`);
     // What one rule calls a reset and the other does not, such as a bucket that vanished: as a gauge anything goes.
     return encodeHistograms(
       samples.map((sample) => ({ t: sample.t, h: { ...sample.h, counterResetHint: 'gauge' } })),

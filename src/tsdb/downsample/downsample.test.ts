@@ -200,6 +200,29 @@ test.each([
   expect(histograms(hour, Aggregate.counter).map(([, { count }]) => count)).toEqual([1, 6, 2, 5]);
 });
 
+test.each([
+  ['unknown', 0.001, 0.01],
+  ['unknown', 0.01, 0.001],
+  ['gauge', 0.001, 0.01],
+] as const)(
+  'where the zero bucket of a histogram (%s) changes its width from %d to %d, a chunk ends',
+  (hint, before, after) => {
+    const samples = Array.from({ length: 40 }, (_, i): AnySample => {
+      const more = { zeroThreshold: i < 17 ? before : after, counterResetHint: hint };
+      return { t: T + i * 60_000, value: histogram(i + 1, more) };
+    });
+    const five = downsampleSeries(raw(samples), 0, R);
+    const hour = downsampleSeries(five, R, ONE_HOUR_MS);
+    for (const chunks of [five, hour]) {
+      expect(chunks).toHaveLength(2);
+      const counted = part(chunks, Aggregate.count).flat();
+      expect(counted.reduce((sum, [, count]) => sum + count, 0)).toBe(40);
+      const sums = histograms(chunks, Aggregate.sum).map(([, h]) => h.count);
+      expect(sums.reduce((a, b) => a + b)).toBe((40 * 41) / 2);
+    }
+  },
+);
+
 /** So that the helper above can look into a plain histogram chunk. */
 function asAggregate(chunk: BlockChunk): BlockChunk {
   const parts = [];
