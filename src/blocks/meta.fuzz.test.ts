@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { VeronaError } from '../model/errors.ts';
 import { encodeMark, MARK_KINDS, parseMark } from './marks.ts';
-import { parseMeta, withThanosSection } from './meta.ts';
+import { parseMeta, withCounts, withLabels, withRewrites, withThanosSection } from './meta.ts';
 
 const ULID = '01HQ0000000000000000000001';
 const encoder = new TextEncoder();
@@ -132,6 +132,40 @@ test('mutated bytes and other JSON decode or are corrupt', () => {
     fc.property(fc.constantFrom(...paths), fc.jsonValue(), (path, value) =>
       decodes(encode({ ...meta, [path]: value })),
     ),
+    { numRuns: 500 },
+  );
+});
+
+test('whatever a meta.json holds, what is written anew of it is read, or it is corrupt', () => {
+  const labels = { cluster: 'a' };
+  const files = [{ relPath: 'index', sizeBytes: 9 }];
+  const writers = [
+    (data: Uint8Array) => withThanosSection(data, 'm', { labels, files }),
+    (data: Uint8Array) => withLabels(data, 'm', labels, files),
+    (data: Uint8Array) => withCounts(data, 'm', { numSamples: 1, numSeries: 1, numChunks: 1 }, files),
+    (data: Uint8Array) => withRewrites(data, 'm', [{ deletions_applied: [{ request_id: 'x' }] }]),
+  ];
+  const isRead = (data: Uint8Array) => {
+    try {
+      parseMeta(data, 'm', ULID);
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'corrupt' });
+      return false;
+    }
+  };
+  const paths = ['ulid', 'stats', 'compaction', 'thanos', 'minTime'] as const;
+  fc.assert(
+    fc.property(fc.constantFrom(...paths), fc.jsonValue(), (path, value) => {
+      const before = encode({ ...meta, [path]: value });
+      for (const write of writers)
+        try {
+          const after = write(before);
+          if (isRead(before)) expect(isRead(after)).toBe(true);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'corrupt' });
+        }
+    }),
     { numRuns: 500 },
   );
 });
