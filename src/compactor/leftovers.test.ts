@@ -144,6 +144,39 @@ test('a block that is deleted while its meta.json is replaced does not come back
   expect((await kit.keys()).filter((key) => key.startsWith(folder))).toEqual([]);
 });
 
+test('what another compactor noted in a meta.json while this one looked at the index is not undone', async () => {
+  const kit = new CompactorKit();
+  const block = twoHours(0, 1);
+  await kit.put(block);
+  const key = `${TENANT}/${block.ulid}/meta.json`;
+  const before = await kit.bucket.get(CTX, key);
+  const wish = { matcherSets: [[new Matcher('=', 'a', 'none')]], mint: 0, maxt: 2 * T };
+  const first = await kit.deletions().add(CTX, TENANT, wish);
+  kit.clock.time += HOUR;
+  await kit.compactor().runRound(CTX);
+  const noted = await kit.bucket.get(CTX, key);
+  await kit.bucket.upload(CTX, key, before);
+  const second = await kit.deletions().add(CTX, TENANT, wish);
+  kit.clock.time += HOUR;
+  // The other one knew of the first request only, and was quicker.
+  const bucket: Bucket = new Proxy(kit.bucket, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name);
+      if (name !== 'exists') return typeof value === 'function' ? value.bind(target) : value;
+      return async (ctx: typeof CTX, asked: string) => {
+        if (asked.endsWith('/index') && (await target.get(ctx, key)).length === before.length)
+          await target.upload(ctx, key, noted);
+        return target.exists(ctx, asked);
+      };
+    },
+  });
+  expect(await kit.compactor({ bucket }).runRound(CTX)).toEqual({ jobs: 1, failures: 0 });
+  const [{ meta }] = await kit.visible();
+  expect([...meta.appliedDeletions].sort()).toEqual([first.id, second.id].sort());
+  const entries = JSON.parse(new TextDecoder().decode(await kit.bucket.get(CTX, key))).thanos.rewrites;
+  expect(entries).toHaveLength(2);
+});
+
 test('a shard without series is a block all the same, and stands in with the others', async () => {
   const kit = new CompactorKit();
   const names = ['1', '2'];

@@ -1,5 +1,5 @@
 import { lineageOf } from '../blocks/changes.ts';
-import { type BlockRef, blockRef, INDEX_FILE, META_FILE } from '../blocks/layout.ts';
+import { blockRef, META_FILE } from '../blocks/layout.ts';
 import { type IndexStats, parseMeta, withCounts, withRewrites } from '../blocks/meta.ts';
 import { settled } from '../blocks/settled.ts';
 import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
@@ -16,6 +16,7 @@ import { type MergeReport, mergeBlocks, type ReplicaDedup } from '../tsdb/compac
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import type { LabelChange } from '../tsdb/compact/sorted-series.ts';
 import { downsampleBlock } from '../tsdb/downsample/downsample-block.ts';
+import { amendMeta } from './amend-meta.ts';
 import { type Diagnosis, diagnoseBlock } from './diagnose-block.ts';
 import { diskNeedOf } from './disk-budget.ts';
 import { DiskShortage, isDiskFull } from './disk-shortage.ts';
@@ -182,24 +183,14 @@ class JobRun {
   /** Says in the block's `meta.json` that requests hold for it, which had nothing to leave out. */
   async #noteApplied(): Promise<JobReport> {
     const [{ ref, deletions }] = this.#job.blocks;
-    const path = `${this.#sourceDir(ref.ulid)}/${META_FILE}`;
-    const before = await this.#deps.disk.readFile(path);
-    const { sources } = earlierRewrites(before, ref.ulid);
-    const { deletions: requests } = this.#job;
-    const rewrites = rewritesOf({ sources, deletions, requests, relabels: [] });
-    await this.#replaceMeta(ref, withRewrites(before, path, rewrites));
+    await amendMeta(this.#ctx, this.#deps.bucket, ref, (meta, where) => {
+      const { sources, deletions: noted } = earlierRewrites(meta, ref.ulid);
+      const missing = deletions.filter((id) => !noted.includes(id));
+      const { deletions: requests } = this.#job;
+      const rewrites = rewritesOf({ sources, deletions: missing, requests, relabels: [] });
+      return missing.length > 0 ? withRewrites(meta, where, rewrites) : undefined;
+    });
     return { outputs: [ref.ulid], keepsSources: true, bytesRead: 0, samplesRead: 0, samplesWritten: 0 };
-  }
-
-  /** A `meta.json` that is stored while the block is deleted would make a block of what is left: then it goes again. */
-  async #replaceMeta({ folder, ulid }: BlockRef, meta: Uint8Array): Promise<void> {
-    const { bucket } = this.#deps;
-    const [key, index] = [`${folder}/${META_FILE}`, `${folder}/${INDEX_FILE}`];
-    if (!(await bucket.exists(this.#ctx, index))) throw gone(ulid);
-    await bucket.upload(this.#ctx, key, meta);
-    if (await bucket.exists(this.#ctx, index)) return;
-    await bucket.delete(this.#ctx, key);
-    throw gone(ulid);
   }
 
   async #download(): Promise<void> {
@@ -283,10 +274,11 @@ class JobRun {
   /** The block itself is good: what says so otherwise is replaced at once. */
   async #repairMeta(diagnosis: Diagnosis, repair: 'try' | 'do'): Promise<JobReport> {
     const [{ ref }] = this.#job.blocks;
-    const path = `${this.#sourceDir(ref.ulid)}/${META_FILE}`;
     const { stats = {}, files } = diagnosis;
-    const meta = withCounts(await this.#deps.disk.readFile(path), path, stats, files);
-    if (repair === 'do') await this.#replaceMeta(ref, meta);
+    if (repair === 'do')
+      await amendMeta(this.#ctx, this.#deps.bucket, ref, (meta, where) =>
+        withCounts(meta, where, stats, files),
+      );
     return this.#kept(diagnosis, ['counts and files in meta.json were put right']);
   }
 
@@ -367,10 +359,6 @@ class JobRun {
 /** Shards stand in for their sources when all of them are there, so that each must be, also without samples. */
 function isOfShards({ shards, labels }: CompactorJob): boolean {
   return shards > 1 || labels[SHARD_LABEL] !== undefined;
-}
-
-function gone(ulid: string): VeronaError {
-  return new VeronaError('not_found', `block ${ulid} was deleted meanwhile`);
 }
 
 function resolutionOf(meta: Uint8Array, ulid: string): number {
