@@ -1,3 +1,4 @@
+import { formatDuration } from '../model/duration.ts';
 import type { Span } from './parser/ast.ts';
 import { formatGeneral, formatTwoDigits, quote } from './parser/go-text.ts';
 import { positionText } from './parser/position.ts';
@@ -124,6 +125,8 @@ export const infoText = {
     ),
   mismatchedCustomBuckets: (operation: Operation) =>
     info(`mismatched custom buckets were reconciled during ${operation}`),
+  looksBackFar: (ms: number) =>
+    info(`some samples are ${formatDuration(ms)} apart, so that instant selectors look back as far`),
 } as const;
 
 /** Where and how far classic buckets had to be corrected before a quantile could be taken. Times in ms. */

@@ -222,6 +222,13 @@ test('an instant selector looks back to the last sample where samples lie far ap
   expect(await valueAt('up', { spacingOf })).toEqual(['{__name__="up"} 2@130']);
   expect(await valueAt('up offset 1h', { spacingOf })).toEqual(['{__name__="up"} 1@130']);
   expect(await valueAt('up', { spacingOf, lookbackDeltaMs: MINUTE })).toEqual([]);
+  const given = { timeMs: 130 * MINUTE, spacingOf };
+  expect((await new Engine().instant(ctx, storage, 'up', given)).infos).toEqual([
+    'PromQL info: some samples are 1h apart, so that instant selectors look back as far',
+  ]);
+  expect(asked.splice(2)).toEqual([[125 * MINUTE + 1, 130 * MINUTE]]);
+  const { infos } = await new Engine().instant(ctx, storage, 'max_over_time(up[2h])', given);
+  expect([infos, asked.splice(2)]).toEqual([[], []]);
   expect(asked).toEqual([
     [125 * MINUTE + 1, 130 * MINUTE],
     [65 * MINUTE + 1, 70 * MINUTE],

@@ -3,7 +3,7 @@ import type { FloatHistogram } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
-import { renderAnnotations } from './annotations.ts';
+import { infoText, renderAnnotations } from './annotations.ts';
 import { Analysis, type AnalysisNode } from './exec/analysis.ts';
 import { type Batch, dropEmptyRows, Presence, pickRows } from './exec/batch.ts';
 
@@ -194,11 +194,11 @@ export class Engine {
     given: InstantOptions,
   ): Promise<QueryResult> {
     const [times, grid] = this.#timesOf(given);
-    const options = this.#lookingBack(query, times, grid, given);
     const { clock } = this.#options;
     const begun = clock?.monotonic() ?? 0;
-    const plan = this.#plan(query, times, grid, options);
-    const run: Run = { query, plan, times, grid, options, planMs: (clock?.monotonic() ?? 0) - begun };
+    const { plan, options, looksBackMs } = this.#planLookingBack(query, times, grid, given);
+    const planMs = (clock?.monotonic() ?? 0) - begun;
+    const run: Run = { query, plan, times, grid, options, planMs, looksBackMs };
     const result = await this.#run(ctx, source, run, (context) => evaluateInstant(context, plan, grid));
     return result ?? this.instant(ctx, source, query, { ...options, remote: undefined });
   }
@@ -206,17 +206,17 @@ export class Engine {
   /** Evaluates at start, start + step, … up to and including end. Throws as `instant`; `bad_data` for impossible times. */
   async range(ctx: ReadContext, source: Queryable, query: string, given: RangeOptions): Promise<QueryResult> {
     const [times, grid] = this.#timesOf(given);
-    const options = this.#lookingBack(query, times, grid, given);
     const { clock } = this.#options;
     const begun = clock?.monotonic() ?? 0;
-    const plan = this.#plan(query, times, grid, options);
+    const { plan, options, looksBackMs } = this.#planLookingBack(query, times, grid, given);
     const type = planType(plan);
     if (type !== 'scalar' && type !== 'vector')
       throw new VeronaError(
         'bad_data',
         `invalid expression type "${type === 'matrix' ? 'range vector' : type}" for range query, must be Scalar or instant Vector`,
       );
-    const run: Run = { query, plan, times, grid, options, planMs: (clock?.monotonic() ?? 0) - begun };
+    const planMs = (clock?.monotonic() ?? 0) - begun;
+    const run: Run = { query, plan, times, grid, options, planMs, looksBackMs };
     const result = await this.#run(ctx, source, run, async (context) => ({
       type: 'matrix',
       columns: columnsOf(sorted(await evaluate(context, plan, grid), context), grid),
@@ -273,13 +273,21 @@ export class Engine {
     return [start, end, step, this.#lookback(options)].every((ms) => ms % 1000 === 0);
   }
 
-  /** Options that look back far enough to see a sample where they are far apart. */
-  #lookingBack<O extends QueryOptions>(query: string, times: Times, grid: Grid, options: O): O {
-    if (options.spacingOf === undefined || options.lookbackDeltaMs) return options;
-    const { remote: _, team: __, ...alone } = options;
-    const bounds = timeRangeOf(this.#plan(query, times, grid, alone));
-    const spacing = bounds ? options.spacingOf(bounds.mint, bounds.maxt) : 0;
-    return spacing > this.#lookback(options) ? { ...options, lookbackDeltaMs: spacing } : options;
+  /** A plan, and the options it was made with: they look back far enough to see a sample where samples are far apart. */
+  #planLookingBack<O extends QueryOptions>(
+    query: string,
+    times: Times,
+    grid: Grid,
+    given: O,
+  ): { plan: PlanNode; options: O; looksBackMs?: number } {
+    const planned = (options: O) => ({ plan: this.#plan(query, times, grid, options), options });
+    const first = planned(given);
+    if (given.spacingOf === undefined || given.lookbackDeltaMs) return first;
+    const own = given.remote === undefined ? first : planned({ ...given, remote: undefined });
+    const bounds = timeRangeOf(own.plan, ['select']);
+    const spacing = bounds ? given.spacingOf(bounds.mint, bounds.maxt) : 0;
+    if (spacing <= this.#lookback(given)) return first;
+    return { ...planned({ ...given, lookbackDeltaMs: spacing }), looksBackMs: spacing };
   }
 
   #lookback(options: QueryOptions): number {
@@ -314,6 +322,7 @@ export class Engine {
     const bounds = timeRangeOf(run.plan) ?? { mint: run.grid.start, maxt: run.grid.start };
     const querier = await source.querier(bounds.mint, bounds.maxt);
     const context = this.#context(ctx, querier, run);
+    if (run.looksBackMs !== undefined) context.info(infoText.looksBackFar(run.looksBackMs));
     try {
       const value = await evaluate(context);
       context.finish();
@@ -362,6 +371,8 @@ interface Run {
   readonly grid: Grid;
   readonly options: QueryOptions;
   readonly planMs: number;
+  /** How far instant selectors look back because samples are so far apart, ms. */
+  readonly looksBackMs: number | undefined;
 }
 
 /** Of the whole query, ms. */

@@ -37,11 +37,14 @@ function bounded(source: SelectorSource, grid: Grid, range: number, lookback: nu
   return { ...source, mint: first - left + 1, maxt: last + right };
 }
 
-/** The bounds of everything a plan reads; undefined when it reads nothing. */
-export function timeRangeOf(node: PlanNode): { mint: number; maxt: number } | undefined {
+/** The bounds of everything that selectors of these kinds read; undefined when there is none. */
+export function timeRangeOf(
+  node: PlanNode,
+  kinds: readonly PlanNode['kind'][] = ['select', 'windows'],
+): { mint: number; maxt: number } | undefined {
   const bounds = { mint: Infinity, maxt: -Infinity };
   const visit = (part: PlanNode): PlanNode => {
-    if (part.kind === 'select' || part.kind === 'windows') {
+    if ((part.kind === 'select' || part.kind === 'windows') && kinds.includes(part.kind)) {
       bounds.mint = Math.min(bounds.mint, part.source.mint);
       bounds.maxt = Math.max(bounds.maxt, part.source.maxt);
     }
