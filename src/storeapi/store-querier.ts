@@ -9,7 +9,7 @@ import type {
   SelectRequest,
 } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
-import { aggregatesOf } from './aggregates-of.ts';
+import { aggregatesOf, coarsestFor } from './aggregates-of.ts';
 import { foreignSeries, frameBatches } from './frame-batches.ts';
 import type { WireLabelSet } from './messages.ts';
 import type {
@@ -158,17 +158,19 @@ export class StoreQuerier implements Querier {
   }
 
   #seriesRequest({ matchers, mint, maxt, hints }: SelectRequest): SeriesRequest {
+    const { func = '', rangeMs = 0 } = hints ?? {};
+    const maxResolutionMs = coarsestFor(func, rangeMs, this.#options.maxResolutionMs);
     return {
       mint,
       maxt,
       matchers,
-      maxResolutionMs: this.#options.maxResolutionMs,
-      aggregates: this.#options.maxResolutionMs > 0 ? aggregatesOf(hints?.func ?? '') : [],
+      maxResolutionMs,
+      aggregates: maxResolutionMs > 0 ? aggregatesOf(func) : [],
       partialResponse: this.#options.partialResponse,
       skipChunks: hints?.labelsOnly ?? false,
       stepMs: hints?.stepMs ?? 0,
-      rangeMs: hints?.rangeMs ?? 0,
-      func: hints?.func ?? '',
+      rangeMs,
+      func,
       shard: this.#options.shard,
       withoutReplicaLabels: [],
       limit: hints?.limit ?? 0,
