@@ -3,6 +3,7 @@ import { VeronaError } from '../model/errors.ts';
 import { compareStrings } from '../model/labels.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
+import { answeredLength } from './answered-range.ts';
 import { openContainer } from './azure-client.ts';
 import { type AzureOptions, resolveAzure } from './azure-options.ts';
 import {
@@ -168,16 +169,20 @@ export class AzureBucket implements Bucket {
     sizeBytesMax: number,
   ): Promise<Uint8Array> {
     const blob = this.#blob(key);
-    return this.#send(ctx, `read ${key}`, async (abortSignal) => {
+    const what = `read ${key}`;
+    return this.#send(ctx, what, async (abortSignal) => {
       try {
         const answer = await blob.download(offset, length, { abortSignal, maxRetryRequests: 0 });
-        const announced = answer.contentLength ?? 0;
         const body = answer.readableStreamBody as unknown as Body;
-        if (announced > sizeBytesMax) {
+        try {
+          const asked = length === undefined ? undefined : { offset, length };
+          const announced = answeredLength(what, asked, answer) ?? 0;
+          if (announced > sizeBytesMax) throw tooLarge(what, announced, sizeBytesMax);
+          return await readBody(body, announced);
+        } catch (error) {
           body.destroy();
-          throw tooLarge(`read ${key}`, announced, sizeBytesMax);
+          throw error;
         }
-        return await readBody(body, announced);
       } catch (error) {
         // 416: the object ends before the range begins.
         if ((error as { statusCode?: number }).statusCode === 416) return new Uint8Array(0);

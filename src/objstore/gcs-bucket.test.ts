@@ -123,11 +123,30 @@ test('a body that breaks off is fetched again', async () => {
   server.intercept = (_, response) => {
     if (!isFirst) return false;
     isFirst = false;
-    response.writeHead(206, { 'content-length': 10 }).write('01234');
+    response.writeHead(206, { 'content-length': 10, 'content-range': 'bytes 0-9/10' }).write('01234');
     setTimeout(() => response.destroy(), 20);
     return true;
   };
   expect(Buffer.from(await bucket.getRange(CALM, 'a', 0, 10)).toString()).toBe('0123456789');
+});
+
+test('a range that is not the one asked for is an error, and shorter only at the end of the object', async () => {
+  const bucket = await open();
+  await bucket.upload(CALM, 'a', Buffer.from('0123456789'));
+  const answers: [string, string | undefined][] = [
+    ['4567', 'bytes 4-7/8'],
+    ['4567', 'bytes 4-7/10'],
+    ['56789', 'bytes 5-9/10'],
+    ['45678', undefined],
+  ];
+  server.intercept = (_, response) => {
+    const [body, range] = answers.shift() ?? [];
+    response.writeHead(206, range ? { 'content-range': range } : {}).end(body);
+    return true;
+  };
+  expect(Buffer.from(await bucket.getRange(CALM, 'a', 4, 5)).toString()).toBe('4567');
+  for (const _ of ['shorter', 'later', 'unnamed'])
+    await expect(bucket.getRange(CALM, 'a', 4, 5)).rejects.toMatchObject({ code: 'internal' });
 });
 
 test('cancelling and the time limit end a call that waits for an answer or a body', async () => {

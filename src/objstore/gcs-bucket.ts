@@ -3,6 +3,7 @@ import { compareStrings } from '../model/labels.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Random } from '../platform/random.ts';
+import { answeredLength } from './answered-range.ts';
 import {
   assertKey,
   assertNotAborted,
@@ -176,14 +177,22 @@ export class GcsBucket implements Bucket {
     assertKey(key);
     const url = `${this.#urlOf(key)}?alt=media`;
     const headers = { range: `bytes=${offset}-${offset + length - 1}` };
-    const { status, body } = await this.#calls.run(ctx, `read ${key}`, async (signal) => {
+    const what = `read ${key}`;
+    const {
+      status,
+      body,
+      headers: answered,
+    } = await this.#calls.run(ctx, what, async (signal) => {
       const answer = await this.#client.send({ method: 'GET', url, headers, signal, accepts: [416] });
       assertWhole(answer);
       return answer;
     });
     // 416: the object ends before the range begins.
     if (status === 416) return new Uint8Array(0);
-    return status === 206 ? body : body.subarray(offset, offset + length);
+    if (status !== 206) return body.subarray(offset, offset + length);
+    const contentRange = answered.get('content-range') ?? undefined;
+    answeredLength(what, { offset, length }, { contentRange, contentLength: body.length });
+    return body;
   }
 
   async #put(

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { VeronaError } from '../model/errors.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { acceptBucket, CALM } from './acceptance.ts';
@@ -66,5 +67,32 @@ test('an error is told once all questions have failed, and cancelling ends them'
   delayOf = () => 30;
   const read = bucket.getRange(controller, 'a', 0, 1);
   controller.abort();
+  await expect(read).rejects.toMatchObject({ code: 'canceled' });
+});
+
+test('a question that fails is no answer while the other may come, and cancelling ends both', async () => {
+  const bucket = new HedgedBucket(store, { clock }, rules);
+  await warm(bucket);
+  const getRange = store.getRange.bind(store);
+  let fails = true;
+  store.getRange = async (...args) => {
+    const isFirst = asked === 0;
+    const data = await getRange(...args);
+    if (isFirst && fails) throw new VeronaError('unavailable', 'the first one failed');
+    return data;
+  };
+  delayOf = (question) => (question === 0 ? 40 : 60);
+  expect(Buffer.from(await bucket.getRange(CALM, 'a', 2, 3)).toString()).toBe('234');
+  expect(asked).toBe(2);
+
+  fails = false;
+  asked = 0;
+  cancelled = 0;
+  delayOf = () => 200;
+  const controller = new AbortController();
+  const read = bucket.getRange(controller, 'a', 0, 1);
+  await expect.poll(() => asked, { interval: 5 }).toBe(2);
+  controller.abort();
+  expect(cancelled).toBe(2);
   await expect(read).rejects.toMatchObject({ code: 'canceled' });
 });

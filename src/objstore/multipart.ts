@@ -9,7 +9,7 @@ export interface PartStore {
   begin(): Promise<string>;
   /** Returns the tag by which `complete` names the part. Numbers count from 1. */
   putPart(uploadId: string, number: number, part: Uint8Array, signal: AbortSignal): Promise<string>;
-  complete(uploadId: string, etags: readonly string[]): Promise<void>;
+  complete(uploadId: string, etags: readonly string[], sizeBytes: number): Promise<void>;
   abort(uploadId: string): Promise<void>;
 }
 
@@ -55,6 +55,7 @@ class PartsInFlight {
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #etags: string[] = [];
+  #sizeBytes = 0;
   #uploadId: string | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -71,6 +72,7 @@ class PartsInFlight {
   /** Resolves when there is room for one more; throws what an earlier part failed with. */
   async start(number: number, part: Uint8Array): Promise<void> {
     this.#uploadId ??= await this.#store.begin();
+    this.#sizeBytes += part.length;
     const running: Promise<void> = this.#send(this.#uploadId, number, part).finally(() =>
       this.#running.delete(running),
     );
@@ -82,7 +84,7 @@ class PartsInFlight {
   async finish(): Promise<void> {
     await Promise.all(this.#running);
     this.#throwFailure();
-    await this.#store.complete(this.#uploadId as string, this.#etags);
+    await this.#store.complete(this.#uploadId as string, this.#etags, this.#sizeBytes);
   }
 
   /** Nothing listens to the caller's signal any more. */

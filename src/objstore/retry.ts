@@ -37,9 +37,12 @@ export class RetryPolicy {
   }
 }
 
-/** Whether the same request may succeed later, by the status of its answer: server errors, and the two that ask to wait. */
+/**
+ * Whether the same request may succeed later, by the status of its answer: server errors, but not that it knows no such
+ * request, and the two that ask to wait.
+ */
 export function isRetryableStatus(status: number): boolean {
-  return status >= 500 || status === 429 || status === 408;
+  return (status >= 500 && status !== 501) || status === 429 || status === 408;
 }
 
 const NETWORK_CODES = new Set([

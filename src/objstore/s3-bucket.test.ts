@@ -56,6 +56,13 @@ const ok =
   (body: string): Answer =>
   (response) =>
     response.writeHead(200, { 'content-length': body.length }).end(body);
+/** Bytes of a larger object. */
+const part =
+  (body: string, offset: number, sizeBytes: number): Answer =>
+  (response) => {
+    const range = `bytes ${offset}-${offset + body.length - 1}/${sizeBytes}`;
+    response.writeHead(206, { 'content-length': body.length, 'content-range': range }).end(body);
+  };
 const denied = status(403, '<Error><Code>AccessDenied</Code><Message>no</Message></Error>');
 
 test('a server error is tried again until it works', async () => {
@@ -91,10 +98,10 @@ test('an answer below 500 is never tried again, and no secret is in the error', 
 
 test('a body that breaks off is fetched again from its start', async () => {
   const breaking: Answer = (response) => {
-    response.writeHead(200, { 'content-length': 10 }).write('01234');
+    response.writeHead(206, { 'content-length': 10, 'content-range': 'bytes 0-9/30' }).write('01234');
     setTimeout(() => response.destroy(), 20);
   };
-  const store = await serve([breaking, ok('0123456789')]);
+  const store = await serve([breaking, part('0123456789', 0, 30)]);
   expect(Buffer.from(await store.getRange(CALM, 'a', 0, 10)).toString()).toBe('0123456789');
   expect(requests).toHaveLength(2);
   expect(requests[0].headers.range).toBe('bytes=0-9');
@@ -109,8 +116,68 @@ test('a body that stalls is given up after the time limit', async () => {
   const stalling: Answer = (response) => {
     response.writeHead(200, { 'content-length': 10 }).write('01234');
   };
-  const store = await serve([stalling], { max_retries: 0, http_config: { response_header_timeout_ms: 100 } });
-  await expect(store.get(CALM, 'a')).rejects.toMatchObject({ name: 'VeronaError' });
+  const http_config = { response_header_timeout_ms: 100 };
+  const once = await serve([stalling], { max_retries: 0, http_config });
+  await expect(once.get(CALM, 'a')).rejects.toMatchObject({ code: 'timeout' });
+  server?.closeAllConnections();
+  server?.close();
+  requests.length = 0;
+  const store = await serve([stalling, ok('0123456789')], { http_config });
+  expect(Buffer.from(await store.get(CALM, 'a')).toString()).toBe('0123456789');
+  expect(requests).toHaveLength(2);
+});
+
+test('a range that is not the one asked for is an error, and shorter only at the end of the object', async () => {
+  const whole = ok('0123456789');
+  const store = await serve([
+    part('45678', 4, 9),
+    part('456', 4, 20),
+    part('56789', 5, 20),
+    part('45678901', 4, 20),
+    whole,
+    (response) => response.writeHead(206, { 'content-range': 'bytes 4-8/*' }).end('45678'),
+    (response) => response.writeHead(206, { 'content-range': 'bytes 4-6/*' }).end('456'),
+  ]);
+  const read = async (length: number) => Buffer.from(await store.getRange(CALM, 'a', 4, length)).toString();
+  expect(await read(7)).toBe('45678');
+  for (const _ of ['shorter', 'later', 'longer', 'the whole object'])
+    await expect(read(7)).rejects.toMatchObject({
+      code: 'internal',
+      message: expect.stringContaining('7 bytes'),
+    });
+  expect(await read(5)).toBe('45678');
+  await expect(read(5)).rejects.toMatchObject({ code: 'internal' });
+  expect(requests).toHaveLength(7);
+});
+
+test('a body of unknown length is read to its end, and no further than wanted', async () => {
+  const pieces: Answer = (response) => {
+    response.writeHead(200).write('01234');
+    setTimeout(() => response.end('56789'), 10);
+  };
+  const store = await serve([pieces]);
+  expect(Buffer.from(await store.get(CALM, 'a')).toString()).toBe('0123456789');
+  await expect(store.get(CALM, 'a', 9)).rejects.toMatchObject({ code: 'too_large' });
+});
+
+test('cancelling while it waits for the next try ends a call at once', async () => {
+  const store = await serve([status(503)], { max_retries: 20 });
+  const controller = new AbortController();
+  const read = store.get(controller, 'a');
+  await expect.poll(() => requests.length, { interval: 5 }).toBe(4);
+  const begin = performance.now();
+  controller.abort();
+  await expect(read).rejects.toMatchObject({ code: 'canceled' });
+  expect(performance.now() - begin).toBeLessThan(200);
+  expect(requests).toHaveLength(4);
+});
+
+test('of two writers at once the one that the store sends away comes back, and is told when the other won', async () => {
+  const busy = status(409, '<Error><Code>ConditionalRequestConflict</Code><Message>busy</Message></Error>');
+  const won = status(412, '<Error><Code>PreconditionFailed</Code><Message>there</Message></Error>');
+  const store = await serve([busy, status(200), busy, won, ok('theirs')]);
+  await store.create(CALM, 'a', Buffer.from('ours'));
+  await expect(store.create(CALM, 'a', Buffer.from('ours'))).rejects.toMatchObject({ code: 'conflict' });
 });
 
 test('cancelling ends a call that waits for an answer or for a body', async () => {
@@ -195,6 +262,60 @@ test('a token goes with every request, encryption with what writes, and nobody a
     expect(headers.authorization, what).toMatch(/SignedHeaders=[^,]*x-amz-security-token/);
     expect(headers.expect, what).toBeUndefined();
   }
+});
+
+/** An upload of two parts; `complete` answers one try to end it after the other, `head` what is there then. */
+async function uploadTwoParts(complete: readonly Answer[], head: Answer, takeBack: readonly Answer[] = []) {
+  const completions = [...complete];
+  const abortions = [...takeBack];
+  const answer: Answer = (response, request) => {
+    const { method, url } = request;
+    const next =
+      method === 'POST' && url?.includes('uploadId')
+        ? completions.shift()
+        : method === 'HEAD'
+          ? head
+          : method === 'DELETE'
+            ? (abortions.shift() ?? status(204))
+            : undefined;
+    if (next) return next(response, request);
+    const begun = '<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>';
+    if (method === 'POST') response.writeHead(200).end(begun);
+    else response.writeHead(200, { etag: '"e"' }).end();
+  };
+  const store = await serve([answer], { part_size: 5 * 1024 * 1024 });
+  return store.upload(CALM, 'large', new Uint8Array(6 * 1024 * 1024));
+}
+const completed = status(200, '<CompleteMultipartUploadResult/>');
+const gone = status(404, '<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>');
+const lost: Answer = (response) => response.destroy();
+const there =
+  (sizeBytes: number, etag: string): Answer =>
+  (response) =>
+    response.writeHead(200, { 'content-length': sizeBytes, etag }).end();
+const methods = () => requests.map(({ method }) => method);
+
+test('an upload that was completed without an answer is complete', async () => {
+  await uploadTwoParts([lost, gone], there(6 * 1024 * 1024, '"abc-2"'));
+  expect(methods()).not.toContain('DELETE');
+});
+
+test('an upload that is gone, and not as what was uploaded, has failed', async () => {
+  const failed = uploadTwoParts([lost, gone], there(6 * 1024 * 1024, '"abc-1"'));
+  await expect(failed).rejects.toMatchObject({ name: 'VeronaError' });
+  expect(methods().at(-1)).toBe('DELETE');
+});
+
+test('a completion that says yes and means no is tried again', async () => {
+  const meansNo = status(200, '<Error><Code>InternalError</Code><Message>later</Message></Error>');
+  await uploadTwoParts([meansNo, completed], there(0, ''));
+  expect(methods().filter((method) => method === 'POST')).toHaveLength(3);
+});
+
+test('taking an upload back is tried again, so that nothing of it stays', async () => {
+  const failed = uploadTwoParts([denied], there(0, ''), [status(503), status(503)]);
+  await expect(failed).rejects.toMatchObject({ code: 'internal' });
+  expect(methods().filter((method) => method === 'DELETE')).toHaveLength(3);
 });
 
 test('a failing part ends the upload and takes the others back', async () => {

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { VeronaError } from '../model/errors.ts';
 import { compareStrings } from '../model/labels.ts';
-import { type Clock, sleep } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Random } from '../platform/random.ts';
+import { type AskedRange, answeredLength } from './answered-range.ts';
 import {
-  abortError,
   assertKey,
   assertNotAborted,
   assertPrefix,
@@ -21,13 +21,12 @@ import {
   type UploadBody,
 } from './bucket.ts';
 import { isOwnCreation } from './creation.ts';
-import { Gate } from './gate.ts';
 import { slices, uploadParts } from './multipart.ts';
-import type { RetryPolicy } from './retry.ts';
+import { readBody, type S3Body } from './s3-body.ts';
 import { type OpenS3, openS3Client } from './s3-client.ts';
-import { s3Error } from './s3-error.ts';
+import { isRetryable, s3Error, statusOf } from './s3-error.ts';
 import type { S3Options } from './s3-options.ts';
-import { isRetryable, statusOf } from './s3-retry.ts';
+import { StoreCalls } from './store-calls.ts';
 
 const LIST_PAGE_SIZE = 1000;
 /** Of an upload that may not go in parts. */
@@ -50,9 +49,7 @@ export class S3Bucket implements Bucket {
   readonly #settings: OpenS3['settings'];
   readonly #putParams: OpenS3['putParams'];
   readonly #customerKey: OpenS3['customerKey'];
-  readonly #retry: RetryPolicy;
-  readonly #clock: Clock;
-  readonly #gate: Gate;
+  readonly #calls: StoreCalls;
 
   private constructor(opened: OpenS3, clock: Clock) {
     this.#client = opened.client;
@@ -60,9 +57,9 @@ export class S3Bucket implements Bucket {
     this.#settings = opened.settings;
     this.#putParams = opened.putParams;
     this.#customerKey = opened.customerKey;
-    this.#retry = opened.retry;
-    this.#clock = clock;
-    this.#gate = new Gate(opened.settings.concurrencyMax);
+    const { concurrencyMax } = opened.settings;
+    const errors = { isRetryable, toError: s3Error };
+    this.#calls = new StoreCalls({ concurrencyMax, errors }, clock, opened.retry);
     this.name = `s3:${opened.settings.endpoint}/${opened.settings.bucket}`;
   }
 
@@ -80,7 +77,7 @@ export class S3Bucket implements Bucket {
     assertKey(key);
     assertRange(key, offset, length);
     try {
-      return await this.#fetch(ctx, key, `bytes=${offset}-${offset + length - 1}`, length);
+      return await this.#fetch(ctx, key, { offset, length }, length);
     } catch (error) {
       // 416: the object ends before the range begins.
       if (statusOf((error as Error).cause) === 416) return new Uint8Array(0);
@@ -101,18 +98,18 @@ export class S3Bucket implements Bucket {
       put: (whole) => this.#put(ctx, `upload ${key}`, key, whole),
       begin: () => this.#beginParts(ctx, key),
       putPart: (uploadId, number, part, signal) => this.#putPart(signal, key, uploadId, number, part),
-      complete: (uploadId, etags) => this.#completeParts(ctx, key, uploadId, etags),
+      complete: (uploadId, etags, sizeBytes) => this.#completeParts(ctx, key, uploadId, etags, sizeBytes),
       abort: (uploadId) => this.#abortParts(key, uploadId),
     });
   }
 
   async create(ctx: BucketContext, key: string, body: Uint8Array): Promise<void> {
     assertKey(key);
+    const tries = { count: 0 };
     try {
-      await this.#put(ctx, `create ${key}`, key, body, '*');
+      await this.#put(ctx, `create ${key}`, key, body, '*', tries);
     } catch (error) {
-      const { $metadata } = ((error as Error).cause ?? {}) as { $metadata?: { attempts?: number } };
-      if (!(await isOwnCreation(this, ctx, key, body, error, $metadata?.attempts ?? 1))) throw error;
+      if (!(await isOwnCreation(this, ctx, key, body, error, tries.count))) throw error;
     }
   }
 
@@ -231,44 +228,28 @@ export class S3Bucket implements Bucket {
     };
   }
 
-  /** A body that breaks off is fetched anew, as often as a request is; the client library retries only until the head. */
   async #fetch(
     ctx: BucketContext,
     key: string,
-    range: string | undefined,
-    sizeBytesMax: number,
-  ): Promise<Uint8Array> {
-    for (let count = 1; ; count++) {
-      try {
-        return await this.#send(ctx, `read ${key}`, (signal) =>
-          this.#fetchOnce(signal, key, range, sizeBytesMax),
-        );
-      } catch (error) {
-        const cause = (error as Error).cause;
-        const broken = cause instanceof BrokenBody && isRetryable(cause.cause);
-        if (!broken || !this.#retry.take(count)) throw error;
-        await sleep(this.#clock, this.#retry.delayMs(count), ctx.signal).catch(() => {});
-        assertNotAborted(ctx, `read ${key}`);
-      }
-    }
-  }
-
-  async #fetchOnce(
-    abortSignal: AbortSignal,
-    key: string,
-    Range: string | undefined,
+    range: AskedRange,
     sizeBytesMax: number,
   ): Promise<Uint8Array> {
     const { GetObjectCommand } = this.#sdk;
-    const command = new GetObjectCommand({ ...this.#object(key), Range });
-    const answer = await this.#client.send(command, { abortSignal });
-    const body = answer.Body as unknown as AsyncIterable<Uint8Array> & { destroy(): void };
-    const announced = answer.ContentLength ?? 0;
-    if (announced > sizeBytesMax) {
-      body.destroy();
-      throw tooLarge(`read ${key}`, announced, sizeBytesMax);
-    }
-    return readBody(body, announced, abortSignal);
+    const what = `read ${key}`;
+    const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
+    return this.#send(ctx, what, async (abortSignal) => {
+      const command = new GetObjectCommand({ ...this.#object(key), Range });
+      const answer = await this.#client.send(command, { abortSignal });
+      const body = answer.Body as unknown as S3Body;
+      const { ContentRange: contentRange, ContentLength: contentLength } = answer;
+      try {
+        const announced = answeredLength(what, range, { contentRange, contentLength });
+        return await readBody(what, body, announced, sizeBytesMax, abortSignal);
+      } catch (error) {
+        body.destroy();
+        throw error;
+      }
+    });
   }
 
   async #put(
@@ -277,6 +258,7 @@ export class S3Bucket implements Bucket {
     key: string,
     body: Uint8Array,
     IfNoneMatch?: string,
+    tries = { count: 0 },
   ): Promise<void> {
     const { PutObjectCommand } = this.#sdk;
     const command = {
@@ -287,6 +269,7 @@ export class S3Bucket implements Bucket {
       ContentMD5: this.#md5(body),
     };
     await this.#send(ctx, what, async (abortSignal) => {
+      tries.count++;
       await this.#client.send(new PutObjectCommand(command), { abortSignal });
     });
   }
@@ -327,13 +310,34 @@ export class S3Bucket implements Bucket {
     key: string,
     UploadId: string,
     etags: readonly string[],
+    sizeBytes: number,
   ): Promise<void> {
     const { CompleteMultipartUploadCommand } = this.#sdk;
     const Parts = etags.map((ETag, i) => ({ ETag, PartNumber: i + 1 }));
+    const command = { ...this.#object(key), UploadId, MultipartUpload: { Parts } };
+    let tries = 0;
     await this.#send(ctx, `upload ${key}: complete`, async (abortSignal) => {
-      const command = { ...this.#object(key), UploadId, MultipartUpload: { Parts } };
-      await this.#client.send(new CompleteMultipartUploadCommand(command), { abortSignal });
+      tries++;
+      try {
+        await this.#client.send(new CompleteMultipartUploadCommand(command), { abortSignal });
+      } catch (error) {
+        // The upload is gone because an earlier try, whose answer was lost, completed it.
+        const isGone = tries > 1 && statusOf(error) === 404;
+        if (!isGone || !(await this.#isInParts(abortSignal, key, etags.length, sizeBytes))) throw error;
+      }
     });
+  }
+
+  /** Whether the object was put together from so many parts of so many bytes. */
+  async #isInParts(
+    abortSignal: AbortSignal,
+    key: string,
+    parts: number,
+    sizeBytes: number,
+  ): Promise<boolean> {
+    const { HeadObjectCommand } = this.#sdk;
+    const head = await this.#client.send(new HeadObjectCommand(this.#object(key)), { abortSignal });
+    return head.ContentLength === sizeBytes && (head.ETag ?? '').replaceAll('"', '').endsWith(`-${parts}`);
   }
 
   /** Runs also after the caller gave up, so under its own deadline. */
@@ -360,41 +364,8 @@ export class S3Bucket implements Bucket {
     return { Bucket: this.#settings.bucket, Key: key };
   }
 
-  async #send<T>(ctx: BucketContext, what: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    assertNotAborted(ctx, what);
-    return this.#gate.run(ctx.signal, what, async () => {
-      try {
-        return await run(ctx.signal);
-      } catch (error) {
-        throw ctx.signal.aborted ? abortError(ctx.signal, what) : s3Error(what, error);
-      }
-    });
-  }
-}
-
-class BrokenBody extends Error {}
-
-async function readBody(
-  body: AsyncIterable<Uint8Array> & { destroy(): void },
-  sizeBytes: number,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  const data = new Uint8Array(sizeBytes);
-  const stop = () => body.destroy();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    let at = 0;
-    for await (const piece of body) {
-      data.set(piece, at);
-      at += piece.length;
-    }
-    if (at < sizeBytes)
-      throw Object.assign(new Error(`body ended at ${at} of ${sizeBytes} bytes`), { code: 'ECONNRESET' });
-    return data;
-  } catch (cause) {
-    throw new BrokenBody((cause as Error).message, { cause });
-  } finally {
-    signal.removeEventListener('abort', stop);
+  #send<T>(ctx: BucketContext, what: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#calls.run(ctx, what, run);
   }
 }
 

@@ -6,7 +6,6 @@ import { httpAgent, httpsAgent } from '../platform/http-agents.ts';
 import type { Random } from '../platform/random.ts';
 import { RetryPolicy } from './retry.ts';
 import { resolveS3, type S3Options, type S3Settings, type S3SseOptions } from './s3-options.ts';
-import { S3Retry } from './s3-retry.ts';
 import { readFile, readTls } from './tls.ts';
 
 type Sdk = typeof import('@aws-sdk/client-s3');
@@ -57,8 +56,8 @@ export async function openS3Client(
     region: settings.region,
     forcePathStyle: settings.forcePathStyle,
     credentials: credentialsOf(options),
-    maxAttempts: settings.retriesMax + 1,
-    retryStrategy: new S3Retry(retry),
+    // Tries are counted and waited for by the bucket, under the caller's signal.
+    maxAttempts: 1,
     // Stores other than Amazon's do not know the newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest';
-import { SeededRandom } from '../platform/random.ts';
-import { RetryPolicy } from './retry.ts';
+import { isRetryable } from './s3-error.ts';
 import { resolveS3, type S3Options } from './s3-options.ts';
-import { isRetryable, S3Retry } from './s3-retry.ts';
 
 const base: S3Options = {
   bucket: 'b',
@@ -55,33 +53,15 @@ test('server errors, requests to wait and broken connections are tried again, ot
   const answered = (httpStatusCode: number) =>
     Object.assign(new Error('x'), { $metadata: { httpStatusCode } });
   expect([408, 429, 500, 502, 503, 504].every((status) => isRetryable(answered(status)))).toBe(true);
-  expect([400, 401, 403, 404, 409, 412, 416].some((status) => isRetryable(answered(status)))).toBe(false);
+  expect([400, 401, 403, 404, 409, 412, 416, 501].some((status) => isRetryable(answered(status)))).toBe(
+    false,
+  );
   expect(isRetryable(Object.assign(new Error('x'), { code: 'ECONNRESET' }))).toBe(true);
   expect(isRetryable(Object.assign(new Error('x'), { name: 'TimeoutError' }))).toBe(true);
   expect(isRetryable(Object.assign(new Error('x'), { name: 'AbortError' }))).toBe(false);
+  const named = (name: string, status: number) => Object.assign(answered(status), { name });
+  expect(isRetryable(named('RequestTimeout', 400))).toBe(true);
+  expect(isRetryable(named('RequestTimeTooSkewed', 403))).toBe(true);
+  expect(isRetryable(named('ConditionalRequestConflict', 409))).toBe(true);
   expect(isRetryable(new TypeError('a mistake of ours'))).toBe(false);
-});
-
-test('tries are bounded in number and delay', async () => {
-  const policy = new RetryPolicy(new SeededRandom(1), 3);
-  const retry = new S3Retry(policy);
-  const error = Object.assign(new Error('x'), { $metadata: { httpStatusCode: 500 } });
-  let token = await retry.acquireInitialRetryToken();
-  for (let i = 1; i <= 3; i++) {
-    token = await retry.refreshRetryTokenForRetry(token, { error });
-    expect(token.getRetryCount()).toBe(i);
-    expect(token.getRetryDelay()).toBeGreaterThanOrEqual(50 * 2 ** (i - 1));
-    expect(token.getRetryDelay()).toBeLessThanOrEqual(100 * 2 ** (i - 1));
-  }
-  await expect(retry.refreshRetryTokenForRetry(token, { error })).rejects.toBe(error);
-  expect(policy.delayMs(40)).toBeLessThanOrEqual(10_000);
-});
-
-test('all requests together have a budget of tries, which answers fill again', () => {
-  const policy = new RetryPolicy(new SeededRandom(1), 5);
-  let taken = 0;
-  while (policy.take(1)) taken++;
-  expect(taken).toBe(100);
-  for (let i = 0; i < 25; i++) policy.succeeded();
-  expect([policy.take(1), policy.take(1), policy.take(1)]).toEqual([true, true, false]);
 });

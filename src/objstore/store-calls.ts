@@ -6,8 +6,17 @@ import { isNetworkError, isRetryableStatus, type RetryPolicy } from './retry.ts'
 
 export interface StoreCallsOptions {
   readonly concurrencyMax: number;
-  /** One attempt, with its body, takes no longer. */
-  readonly timeoutMs: number;
+  /** One attempt, with its body, takes no longer; without it attempts end by themselves. */
+  readonly timeoutMs?: number;
+  /** What the errors of the store's client mean; those of HTTP answers (`status`, `statusCode`) when absent. */
+  readonly errors?: StoreErrors;
+}
+
+export interface StoreErrors {
+  /** Whether the same request may succeed later. */
+  readonly isRetryable: (error: unknown) => boolean;
+  /** The bucket's error for one of the client. */
+  readonly toError: (what: string, error: unknown) => VeronaError;
 }
 
 /** An answer of a store that says no. */
@@ -31,12 +40,14 @@ export class StoreCalls {
   readonly #clock: Clock;
   readonly #retry: RetryPolicy;
   readonly #gate: Gate;
+  readonly #errors: StoreErrors;
 
   constructor(options: StoreCallsOptions, clock: Clock, retry: RetryPolicy) {
     this.#options = options;
     this.#clock = clock;
     this.#retry = retry;
     this.#gate = new Gate(options.concurrencyMax);
+    this.#errors = options.errors ?? { isRetryable, toError: storeError };
   }
 
   /** Runs `attempt` until it succeeds or there is no use. Its signal ends with the caller's and after the time limit. */
@@ -50,7 +61,8 @@ export class StoreCalls {
           return result;
         } catch (error) {
           if (ctx.signal.aborted) throw abortError(ctx.signal, what);
-          if (!isRetryable(error) || !this.#retry.take(count)) throw storeError(what, error);
+          if (!this.#errors.isRetryable(error) || !this.#retry.take(count))
+            throw this.#errors.toError(what, error);
           await sleep(this.#clock, this.#retry.delayMs(count), ctx.signal).catch(() => {});
           assertNotAborted(ctx, what);
         }
@@ -60,6 +72,7 @@ export class StoreCalls {
 
   async #once<T>(ctx: BucketContext, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { timeoutMs } = this.#options;
+    if (timeoutMs === undefined) return attempt(ctx.signal);
     const controller = new AbortController();
     const stop = () => controller.abort(ctx.signal.reason);
     let isLate = false;
