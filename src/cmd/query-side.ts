@@ -27,6 +27,7 @@ import type { TenantLimits } from '../tenancy/limits.ts';
 import { ForeseenAsks } from '../tsdb/foreseen-asks.ts';
 import { cacheOptionsOf } from './bucket-options.ts';
 import { hasEndpoints, joinedView, remoteOptions } from './endpoints.ts';
+import { GoneBlocks } from './gone-blocks.ts';
 import type { QueryThreadData } from './query-thread.ts';
 import { blockSelectionOf, ServedBlocks } from './served-blocks.ts';
 import { pinTenantView } from './tenant-views.ts';
@@ -92,6 +93,9 @@ export function buildQuerySide(
   const parse = { features: threadData.features };
   const served =
     sources.bucket && new ServedBlocks(sources.bucket.sync, blockSelectionOf(config, clock), limits);
+  const { bucket } = sources;
+  // A look that fails leaves what is known, and the second attempt tells of it.
+  const gone = bucket && new GoneBlocks((tenant) => bucket.sync.refresh(tenant).catch(() => undefined));
   const shortcuts = {
     foreseen: new ForeseenAsks(),
     bare: new BareSelectors(parse),
@@ -116,7 +120,8 @@ export function buildQuerySide(
       const own = limits.of(tenant);
       checkQueryLength(job, own);
       const limited = jobLimits(own, clock.now());
-      return pool.run(tenant, job, limited, view, caller, jobTimeout(timeoutMs, own), accepts);
+      const run = () => pool.run(tenant, job, limited, view, caller, jobTimeout(timeoutMs, own), accepts);
+      return gone ? gone.again(tenant, run) : run();
     },
   };
 }
