@@ -50,7 +50,7 @@ export async function diagnoseBlock(disk: Disk, dir: string, signal: AbortSignal
 }
 
 async function verify(disk: Disk, dir: string, signal: AbortSignal): Promise<BlockVerdict> {
-  const block = await Block.open(disk, dir, new PageCache(CACHE_BYTES));
+  const block = await Block.openToWalk(disk, dir, new PageCache(CACHE_BYTES));
   try {
     return await verifyBlock(block, signal);
   } finally {

@@ -15,7 +15,7 @@ export async function verifyOutput(
   meta: BlockMeta,
   signal: AbortSignal,
 ): Promise<IndexStats> {
-  const block = await Block.open(disk, dir, new PageCache(CACHE_BYTES));
+  const block = await Block.openToWalk(disk, dir, new PageCache(CACHE_BYTES));
   try {
     const { findings, samples, seriesMaxBytes, chunkMaxBytes } = await verifyBlock(block, signal);
     const { numSamples } = meta.stats;

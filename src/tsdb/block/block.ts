@@ -2,10 +2,14 @@ import type { Disk } from '../../platform/disk.ts';
 import type { Queryable } from '../../storage/querier.ts';
 import { ChunkReader } from '../chunks/chunk-reader.ts';
 import type { PageCache } from '../chunks/page-cache.ts';
+import { FileWindow } from '../format/file-window.ts';
 import { IndexFile, IndexReader } from '../index/index-reader.ts';
 import { BlockQuerier } from './block-querier.ts';
 import { type BlockMeta, readMeta } from './meta.ts';
 import { readTombstones, type Tombstones } from './tombstones.ts';
+
+/** The part of an index in memory while it is read from front to back. */
+const WALK_BYTES = 1024 * 1024;
 
 /**
  * An open block. Its files never change, except that tombstones may be replaced. It stays readable for queriers made
@@ -16,7 +20,7 @@ export class Block implements Queryable {
   readonly meta: BlockMeta;
   readonly index: IndexReader;
   readonly chunks: ChunkReader;
-  readonly #indexFile: IndexFile;
+  readonly #indexFile: { close(): Promise<void> };
   #tombstones: Tombstones;
   #tombstonesVersion = 0;
   #readers = 0;
@@ -26,7 +30,7 @@ export class Block implements Queryable {
   private constructor(
     dir: string,
     meta: BlockMeta,
-    indexFile: IndexFile,
+    indexFile: { close(): Promise<void> },
     index: IndexReader,
     chunks: ChunkReader,
     tombstones: Tombstones,
@@ -40,10 +44,24 @@ export class Block implements Queryable {
   }
 
   /** Opens the block in folder `dir`. Throws `corrupt` when meta, index tables or tombstones are damaged. */
-  static async open(disk: Disk, dir: string, cache: PageCache): Promise<Block> {
+  static open(disk: Disk, dir: string, cache: PageCache): Promise<Block> {
+    return Block.#open(disk, dir, cache, () => IndexFile.open(disk, `${dir}/index`, cache));
+  }
+
+  /** As `open`, for whoever reads all of it once: `cache` holds no pages of the index. */
+  static openToWalk(disk: Disk, dir: string, cache: PageCache): Promise<Block> {
+    return Block.#open(disk, dir, cache, () => FileWindow.open(disk, `${dir}/index`, WALK_BYTES));
+  }
+
+  static async #open(
+    disk: Disk,
+    dir: string,
+    cache: PageCache,
+    openIndex: () => Promise<IndexFile | FileWindow>,
+  ): Promise<Block> {
     const meta = await readMeta(disk, dir);
     const tombstones = await readTombstones(disk, dir);
-    const file = await IndexFile.open(disk, `${dir}/index`, cache);
+    const file = await openIndex();
     try {
       const index = await IndexReader.open(file);
       const chunks = new ChunkReader(disk, `${dir}/chunks`, 'block', cache);

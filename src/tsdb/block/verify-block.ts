@@ -53,6 +53,7 @@ class Verification {
   #entry = new SeriesEntry();
   /** Reads chunks as they lie, which is how they are written. */
   readonly #walk: ChunkWindow;
+  readonly #list = { refs: new Uint32Array(1024), count: 0 };
   #lastChunk = -1;
   /** Labels of all series: each must be in exactly one postings list. */
   #labelEntries = 0;
@@ -80,7 +81,7 @@ class Verification {
       await nextTurn();
     }
     await this.#verifyPostings(refs, signal);
-    this.#verifySymbols();
+    await this.#verifySymbols();
     const otherFindings = this.#findingCount;
     this.#verifyCounts();
     return {
@@ -160,9 +161,7 @@ class Verification {
   #verifyEntry(ref: number, entry: SeriesEntry): void {
     const { minTime, maxTime } = this.#block.meta;
     if (entry.labelCount === 0) this.#wrong(`series ${ref} has no labels`);
-    const { count } = this.#block.index.symbols;
-    if (entry.labels.subarray(0, 2 * entry.labelCount).some((symbol) => symbol >= count))
-      this.#wrong(`series ${ref} names an unknown symbol`);
+    if (hasMore(entry, this.#block.index.symbols.count)) this.#wrong(`series ${ref} names an unknown symbol`);
     this.#labelEntries += entry.labelCount;
     for (let i = 2; i < 2 * entry.labelCount; i += 2)
       if (entry.labels[i] <= entry.labels[i - 2]) this.#wrong(`labels of series ${ref} are out of order`);
@@ -177,33 +176,36 @@ class Verification {
   async #verifyPostings(all: Uint32Array, signal?: AbortSignal): Promise<void> {
     const { index } = this.#block;
     const known = new RefSet(all);
+    // All at once, since table and lists are in different parts of the file.
+    const offsets = new NumberColumn();
+    index.offsets.visitPostings((offset) => offsets.push(offset));
     let listed = 0;
     let turnAt = REFS_PER_TURN;
-    for (const name of index.labelNames()) {
-      const lists: [value: string, offset: number][] = [];
-      index.offsets.visitValues(name, '', (...list) => lists.push(list) > 0);
-      for (const [value, offset] of lists) {
-        listed += this.#verifyList(`${name}=${JSON.stringify(value)}`, offset, known);
-        if (listed < turnAt) continue;
-        turnAt = listed + REFS_PER_TURN;
-        signal?.throwIfAborted();
-        await nextTurn();
-      }
+    for (let i = 0; i < offsets.count; i++) {
+      listed += this.#verifyList(offsets.at(i), known);
+      // A list costs as much as some refs.
+      if (listed + i < turnAt) continue;
+      turnAt = listed + i + REFS_PER_TURN;
+      signal?.throwIfAborted();
+      await nextTurn();
     }
     if (listed !== this.#labelEntries)
       this.#wrong(`postings list ${listed} labels of series instead of ${this.#labelEntries}`);
   }
 
   /** How many series one list names. */
-  #verifyList(label: string, offset: number, known: RefSet): number {
+  #verifyList(offset: number, known: RefSet): number {
+    const { index } = this.#block;
+    const list = this.#list;
     try {
-      const refs = this.#block.index.postingsAt(offset);
-      for (let i = 0; i < refs.length; i++)
+      index.readPostings(offset, list);
+      const { refs, count } = list;
+      for (let i = 0; i < count; i++)
         if (!known.has(refs[i]) || (i > 0 && refs[i] <= refs[i - 1])) {
-          this.#wrong(`postings of ${label} name a wrong series ${refs[i]}`);
+          this.#wrong(`postings of ${index.offsets.pairOf(offset)} name a wrong series ${refs[i]}`);
           break;
         }
-      return refs.length;
+      return count;
     } catch (error) {
       this.#wrong((error as Error).message);
       return 0;
@@ -211,11 +213,8 @@ class Verification {
   }
 
   /** Symbols may be unused: Prometheus writes an empty one, and deletion leaves some behind. */
-  #verifySymbols(): void {
-    const { symbols } = this.#block.index;
-    for (let i = 1; i < symbols.count; i++)
-      if (Buffer.compare(symbols.bytesOf(i - 1), symbols.bytesOf(i)) >= 0)
-        this.#wrong(`symbol ${i} is out of order`);
+  async #verifySymbols(): Promise<void> {
+    await this.#block.index.symbols.visitUnordered((ref) => this.#wrong(`symbol ${ref} is out of order`));
   }
 
   #verifyCounts(): void {
@@ -236,6 +235,31 @@ class Verification {
 
 function compareLabels(a: SeriesEntry, b: SeriesEntry): number {
   return compareRanks(a.labels, 2 * a.labelCount, b.labels, 2 * b.labelCount);
+}
+
+/** Whether any of its labels is named by a number that there is no symbol of. */
+function hasMore({ labels, labelCount }: SeriesEntry, symbolCount: number): boolean {
+  for (let i = 0; i < 2 * labelCount; i++) if (labels[i] >= symbolCount) return true;
+  return false;
+}
+
+/** Numbers one behind the other. */
+class NumberColumn {
+  count = 0;
+  #numbers = new Float64Array(1024);
+
+  push(number: number): void {
+    if (this.count === this.#numbers.length) {
+      const larger = new Float64Array(2 * this.count);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    this.#numbers[this.count++] = number;
+  }
+
+  at(i: number): number {
+    return this.#numbers[i];
+  }
 }
 
 function largestGap(refs: Uint32Array): number {

@@ -26,6 +26,15 @@ import { Symbols } from './symbols.ts';
 /** A series entry is normally shorter. */
 const SERIES_READ_BYTES = 256;
 
+/** A postings list is often shorter. */
+const POSTINGS_READ_BYTES = 512;
+
+/** One postings list after the other: the first `count` of `refs`. */
+export interface PostingsBuffer {
+  refs: Uint32Array;
+  count: number;
+}
+
 /** Reads the index of a block. Synchronous once opened; what it reads comes from `IndexBytes`. Errors name file and offset. */
 export class IndexReader {
   readonly toc: IndexToc;
@@ -74,6 +83,25 @@ export class IndexReader {
     const refs = new Uint32Array(count);
     for (let i = 0; i < count; i++) refs[i] = view.getUint32(4 + 4 * i);
     return refs;
+  }
+
+  /** As `postingsAt`, into memory that is used again. Throws `corrupt`. */
+  readPostings(offset: number, into: PostingsBuffer): void {
+    const head = this.#file.read(offset, POSTINGS_READ_BYTES);
+    const length = head.length >= 4 ? be32At(head, 0) : head.length;
+    // Short ones are here already, checksum included.
+    const isWhole = 8 + length <= head.length && crc32c(head, 4, 4 + length) === be32At(head, 4 + length);
+    const bytes = isWhole ? head : readSection(this.#file, offset, 'postings');
+    const start = isWhole ? 4 : 0;
+    const end = isWhole ? 4 + length : bytes.length;
+    into.count = end - start >= 4 ? be32At(bytes, start) : -1;
+    if (end - start !== 4 + 4 * into.count)
+      throw new VeronaError(
+        'corrupt',
+        `${this.#file.path}: postings of ${into.count} series at ${offset} do not fit`,
+      );
+    if (into.count > into.refs.length) into.refs = new Uint32Array(2 * into.count);
+    for (let i = 0; i < into.count; i++) into.refs[i] = be32At(bytes, start + 4 + 4 * i);
   }
 
   /** Decodes the series `ref` into `entry`. Throws `corrupt`. */

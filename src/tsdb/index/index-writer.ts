@@ -8,10 +8,13 @@ import { ByteWriter } from '../format/byte-writer.ts';
 import { FileWriter } from '../format/file-writer.ts';
 import { nextTurn } from '../next-turn.ts';
 import { encodeChunkMetas, encodeToc, INDEX_MAGIC, INDEX_VERSION, SERIES_ALIGN } from './index-format.ts';
+import { PostingsGroup, PostingsPlaces } from './postings-group.ts';
 import { SymbolTable } from './symbol-table.ts';
 
 /** Entries of postings lists made in one pass over the series: 8 bytes each. */
-const POSTINGS_PER_PASS = 8 * 1024 * 1024;
+const POSTINGS_PER_PASS = 4 * 1024 * 1024;
+/** Refs of a list that is written without looking whether the buffer is full. */
+const SHORT_LIST = 16_384;
 const SPOOL_READ_BYTES = 128 * 1024;
 /** Postings lists written between two turns of the event loop. */
 const LISTS_PER_TURN = 1024;
@@ -181,8 +184,8 @@ class IndexBody {
   readonly #rank: Uint32Array;
   readonly #seriesRefs: Uint32Array;
   /** Postings entries by rank of their label name. */
-  readonly #entriesByName = new Map<number, number>();
-  readonly #lists: { name: number; value: number; offset: number }[] = [];
+  readonly #entriesByName: Uint32Array;
+  readonly #places = new PostingsPlaces();
   #allOffset = 0;
 
   /** `sorted`: the numbers of the symbols to write, in their order. */
@@ -200,6 +203,7 @@ class IndexBody {
     this.#rank = new Uint32Array(symbols.count);
     for (let i = 0; i < this.#sorted.length; i++) this.#rank[this.#sorted[i]] = i;
     this.#seriesRefs = new Uint32Array(seriesCount);
+    this.#entriesByName = new Uint32Array(sorted.length);
   }
 
   async write(): Promise<void> {
@@ -231,7 +235,7 @@ class IndexBody {
       section.be32(this.#sorted.length);
       for (const id of this.#sorted) {
         section.prefixed(this.#symbols.bytesOf(id));
-        await section.drain();
+        if (section.isFull) await section.drain();
       }
     });
   }
@@ -247,7 +251,7 @@ class IndexBody {
         const name = this.#rank[reader.uvarint()];
         content.uvarint(name);
         content.uvarint(this.#rank[reader.uvarint()]);
-        this.#entriesByName.set(name, (this.#entriesByName.get(name) ?? 0) + 1);
+        this.#entriesByName[name]++;
       }
       content.bytes(reader.take(reader.left));
       const { out } = this.#writer;
@@ -263,60 +267,51 @@ class IndexBody {
   async #writePostings(): Promise<void> {
     this.#writer.out.pad(4, this.#writer.origin);
     this.#allOffset = await this.#writeList(this.#seriesRefs);
-    const names = [...this.#entriesByName.keys()].sort((a, b) => a - b);
+    const counts = this.#entriesByName;
+    const names: number[] = [];
+    for (let name = 0; name < counts.length; name++) if (counts[name] > 0) names.push(name);
     for (let from = 0; from < names.length; ) {
-      const group = new Set<number>();
-      let entries = 0;
-      for (; from < names.length; from++) {
-        const count = this.#entriesByName.get(names[from]) as number;
-        if (group.size > 0 && entries + count > POSTINGS_PER_PASS) break;
-        group.add(names[from]);
-        entries += count;
+      let to = from + 1;
+      for (let entries = counts[names[from]]; to < names.length; to++) {
+        entries += counts[names[to]];
+        if (entries > POSTINGS_PER_PASS) break;
       }
-      await this.#writeGroup(group, entries);
+      await this.#writeGroup(names.slice(from, to));
+      from = to;
     }
   }
 
   /** Collects the postings of some label names in one pass over the series, and writes them ordered by name and value. */
-  async #writeGroup(names: ReadonlySet<number>, entries: number): Promise<void> {
-    const lists: { name: number; value: number; count: number }[] = [];
-    const byName = new Map<number, Map<number, number>>();
-    const listOf = new Uint32Array(entries);
-    const refOf = new Uint32Array(entries);
-    let used = 0;
+  async #writeGroup(names: readonly number[]): Promise<void> {
+    const group = new PostingsGroup(names, (name) => this.#entriesByName[name]);
     let i = 0;
     await this.#eachSpooled((reader) => {
       const ref = this.#seriesRefs[i++];
       for (let labels = reader.uvarint(); labels > 0; labels--) {
         const name = this.#rank[reader.uvarint()];
-        const value = this.#rank[reader.uvarint()];
-        if (!names.has(name)) continue;
-        let values = byName.get(name);
-        if (!values) byName.set(name, (values = new Map()));
-        let list = values.get(value);
-        if (list === undefined) {
-          list = lists.push({ name, value, count: 0 }) - 1;
-          values.set(value, list);
-        }
-        lists[list].count++;
-        listOf[used] = list;
-        refOf[used++] = ref;
+        group.add(name, this.#rank[reader.uvarint()], ref);
       }
     });
-    assert(used === entries, 'both passes see the same labels');
-    const starts = new Uint32Array(lists.length + 1);
-    for (const [k, list] of lists.entries()) starts[k + 1] = starts[k] + list.count;
-    const next = starts.slice();
-    const sorted = new Uint32Array(entries);
-    for (let k = 0; k < entries; k++) sorted[next[listOf[k]]++] = refOf[k];
-    const order = [...lists.keys()].sort(
-      (a, b) => lists[a].name - lists[b].name || lists[a].value - lists[b].value,
-    );
-    for (const [done, k] of order.entries()) {
-      if (done % LISTS_PER_TURN === LISTS_PER_TURN - 1) await nextTurn();
-      const offset = await this.#writeList(sorted.subarray(starts[k], starts[k + 1]));
-      this.#lists.push({ name: lists[k].name, value: lists[k].value, offset });
+    assert(group.isComplete, 'both passes see the same labels');
+    let done = 0;
+    for (const { name, value, refs } of group.lists()) {
+      if (++done % LISTS_PER_TURN === 0) await nextTurn();
+      const isShort = refs.length <= SHORT_LIST;
+      this.#places.push(name, value, isShort ? this.#writeShortList(refs) : await this.#writeList(refs));
+      if (this.#writer.isFull) await this.#writer.flush();
     }
+  }
+
+  /** As `writeList`, in one go. */
+  #writeShortList(refs: Uint32Array): number {
+    const offset = this.#writer.position;
+    const { out } = this.#writer;
+    out.be32(4 + 4 * refs.length);
+    const start = out.length;
+    out.be32(refs.length);
+    for (let i = 0; i < refs.length; i++) out.be32(refs[i]);
+    out.be32(crc32c(out.view(start)));
+    return offset;
   }
 
   async #writeList(refs: Uint32Array): Promise<number> {
@@ -335,12 +330,18 @@ class IndexBody {
   async #writeOffsetTable(): Promise<void> {
     const empty = new Uint8Array(0);
     await this.#section(async (section) => {
-      section.be32(this.#lists.length + 1);
+      section.be32(this.#places.count + 1);
       section.offsetEntry(empty, empty, this.#allOffset);
-      for (const { name, value, offset } of this.#lists) {
-        const nameBytes = this.#symbols.bytesOf(this.#sorted[name]);
-        section.offsetEntry(nameBytes, this.#symbols.bytesOf(this.#sorted[value]), offset);
-        await section.drain();
+      let name = -1;
+      let nameBytes: Uint8Array = empty;
+      for (let i = 0; i < this.#places.count; i++) {
+        if (this.#places.nameAt(i) !== name) {
+          name = this.#places.nameAt(i);
+          nameBytes = this.#symbols.bytesOf(this.#sorted[name]);
+        }
+        const value = this.#symbols.bytesOf(this.#sorted[this.#places.valueAt(i)]);
+        section.offsetEntry(nameBytes, value, this.#places.offsetAt(i));
+        if (section.isFull) await section.drain();
       }
     });
   }
@@ -403,6 +404,10 @@ class Section {
     this.#writer.out.prefixed(name);
     this.#writer.out.prefixed(value);
     this.#writer.out.uvarint(offset);
+  }
+
+  get isFull(): boolean {
+    return this.#writer.isFull;
   }
 
   async drain(): Promise<void> {

@@ -73,6 +73,29 @@ export class OffsetTable {
         if (compareStrings(value, from) >= 0 && !visit(value, postings)) return;
   }
 
+  /** Calls `visit` with the offset of the postings of each pair, in the order of the table. */
+  visitPostings(visit: (postings: number) => void): void {
+    for (const [name, entries] of this.#names)
+      if (name !== '')
+        for (let i = 0; i < entries.places.length; i++) {
+          const reader = this.#blockReader(entries, i);
+          while (reader.left > 0) {
+            skipKeys(reader);
+            visit(reader.uvarint());
+          }
+        }
+  }
+
+  /** The first pair, as text, whose postings are at this offset; undefined when there is none. */
+  pairOf(postings: number): string | undefined {
+    for (const [name, entries] of this.#names)
+      for (let i = 0; i < entries.places.length; i++) {
+        const found = this.#readBlock(entries, i).find((entry) => entry.postings === postings);
+        if (found) return `${name}=${JSON.stringify(found.value)}`;
+      }
+    return undefined;
+  }
+
   /** Offset of the postings of a pair. */
   find(name: string, value: string): number | undefined {
     return this.#find(name, value)?.postings;
@@ -111,12 +134,21 @@ export class OffsetTable {
   }
 
   #readBlock(entries: NameEntries, i: number): Entry[] {
-    const start = entries.places[i];
-    const reader = new ByteReader(this.#file.read(start, (entries.places[i + 1] ?? entries.end) - start));
+    const reader = this.#blockReader(entries, i);
     const list: Entry[] = [];
     while (reader.left > 0) list.push(readEntry(reader));
     return list;
   }
+
+  #blockReader({ places, end }: NameEntries, i: number): ByteReader {
+    return new ByteReader(this.#file.read(places[i], (places[i + 1] ?? end) - places[i]));
+  }
+}
+
+function skipKeys(reader: ByteReader): void {
+  reader.uvarint();
+  reader.skip(reader.length());
+  reader.skip(reader.length());
 }
 
 function readEntry(reader: ByteReader): Entry {

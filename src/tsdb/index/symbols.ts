@@ -1,5 +1,6 @@
 import { VeronaError } from '../../model/errors.ts';
 import { ByteReader } from '../format/byte-reader.ts';
+import { ByteWriter } from '../format/byte-writer.ts';
 import { type IndexBytes, SAMPLE_EVERY, walkSection } from './sampled-section.ts';
 
 /** Symbols remembered by number; all are forgotten when there are more. */
@@ -13,12 +14,14 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export class Symbols {
   readonly count: number;
   readonly #file: IndexBytes;
+  readonly #offset: number;
   readonly #places: Float64Array;
   readonly #end: number;
   readonly #remembered = new Map<number, Uint8Array>();
 
-  private constructor(file: IndexBytes, places: Float64Array, count: number, end: number) {
+  private constructor(file: IndexBytes, offset: number, places: Float64Array, count: number, end: number) {
     this.#file = file;
+    this.#offset = offset;
     this.#places = places;
     this.count = count;
     this.#end = end;
@@ -31,7 +34,7 @@ export class Symbols {
       reader.skip(reader.length());
       if (i % SAMPLE_EVERY === 0) places.push(at);
     });
-    return new Symbols(file, Float64Array.from(places), count, end);
+    return new Symbols(file, offset, Float64Array.from(places), count, end);
   }
 
   /** UTF-8 of symbol `ref`; not to be changed. Throws `corrupt` when there is none. */
@@ -43,6 +46,17 @@ export class Symbols {
     if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
     this.#remembered.set(ref, bytes);
     return bytes;
+  }
+
+  /** Reads all of them; calls `visit` with the number of each that does not sort after the one before. */
+  async visitUnordered(visit: (ref: number) => void): Promise<void> {
+    const before = new ByteWriter();
+    await walkSection(this.#file, this.#offset, 'symbols', (reader, _at, i) => {
+      const bytes = reader.take(reader.length());
+      if (i > 0 && Buffer.compare(before.view(), bytes) >= 0) visit(i);
+      before.clear();
+      before.bytes(bytes);
+    });
   }
 
   textOf(ref: number): string {
