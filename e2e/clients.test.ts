@@ -252,6 +252,9 @@ describe('two tenants with the same series', () => {
     '/federate?match[]=shared',
     '/api/v1/metadata',
     '/api/v1/status/tsdb',
+    `/api/v1/cardinality/label_names?${range}`,
+    `/api/v1/cardinality/label_values?label_names[]=owner&${range}`,
+    `/api/v1/cardinality/label_values?label_names[]=owner&selector=shared&${range}`,
   ];
 
   beforeAll(async () => {
