@@ -18,6 +18,7 @@ export interface CompactorMetrics {
   readonly todoBytes: Gauge<'kind'>;
   readonly eta: Gauge;
   readonly shortages: Gauge;
+  readonly failing: Gauge;
   readonly tenantFailures: Counter;
 }
 
@@ -57,6 +58,10 @@ export function compactorMetrics(metrics: Metrics): CompactorMetrics {
     shortages: metrics.gauge(
       `${p}jobs_waiting_for_disk`,
       'Jobs to be done that the disk had no room for when they were last tried.',
+    ),
+    failing: metrics.gauge(
+      `${p}jobs_failing`,
+      'Jobs to be done that failed when they were last tried, and are tried again later.',
     ),
     tenantFailures: metrics.counter(
       `${p}tenant_failures_total`,

@@ -159,12 +159,18 @@ test('a job that fails is left alone for a while and then done', async () => {
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  const compactor = kit.compactor({ bucket });
+  const metrics = new Metrics();
+  const compactor = kit.compactor({ bucket, metrics });
+  const failing = async () =>
+    /^verona_compactor_jobs_failing (.*)$/m.exec(await metrics.registry.metrics())?.[1];
   expect(await compactor.runRound(CTX)).toEqual({ jobs: 0, failures: 1 });
   full = false;
   expect(await compactor.runRound(CTX)).toEqual({ jobs: 0, failures: 0 });
+  expect([...compactor.progress.failures.values()]).toEqual([expect.stringContaining('no room')]);
+  expect(await failing()).toBe('1');
   kit.clock.time += 61_000;
   expect(await compactor.runRound(CTX)).toEqual({ jobs: 1, failures: 0 });
+  expect(await failing()).toBe('0');
 });
 
 test('a deletion request is worked off: in blocks that are joined, in those that stay, and not where there is nothing', async () => {
@@ -198,6 +204,25 @@ test('a deletion request is worked off: in blocks that are joined, in those that
   await requests.refresh(CTX, TENANT);
   expect(requests.finished(TENANT)).toEqual([request]);
   expect(await kit.samples()).toEqual({ series, doubled: 0 });
+});
+
+test('a deletion that blocks are still to be rewritten for is counted until they are', async () => {
+  const kit = new CompactorKit();
+  await kit.put(twoHours(0));
+  await kit.deletions().add(CTX, TENANT, {
+    matcherSets: [[new Matcher('=', 'a', '1')]],
+    mint: T,
+    maxt: T + HOUR,
+  });
+  const compactor = kit.compactor();
+  const waiting = async () => {
+    await compactor.runRound(CTX);
+    return compactor.progress.tenants.get(TENANT)?.deletions;
+  };
+  expect(await waiting()).toBe(1);
+  kit.clock.time += HOUR;
+  await waiting();
+  expect(await waiting()).toBe(0);
 });
 
 test('a deletion that was worked off long ago holds for a block that was made before it and comes only now', async () => {

@@ -1,6 +1,7 @@
 import type { BlockCatalog, BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import type { BlockMarker } from '../blocks/block-marker.ts';
 import type { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
+import { type DeletionRequest, needsDeletion } from '../blocks/deletion-request.ts';
 import type { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { FINISHED_REQUESTS_MAX, idleDeletions } from '../blocks/deletion-requests.ts';
 import { META_FILE } from '../blocks/layout.ts';
@@ -254,6 +255,8 @@ export class Compactor {
       log.warn('a job of the compactor failed; everything else goes on', { job: job.id, error: text(error) });
       if (error instanceof BlockFault && (await this.#suspect(ctx, job, error))) return 'damaged';
       this.#backoff.failed(job.id);
+      this.progress.failures.set(job.id, text(error));
+      this.#metrics.failing.set(this.progress.failures.size);
       return 'failed';
     } finally {
       this.progress.running.delete(running);
@@ -279,6 +282,7 @@ export class Compactor {
     const { marker, log } = this.#deps;
     this.#backoff.succeeded(job.id);
     this.progress.shortages.delete(job.id);
+    this.progress.failures.delete(job.id);
     this.progress.noteSpeed(report.bytesRead, ms);
     this.#metrics.jobs.inc({ kind: job.kind, outcome: 'done' });
     this.#metrics.jobSeconds.observe({ kind: job.kind }, ms / 1000);
@@ -470,9 +474,15 @@ export class Compactor {
 
   #note(tenant: string, view: TenantBlocks, jobs: readonly CompactorJob[]): void {
     const { progress } = this;
-    progress.tenants.set(tenant, { jobs, quarantined: quarantinedOf(view.whole) });
-    progress.forgetShortages(tenant, jobs);
+    const { deletions } = this.#deps;
+    progress.tenants.set(tenant, {
+      jobs,
+      quarantined: quarantinedOf(view.whole),
+      deletions: neededDeletions(deletions.of(tenant), view.whole),
+    });
+    progress.forgetOthers(tenant, jobs);
     this.#metrics.shortages.set(progress.shortages.size);
+    this.#metrics.failing.set(progress.failures.size);
     for (const kind of JOB_KINDS) {
       const todo = progress.todo(kind);
       this.#metrics.todoJobs.set({ kind }, todo.jobs);
@@ -481,6 +491,12 @@ export class Compactor {
     }
     this.#metrics.eta.set(progress.etaSeconds(this.#options.concurrency) ?? 0);
   }
+}
+
+/** Deletion requests that a block is still to be rewritten for. */
+function neededDeletions(requests: readonly DeletionRequest[], blocks: readonly BucketBlock[]): number {
+  const kept = blocks.filter(({ marks }) => !marks.deletion);
+  return requests.filter((request) => kept.some(({ meta }) => needsDeletion(meta, request))).length;
 }
 
 function quarantinedOf(blocks: readonly BucketBlock[]) {

@@ -36,7 +36,11 @@ function job(kind: CompactorJob['kind'], bytes: number): CompactorJob {
 test('the page tells what is to be done and how long that may take, what runs, and what was set aside', () => {
   const progress = new Progress();
   const jobs = [job('compact', 1 << 20), job('downsample', 1 << 20)];
-  progress.tenants.set('acme', { jobs, quarantined: [{ ulid: '01BAD', reason: 'bad\nchecksum' }] });
+  progress.tenants.set('acme', {
+    jobs,
+    deletions: 3,
+    quarantined: [{ ulid: '01BAD', reason: 'bad\nchecksum' }],
+  });
   progress.tenants.set('beta', { jobs: [], quarantined: [], problem: 'bucket away' });
   expect(progress.todo()).toEqual({ jobs: 2, blocks: 4, bytes: 4 << 20 });
   expect(progress.todo('compact')).toEqual({ jobs: 1, blocks: 2, bytes: 2 << 20 });
@@ -47,16 +51,19 @@ test('the page tells what is to be done and how long that may take, what runs, a
   progress.running.add({ job: jobs[0], startedMs: 1000, progress: { step: 'merge', done: 0.5 } });
   progress.running.add({ job: jobs[1], startedMs: 1000, progress: { step: 'wait', done: 0 } });
   progress.shortages.set('acme/compact', 'needs\n more');
+  progress.failures.set('acme/downsample', 'bucket\n away');
   expect(compactorPage(progress, 2, 61_000).split('\n')).toEqual([
     'to do: 2 jobs over 4 blocks, 4.0 MiB, about 2s',
     'running: 2 of at most 2',
     '  compact acme: 2 blocks, 2.0 MiB, merge 50% after 1m',
     '  downsample acme: 2 blocks, 2.0 MiB, waiting for disk after 1m',
     'waiting for disk: 1',
+    'failed, to be tried again: 1',
     '',
     'tenant acme: 2 jobs to do',
+    '  3 deletions of series that blocks are to be rewritten for',
     '  compact 1970-01-01 00:00 … 1970-01-01 02:00, 2 blocks, 2.0 MiB, waits for disk: "needs\\n more"',
-    '  downsample 1970-01-01 00:00 … 1970-01-01 02:00, 2 blocks, 2.0 MiB',
+    '  downsample 1970-01-01 00:00 … 1970-01-01 02:00, 2 blocks, 2.0 MiB, failed: "bucket\\n away"',
     '  set aside 01BAD: "bad\\nchecksum"',
     '',
     'tenant beta: not looked after: bucket away',

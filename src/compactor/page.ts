@@ -4,6 +4,8 @@ import type { Progress, RunningJob, TenantTodo } from './progress.ts';
 
 /** Lines of one list; the rest is counted. */
 const LINES_MAX = 50;
+/** Characters of why a job is not done. */
+const WHY_MAX = 1000;
 
 /** The compactor in text, for people: what runs, what is to be done and how long that may take, what was set aside. */
 export function compactorPage(progress: Progress, concurrency: number, nowMs: number): string {
@@ -14,10 +16,9 @@ export function compactorPage(progress: Progress, concurrency: number, nowMs: nu
     `running: ${progress.running.size} of at most ${concurrency}`,
     ...[...progress.running].map((running) => `  ${runningText(running, nowMs)}`),
     ...(progress.shortages.size > 0 ? [`waiting for disk: ${progress.shortages.size}`] : []),
+    ...(progress.failures.size > 0 ? [`failed, to be tried again: ${progress.failures.size}`] : []),
     '',
-    ...[...progress.tenants]
-      .sort()
-      .flatMap(([tenant, todo]) => tenantLines(tenant, todo, progress.shortages)),
+    ...[...progress.tenants].sort().flatMap(([tenant, todo]) => tenantLines(tenant, todo, progress)),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -31,12 +32,19 @@ function runningText({ job, startedMs, progress }: RunningJob, nowMs: number): s
 
 function tenantLines(
   tenant: string,
-  { jobs, quarantined, problem }: TenantTodo,
-  shortages: ReadonlyMap<string, string>,
+  { jobs, quarantined, deletions = 0, problem }: TenantTodo,
+  { shortages, failures }: Progress,
 ): string[] {
   return [
     `tenant ${tenant}: ${problem === undefined ? `${jobs.length} jobs to do` : `not looked after: ${problem}`}`,
-    ...listed(jobs, (job) => `${jobText(job)}${shortageText(shortages.get(job.id))}`),
+    ...(deletions > 0 ? [`  ${deletions} deletions of series that blocks are to be rewritten for`] : []),
+    ...listed(
+      jobs,
+      (job) =>
+        jobText(job) +
+        whyText('waits for disk', shortages.get(job.id)) +
+        whyText('failed', failures.get(job.id)),
+    ),
     ...listed(quarantined, ({ ulid, reason }) => `set aside ${ulid}: ${JSON.stringify(reason)}`),
     '',
   ];
@@ -49,8 +57,8 @@ function jobText(job: CompactorJob): string {
   return `${kind} ${timeText(from)} … ${timeText(to)}, ${blocks.length} blocks, ${sizeText(jobBytes(job))}${split}`;
 }
 
-function shortageText(shortage: string | undefined): string {
-  return shortage === undefined ? '' : `, waits for disk: ${JSON.stringify(shortage)}`;
+function whyText(what: string, why: string | undefined): string {
+  return why === undefined ? '' : `, ${what}: ${JSON.stringify(why.slice(0, WHY_MAX))}`;
 }
 
 function listed<T>(items: readonly T[], lineOf: (item: T) => string): string[] {

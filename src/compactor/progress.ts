@@ -12,6 +12,8 @@ export interface RunningJob {
 export interface TenantTodo {
   readonly jobs: readonly CompactorJob[];
   readonly quarantined: readonly { readonly ulid: string; readonly reason: string }[];
+  /** Deletions of series that blocks are still to be rewritten for. */
+  readonly deletions?: number;
   /** Why the tenant could not be looked at; undefined when it could. */
   readonly problem?: string;
 }
@@ -25,6 +27,8 @@ export class Progress {
   readonly tenants = new Map<string, TenantTodo>();
   /** By id of a job that the disk had no room for when it was last tried: what was missing. */
   readonly shortages = new Map<string, string>();
+  /** By id of a job that failed when it was last tried: why. It waits for its turn to be tried again. */
+  readonly failures = new Map<string, string>();
   /** Bytes and ms of the last jobs. */
   readonly #speeds: { readonly bytes: number; readonly ms: number }[] = [];
 
@@ -33,11 +37,11 @@ export class Progress {
     if (this.#speeds.length > SPEEDS) this.#speeds.shift();
   }
 
-  /** Jobs of the tenant that there are no more do not wait for disk either. */
-  forgetShortages(tenant: string, jobs: readonly CompactorJob[]): void {
+  /** Jobs of the tenant that there are no more do not wait for disk or another try either. */
+  forgetOthers(tenant: string, jobs: readonly CompactorJob[]): void {
     const ids = new Set(jobs.map(({ id }) => id));
-    for (const id of this.shortages.keys())
-      if (id.startsWith(`${tenant}/`) && !ids.has(id)) this.shortages.delete(id);
+    for (const waiting of [this.shortages, this.failures])
+      for (const id of waiting.keys()) if (id.startsWith(`${tenant}/`) && !ids.has(id)) waiting.delete(id);
   }
 
   /** The backlog, of one kind of jobs or of all. */
