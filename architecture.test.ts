@@ -17,6 +17,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   tsdb: ['platform', 'model', 'encoding', 'kernel', 'proto', 'chunkenc', 'storage'],
   promql: ['platform', 'model', 'encoding', 'kernel', 'chunkenc', 'storage'],
   tenancy: ['platform', 'model'],
+  cluster: ['platform'],
   blocks: ['platform', 'model', 'objstore', 'tsdb'],
   'store-gateway': [
     'platform',
@@ -27,6 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'storage',
     'objstore',
     'tsdb',
+    'cluster',
     'blocks',
   ],
   storeapi: ['platform', 'model', 'encoding', 'proto', 'chunkenc', 'storage'],
@@ -40,6 +42,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'objstore',
     'tsdb',
     'tenancy',
+    'cluster',
     'blocks',
   ],
   push: [

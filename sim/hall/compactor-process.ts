@@ -1,10 +1,12 @@
 import { BlockMarker } from '../../src/blocks/block-marker.ts';
 import { DeletionRequests } from '../../src/blocks/deletion-requests.ts';
+import { ownsEverything } from '../../src/cluster/assignment.ts';
+import { staticAssignment } from '../../src/cluster/static-assignment.ts';
 import { BudgetedRunner } from '../../src/compactor/budgeted-runner.ts';
 import { Compactor, type RoundReport } from '../../src/compactor/compactor.ts';
 import { DiskBudget } from '../../src/compactor/disk-budget.ts';
 import { LocalRunner } from '../../src/compactor/local-runner.ts';
-import { ownsAll, ownsShareOf } from '../../src/compactor/ownership.ts';
+import { ownershipBy } from '../../src/compactor/ownership.ts';
 import type { Disk } from '../../src/platform/disk.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import { SeededRandom } from '../../src/platform/random.ts';
@@ -60,7 +62,11 @@ export class CompactorProcess {
         marker: new BlockMarker({ bucket, clock, log }),
         deletions: new DeletionRequests({ bucket, clock, random, log, metrics }),
         runner: new BudgetedRunner(local, new DiskBudget(disk, { dir: WORK_DIR, reserveBytes: 0, metrics })),
-        ownership: plan.sharesWork ? ownsShareOf(index, plan.compactors) : ownsAll,
+        ownership: ownershipBy(
+          plan.sharesWork
+            ? staticAssignment({ instance: index, instances: plan.compactors, replicationFactor: 1 })
+            : ownsEverything,
+        ),
         clock,
         log,
         metrics,

@@ -3,10 +3,11 @@ import { BlockCatalog } from '../blocks/block-catalog.ts';
 import { BlockMarker } from '../blocks/block-marker.ts';
 import type { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
 import type { DeletionRequests } from '../blocks/deletion-requests.ts';
+import { staticAssignment } from '../cluster/static-assignment.ts';
 import { BudgetedRunner } from '../compactor/budgeted-runner.ts';
 import { Compactor } from '../compactor/compactor.ts';
 import { DiskBudget } from '../compactor/disk-budget.ts';
-import { ownsShareOf } from '../compactor/ownership.ts';
+import { ownershipBy } from '../compactor/ownership.ts';
 import { compactorPage } from '../compactor/page.ts';
 import type { DownsamplingRules } from '../compactor/plan-downsampling.ts';
 import type { Retention } from '../compactor/retention.ts';
@@ -28,6 +29,7 @@ import { startThread } from '../platform/threads.ts';
 import type { Service } from '../server/lifecycle.ts';
 import type { TenantLimits } from '../tenancy/limits.ts';
 import { catalogOptions } from './catalog-options.ts';
+import { checkInstance } from './check-instance.ts';
 import type { CompactionThreadData } from './compaction-thread.ts';
 import { parseSelectorRetention } from './selector-retention.ts';
 
@@ -52,6 +54,7 @@ export function buildCompactor(
   { bucket, counts, metas, disk, clock, deletions, index, limits, log, metrics }: CompactorParts,
 ): { readonly service: Service; readonly routes: readonly Route[] } {
   const { compactor } = config;
+  const { instance, instances } = compactor;
   checkDelays(config);
   const workDir = join(resolve(config.data.dir), 'compactor');
   const data: CompactionThreadData = {
@@ -92,7 +95,7 @@ export function buildCompactor(
       marker: new BlockMarker({ bucket, clock, log }),
       deletions,
       runner,
-      ownership: ownsShareOf(compactor.instance, compactor.instances),
+      ownership: ownershipBy(staticAssignment({ instance, instances, replicationFactor: 1 })),
       index,
       clock,
       log,
@@ -151,8 +154,7 @@ export function downsamplingRules({ compactor }: Config): DownsamplingRules | un
 }
 
 function checkDelays({ compactor, objstore }: Config): void {
-  if (compactor.instance >= compactor.instances)
-    throw new VeronaError('bad_data', 'compactor.instance: less than compactor.instances, counted from 0');
+  checkInstance('compactor', compactor);
   if (compactor.deletion_delay < objstore.ignore_deletion_marks_delay)
     throw new VeronaError(
       'bad_data',

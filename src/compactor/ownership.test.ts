@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
-import { ownsShareOf } from './ownership.ts';
+import { staticAssignment } from '../cluster/static-assignment.ts';
+import { ownershipBy } from './ownership.ts';
 
 test('every tenant and every job of it has one owner among several compactors, and each of these has a share', () => {
-  const all = [0, 1, 2].map((index) => ownsShareOf(index, 3));
+  const all = [0, 1, 2].map((instance) =>
+    ownershipBy(staticAssignment({ instance, instances: 3, replicationFactor: 1 })),
+  );
   const shares = [0, 0, 0];
   for (let tenant = 0; tenant < 30; tenant++) {
     expect(all.filter((one) => one.ownsTenant(`t${tenant}`))).toHaveLength(1);

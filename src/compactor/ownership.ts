@@ -1,4 +1,9 @@
-/** Who does which work when several compactors share a bucket. Every piece of work has exactly one owner at a time. */
+import type { Assignment } from '../cluster/assignment.ts';
+
+/**
+ * Who does which work when several compactors share a bucket. Mostly every piece of work has one owner; while the number of compactors
+ * changes it may have two, or none for a while: two equal results are one for readers, and the next round removes the other.
+ */
 export interface Ownership {
   /** Whether this process looks after the tenant as a whole: garbage, retention, clean-up. */
   ownsTenant(tenant: string): boolean;
@@ -6,27 +11,10 @@ export interface Ownership {
   ownsJob(tenant: string, jobId: string): boolean;
 }
 
-/** A single compactor owns everything. */
-export const ownsAll: Ownership = {
-  ownsTenant: () => true,
-  ownsJob: () => true,
-};
-
-/**
- * A fixed number of compactors, each told which one it is (from 0): work is divided by a hash of the names, the jobs of one
- * tenant among all of them.
- */
-export function ownsShareOf(index: number, count: number): Ownership {
+/** Tenants are divided, and the jobs of one tenant among all compactors. */
+export function ownershipBy(assignment: Assignment): Ownership {
   return {
-    ownsTenant: (tenant) => hash(tenant) % count === index,
-    ownsJob: (tenant, jobId) => hash(`${tenant}\n${jobId}`) % count === index,
+    ownsTenant: (tenant) => assignment.owns(tenant),
+    ownsJob: (tenant, jobId) => assignment.owns(`${tenant}\n${jobId}`),
   };
-}
-
-/** FNV-1a with a final mix. */
-function hash(text: string): number {
-  let h = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193);
-  h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
-  return (h ^ (h >>> 13)) >>> 0;
 }

@@ -1,3 +1,4 @@
+import { ownsEverything } from '../../cluster/assignment.ts';
 import { BlockCatalog } from '../../blocks/block-catalog.ts';
 import { BlockMarker } from '../../blocks/block-marker.ts';
 import type { BucketIndexWriter } from '../../blocks/bucket-index-writer.ts';
@@ -19,7 +20,7 @@ import { Compactor, type CompactorOptions } from '../compactor.ts';
 import { DiskBudget } from '../disk-budget.ts';
 import { downloadBlock } from '../download.ts';
 import { LocalRunner } from '../local-runner.ts';
-import { ownsAll } from '../ownership.ts';
+import { ownershipBy } from '../ownership.ts';
 import { type CompactionRules, CORTEX_RANGES_MS } from '../rules.ts';
 import { uploadBlock } from '../upload.ts';
 
@@ -87,7 +88,7 @@ export class CompactorKit {
         marker: new BlockMarker({ bucket, clock, log }),
         deletions: this.deletions(bucket),
         runner,
-        ownership: ownsAll,
+        ownership: ownershipBy(ownsEverything),
         index: more.index,
         clock,
         log,
