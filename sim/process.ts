@@ -151,7 +151,7 @@ export class SimProcess {
       () => Number.NEGATIVE_INFINITY,
       () => Number.POSITIVE_INFINITY,
     );
-    this.#served = this.#bucketSync && new ServedBlocks(this.#bucketSync, everything, limits);
+    this.#served = this.#bucketSync && new ServedBlocks(this.#bucketSync, everything, undefined, limits);
     this.#gateway = plan.shipping
       ? new StoreGateway({ cacheDir: CACHE_DIR }, { bucket: reached, disk, clock, log })
       : undefined;

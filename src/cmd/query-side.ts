@@ -29,7 +29,7 @@ import { cacheOptionsOf } from './bucket-options.ts';
 import { hasEndpoints, joinedView, remoteOptions } from './endpoints.ts';
 import { GoneBlocks } from './gone-blocks.ts';
 import type { QueryThreadData } from './query-thread.ts';
-import { blockSelectionOf, ServedBlocks } from './served-blocks.ts';
+import { blockSelectionOf, ServedBlocks, timeShareOf } from './served-blocks.ts';
 import { pinTenantView } from './tenant-views.ts';
 
 /** Rows of a query die young: with less room they are copied about before they do. */
@@ -91,8 +91,9 @@ export function buildQuerySide(
   const observer = observeAll([active, queryLog, statistics]);
   const pool = buildPool(config, threadData, observer, deps);
   const parse = { features: threadData.features };
+  const share = timeShareOf(config);
   const served =
-    sources.bucket && new ServedBlocks(sources.bucket.sync, blockSelectionOf(config, clock), limits);
+    sources.bucket && new ServedBlocks(sources.bucket.sync, blockSelectionOf(config, clock), share, limits);
   const { bucket } = sources;
   // A look that fails leaves what is known, and the second attempt tells of it.
   const gone = bucket && new GoneBlocks((tenant) => bucket.sync.refresh(tenant).catch(() => undefined));

@@ -5,6 +5,7 @@ import { SharedViews } from './shared-views.ts';
 const reads = () => ({
   window: { mint: 0, maxt: 9 },
   limits: { seriesMax: 0, chunksMax: 1, bytesMax: 1 },
+  share: undefined,
 });
 
 function view(changes: Partial<TenantView> = {}, ulid = 'A', tombstonesVersion = 0): TenantView {

@@ -35,6 +35,7 @@ function isSame(a: TenantView, b: TenantView): boolean {
   );
 }
 
+/** The share is that of the process. */
 function isSameReads(a: TenantView['bucketReads'], b: TenantView['bucketReads']): boolean {
   if (a === undefined || b === undefined) return a === b;
   return (

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '../model/duration.ts';
-import { parseSize } from './units.ts';
+import { parseOrdinal, parseSize } from './units.ts';
 
 /** The kinds of settings. Each takes its default as a user would write it, and one sentence for the reference. */
 
@@ -38,6 +38,26 @@ export function size(defaultText: string, description: string) {
 
 export function integer(defaultValue: number, min: number, description: string) {
   return z.number().int().min(min).prefault(defaultValue).meta({ description, kind: 'integer' });
+}
+
+/** Which of several instances, from 0. */
+export function ordinal(description: string) {
+  return z
+    .union([z.string(), z.number().transform(String)])
+    .transform((text, context) => {
+      const number = parseOrdinal(text);
+      if (number !== undefined) return number;
+      context.addIssue({
+        code: 'custom',
+        message: `not a number from 0, nor a host name that ends with one: ${JSON.stringify(text)}; write for example 3 or gateway-3`,
+      });
+      return z.NEVER;
+    })
+    .prefault('0')
+    .meta({
+      description: `${description} From 0; a host name whose first part ends with the number will do, such as \`gateway-3\` of a StatefulSet.`,
+      kind: 'number or host name',
+    });
 }
 
 export function text(defaultValue: string, description: string) {

@@ -1,5 +1,17 @@
 import { z } from 'zod';
-import { choice, choices, duration, flag, integer, list, section, size, spans, text } from './fields.ts';
+import {
+  choice,
+  choices,
+  duration,
+  flag,
+  integer,
+  list,
+  ordinal,
+  section,
+  size,
+  spans,
+  text,
+} from './fields.ts';
 import { limitShape, overrideShape } from './limits.ts';
 
 const http = section('The HTTP listener: writes, queries, health and metrics.', {
@@ -357,7 +369,25 @@ const compactor = section('The compactor: joins, downsamples, expires and cleans
     'From the removal of a deleted tenant’s last block to that of its deletion mark, after which it may begin anew; longer than other processes take to learn of the mark, and than uploads under way.',
   ),
   instances: integer(1, 1, 'Compactors that share the bucket. Each does its share of tenants and jobs.'),
-  instance: integer(0, 0, 'Which of them this one is, from 0.'),
+  instance: ordinal('Which of them this one is.'),
+});
+
+const storeGateway = section('Several processes that share the reading of one bucket. See bucket.md.', {
+  instances: integer(
+    1,
+    1,
+    'Processes that answer for the blocks in the bucket together, each for its share of time. All get the same settings but for `instance`.',
+  ),
+  instance: ordinal('Which of them this one is.'),
+  replication_factor: integer(1, 1, 'How many of them answer for the same time, so that some may fail.'),
+  span: duration(
+    '24h',
+    'Time is divided in pieces of this length. As long as the longest of `compactor.block_ranges`, each block is read by one of them; blocks that are longer by several.',
+  ),
+  unknown_block_delay: duration(
+    '5m',
+    'With a replication factor of 2 or more, blocks that stand in for others are read when their upload is this old, so that all know them: longer than two times `objstore.sync_interval`.',
+  ),
 });
 
 const selfMetrics = section("Verona's own metrics, kept in Verona.", {
@@ -425,6 +455,7 @@ export const configSchema = z.strictObject({
     },
   ),
   compactor,
+  store_gateway: storeGateway,
   self_metrics: selfMetrics,
   scrape,
   otlp,

@@ -17,3 +17,11 @@ export function formatSize(bytes: number): string {
   }
   return exponent === 0 ? `${bytes}B` : `${bytes}${SIZE_EXPONENT[exponent]}iB`;
 }
+
+const ORDINAL = /^(?:[A-Za-z][A-Za-z0-9-]*-)?(\d{1,6})$/;
+
+/** The number of an instance: as it is, or at the end of a host name as a StatefulSet gives them (`gateway-3`, also with its domain); else undefined. */
+export function parseOrdinal(text: string): number | undefined {
+  const match = ORDINAL.exec(/^[A-Za-z]/.test(text) ? text.split('.', 1)[0] : text);
+  return match ? Number(match[1]) : undefined;
+}

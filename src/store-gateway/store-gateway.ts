@@ -11,6 +11,7 @@ import { mergeQueriers } from '../storage/merge.ts';
 import { namedQuerier } from '../storage/named-querier.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
 import { withAddedWindows } from '../tsdb/downsample/add-windows.ts';
+import { agreedBlocks } from './agreed-blocks.ts';
 import { BlockChunks } from './block-chunks.ts';
 import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
@@ -32,6 +33,7 @@ import { HeaderStore, type HeldHeader } from './header-store.ts';
 import { BLOCKS_AT_ONCE, withJoinedLabels } from './joined-labels.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
 import { ReadRoom } from './read-ahead.ts';
+import { TimeShare, type TimeShareOptions } from './time-share.ts';
 import { within } from './within.ts';
 
 /** Plain data: it can be sent to another thread, where a gateway of its own is made from it. */
@@ -69,6 +71,8 @@ export interface TenantView {
   readonly deletions?: readonly DeletionRequest[];
   /** No sample outside is shown. */
   readonly window?: TimeWindow;
+  /** The part of time that this gateway answers for, when others answer for the rest. */
+  readonly share?: TimeShareOptions | undefined;
   /** Of one querier; those of the gateway when absent. */
   readonly limits?: RequestLimits;
 }
@@ -125,23 +129,30 @@ export class StoreGateway {
    */
   querier(view: TenantView, mint: number, maxt: number, wish: ResolutionWish = { maxMs: 0 }): Querier {
     const budget = new RequestBudget(view.limits ?? this.#limits);
-    const blocks = this.#lists.byTime(view.blocks).around(mint, maxt);
-    const over = (one: ResolutionWish) =>
-      this.#over(
-        inWindow(chooseBlocks(blocks, mint, maxt, view.localUlids, one, view.localBlocks), view.window),
-        budget,
-        view.deletions ?? [],
-      );
+    const blocks = this.#blocksOf(view, mint, maxt);
+    const share = view.share && new TimeShare(view.share);
+    const over = (one: ResolutionWish) => {
+      const all = chooseBlocks(blocks, mint, maxt, view.localUlids, one, view.localBlocks);
+      const chosen = inWindow(all, view.window);
+      return this.#over(share?.partsOf(chosen) ?? chosen, budget, view.deletions ?? []);
+    };
     if (wish.maxMs === 0 || wish.preferRaw) return over(wish);
     return byRequest(wish, new Set(blocks.map(({ meta }) => meta.resolutionMs)), over);
   }
 
   /** How far apart samples lie that a querier of `view` would give, ms; 0 when all are raw. */
   spacing(view: TenantView, mint: number, maxt: number, wish: ResolutionWish): number {
-    const blocks = this.#lists.byTime(view.blocks).around(mint, maxt);
+    const blocks = this.#blocksOf(view, mint, maxt);
     if (blocks.every(({ meta }) => meta.resolutionMs === 0)) return 0;
     const chosen = chooseBlocks(blocks, mint, maxt, view.localUlids, wish, view.localBlocks);
     return Math.max(0, ...inWindow(chosen, view.window).map(({ block }) => block.meta.resolutionMs));
+  }
+
+  /** All that have a say in what is chosen for mint … maxt. */
+  #blocksOf({ blocks, share }: TenantView, mint: number, maxt: number): readonly BucketBlock[] {
+    const all = this.#lists.byTime(blocks).around(mint, maxt);
+    if (share === undefined || share.replicationFactor === 1) return all;
+    return agreedBlocks(all, this.#deps.clock.now() - share.unknownMs);
   }
 
   #over(
