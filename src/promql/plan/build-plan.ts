@@ -43,7 +43,7 @@ function build(expr: Expr, context: PlanContext, func: string): PlanNode {
     case 'unary':
       return expr.op === '+'
         ? build(expr.expr, context, func)
-        : { kind: 'negate', child: build(expr.expr, context, func), span };
+        : { kind: 'negate', child: build(expr.expr, context, ''), span };
     case 'vector':
       return { kind: 'select', source: sourceOf(expr, context, func), value: 'value', span };
     case 'matrix':
@@ -51,7 +51,7 @@ function build(expr: Expr, context: PlanContext, func: string): PlanNode {
     case 'subquery':
       return {
         kind: 'subquery',
-        child: build(expr.expr, context, ''),
+        child: build(expr.expr, context, OF_ALL_SAMPLES.has(func) ? '' : func),
         range: durationOf(expr.range, context, 'positive'),
         step: expr.step === undefined ? context.subqueryStep : durationOf(expr.step, context, 'positive'),
         offset: expr.offset === undefined ? 0 : durationOf(expr.offset, context, 'any'),
@@ -82,6 +82,14 @@ function build(expr: Expr, context: PlanContext, func: string): PlanNode {
       };
   }
 }
+
+/** Over a subquery these are of the samples at its steps, not of all that there are: a store must not take them for its own. */
+const OF_ALL_SAMPLES: ReadonlySet<string> = new Set([
+  'sum_over_time',
+  'count_over_time',
+  'min_over_time',
+  'max_over_time',
+]);
 
 function buildWindows(expr: MatrixSelector, context: PlanContext, func: string, span: Span): PlanNode {
   const range = durationOf(expr.range, context, 'positive');

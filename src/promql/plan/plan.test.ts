@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 import { Engine } from '../engine.ts';
+import { parseExpr } from '../parser/parse.ts';
+import { buildPlan } from './build-plan.ts';
+import { mapChildren, type PlanNode } from './node.ts';
 
 const RANGE = { startMs: 600_000, endMs: 1_200_000, stepMs: 60_000 };
 
@@ -92,4 +95,25 @@ test('a plan shows what threads share, and which labels are ever looked at', () 
     'rate(up[5m])',
   ])
     expect(linesOf(query).join(), query).not.toContain('labels (');
+});
+
+test('a selector hints at what is closest around it, as far as that is of its own samples', () => {
+  const hintsOf = (query: string) => {
+    const hints: string[] = [];
+    const visit = (node: PlanNode): PlanNode => {
+      if (node.kind === 'select' || node.kind === 'windows') hints.push(node.source.func);
+      return mapChildren(node, visit);
+    };
+    const times = { start: 0, end: 0, step: 0, subqueryStep: 60_000, startTimes: false };
+    visit(buildPlan(parseExpr(query), times));
+    return hints;
+  };
+  expect(hintsOf('sum(rate(x[5m]))')).toEqual(['rate']);
+  expect(hintsOf('max(x) - min by (a) ((x))')).toEqual(['max', 'min']);
+  expect(hintsOf('max(-x)')).toEqual(['']);
+  expect(hintsOf('max(x - y)')).toEqual(['', '']);
+  expect(hintsOf('increase(x[1d:5m])')).toEqual(['increase']);
+  expect(hintsOf('changes((x)[1d:5m])')).toEqual(['changes']);
+  expect(hintsOf('sum_over_time(x[1d:5m])')).toEqual(['']);
+  expect(hintsOf('max_over_time(rate(x[5m])[1d:5m])')).toEqual(['rate']);
 });
