@@ -18,6 +18,8 @@ export interface BlockMeta {
   readonly level: number;
   /** The blocks of first hand that it was made of (`compaction.sources`); empty when nobody says. */
   readonly sources: readonly string[];
+  /** When samples of each source can lie (`thanos.extensions`): mint and maxt (exclusive), in the order of `sources`; when it is known. */
+  readonly sourceTimes?: readonly number[];
   /** What was changed in it since (`changes.ts`); absent for nothing. */
   readonly changes?: readonly string[];
   readonly seriesCount: number;
@@ -51,6 +53,11 @@ export const META_VERSION = 1;
 const SEGMENTS = 'chunks/';
 /** What Thanos' section says of a block that only Verona looks at. Thanos keeps it. */
 const REPLICA_EXTENSION = 'verona_replica';
+/**
+ * By source, so that it stays true wherever it is: of what Thanos joins it keeps the extensions of one block that lies beside, for
+ * others of their names.
+ */
+const TIMES_EXTENSION = 'verona_source_times';
 
 /**
  * Reads a `meta.json` (`docs/format/bucket.md`). Throws `corrupt` naming `where` and what is wrong; unknown fields are
@@ -71,13 +78,16 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
   // The first writers of the section gave it no version.
   const version = reader.count(thanos.version, 'thanos.version');
   if (version > META_VERSION) reader.fail(`thanos.version is ${version}, only 1 is known`);
+  const lineage = lineageIn(reader, compaction, thanos);
+  const sourceTimes = sourceTimesIn(thanos.extensions, lineage.sources, mint, maxt);
   return {
     ...optionalFields(reader, compaction, thanos),
     ulid,
     mint,
     maxt,
     level: reader.count(compaction.level, 'compaction.level'),
-    ...lineageIn(reader, compaction, thanos),
+    ...lineage,
+    ...(sourceTimes && { sourceTimes }),
     seriesCount: reader.count(stats.numSeries, 'stats.numSeries'),
     chunkCount: reader.count(stats.numChunks, 'stats.numChunks'),
     labels: reader.texts(thanos.labels, 'thanos.labels'),
@@ -129,6 +139,27 @@ function replicaIn(extensions: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** Undefined when nothing is said of any of `sources`. What is no time is passed over. */
+function sourceTimesIn(
+  extensions: unknown,
+  sources: readonly string[],
+  mint: number,
+  maxt: number,
+): number[] | undefined {
+  const said: unknown = (extensions as Json | undefined)?.[TIMES_EXTENSION];
+  if (typeof said !== 'object' || said === null) return undefined;
+  const times = sources.map((source) => extentOf((said as Json)[source]));
+  if (times.every((time) => time === undefined)) return undefined;
+  return times.flatMap((time) => time ?? [mint, maxt]);
+}
+
+function extentOf(value: unknown): readonly [number, number] | undefined {
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [mint, maxt]: unknown[] = value;
+  const isExtent = Number.isSafeInteger(mint) && Number.isSafeInteger(maxt) && Number(mint) < Number(maxt);
+  return isExtent ? [Number(mint), Number(maxt)] : undefined;
+}
+
 /** A document that `parseMeta` reads as the same: for lists of metas, not for a block. */
 export function metaDocument(meta: BlockMeta): object {
   return {
@@ -146,7 +177,7 @@ export function metaDocument(meta: BlockMeta): object {
       labels: meta.labels,
       ...(meta.source !== undefined && { source: meta.source }),
       ...(meta.indexStats && { index_stats: statsDocument(meta.indexStats) }),
-      ...extensionsOf(meta.replica),
+      ...extensionsOf(meta.replica, timesBySource(meta)),
       downsample: { resolution: meta.resolutionMs },
       files: meta.files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes })),
       ...(meta.appliedDeletions.length > 0 && {
@@ -171,7 +202,12 @@ export interface ThanosSection {
   readonly indexStats?: IndexStats;
   /** The only replica that the block is of, when its labels do not say so any more. */
   readonly replica?: string;
+  /** When samples of a source can lie, by source, where that is not the whole time of the block. */
+  readonly sourceTimes?: SourceTimes | undefined;
 }
+
+/** mint and maxt (exclusive), ms. */
+type SourceTimes = Readonly<Record<string, readonly [number, number]>>;
 
 /**
  * The `meta.json` of a local block with Thanos' section in it, as it goes to the bucket: everything that was there is
@@ -188,7 +224,7 @@ export function withThanosSection(local: Uint8Array, where: string, section: Tha
     ...filesOf(section.files),
     index_stats: section.indexStats ? statsDocument(section.indexStats) : {},
     ...(section.rewrites && { rewrites: section.rewrites }),
-    ...extensionsOf(section.replica),
+    ...extensionsOf(section.replica, section.sourceTimes),
   };
   return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
 }
@@ -237,8 +273,19 @@ function filesOf(files: readonly BlockFile[]): { segment_files: string[]; files:
   return { segment_files: segments.map(({ rel_path }) => rel_path.slice(SEGMENTS.length)), files: all };
 }
 
-function extensionsOf(replica: string | undefined): { extensions?: object } {
-  return replica === undefined ? {} : { extensions: { [REPLICA_EXTENSION]: replica } };
+function extensionsOf(replica: string | undefined, times: SourceTimes | undefined): { extensions?: object } {
+  const extensions = {
+    ...(replica !== undefined && { [REPLICA_EXTENSION]: replica }),
+    ...(times !== undefined && { [TIMES_EXTENSION]: times }),
+  };
+  return Object.keys(extensions).length > 0 ? { extensions } : {};
+}
+
+function timesBySource({ sources, sourceTimes }: BlockMeta): SourceTimes | undefined {
+  if (!sourceTimes) return undefined;
+  return Object.fromEntries(
+    sources.map((source, i) => [source, [sourceTimes[2 * i], sourceTimes[2 * i + 1]]]),
+  );
 }
 
 function statsDocument({ seriesMaxBytes, chunkMaxBytes }: IndexStats): object {

@@ -298,6 +298,11 @@ test('old blocks that are compacted get a block of five minutes, and later one o
   await kit.compactor({ downsampling }).runRound(CTX);
   expect(await resolutions()).toEqual([0, 300_000, 3_600_000]);
   const [raw, five, hour] = (await kit.visible()).sort((a, b) => a.meta.resolutionMs - b.meta.resolutionMs);
+  // Each of two hours, by which queries tell the sources of a stretch of time.
+  expect(raw.meta.sourceTimes).toEqual(
+    Array.from({ length: 12 }, (_, i) => [T + 2 * i * HOUR, T + 2 * (i + 1) * HOUR]).flat(),
+  );
+  for (const { meta } of [five, hour]) expect(meta.sourceTimes).toEqual(raw.meta.sourceTimes);
   for (const { meta } of [five, hour])
     expect(meta).toMatchObject({ mint: raw.meta.mint, maxt: raw.meta.maxt, sources: raw.meta.sources });
   expect([five.meta.seriesCount, hour.meta.seriesCount]).toEqual([2, 2]);

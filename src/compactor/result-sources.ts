@@ -1,6 +1,7 @@
 import { type Lineage, listedSources } from '../blocks/changes.ts';
 import { META_FILE } from '../blocks/layout.ts';
 import { parseMeta } from '../blocks/meta.ts';
+import { knownExtents } from '../blocks/source-extents.ts';
 import type { Disk } from '../platform/disk.ts';
 import { type BlockCompaction, type BlockMeta, decodeMeta } from '../tsdb/block/meta.ts';
 import { joinCompactions } from '../tsdb/compact/merge-blocks.ts';
@@ -34,6 +35,18 @@ export async function coarserCompaction(disk: Disk, dir: string): Promise<BlockC
   const { meta, lineage } = await readInput(disk, dir);
   const { compaction } = meta;
   return { ...compaction, sources: listedSources([lineage], compaction.sources ?? [], []) };
+}
+
+/** When samples of each source of the blocks in `dirs` can lie, for what is made of these. */
+export async function resultSourceTimes(
+  disk: Disk,
+  dirs: readonly string[],
+): Promise<ReturnType<typeof knownExtents>> {
+  const metas = dirs.map(async (dir) => {
+    const path = `${dir}/${META_FILE}`;
+    return parseMeta(await disk.readFile(path), path, dir.slice(dir.lastIndexOf('/') + 1));
+  });
+  return knownExtents(await Promise.all(metas));
 }
 
 async function readInput(disk: Disk, dir: string): Promise<Input> {

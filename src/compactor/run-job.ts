@@ -23,7 +23,7 @@ import { DiskShortage, isDiskFull } from './disk-shortage.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from './download.ts';
 import { type CompactorJob, jobBytes } from './job.ts';
 import { repairBlock } from './repair-block.ts';
-import { coarserCompaction, resultCompaction } from './result-sources.ts';
+import { coarserCompaction, resultCompaction, resultSourceTimes } from './result-sources.ts';
 import { earlierRewrites, rewritesOf } from './rewrites.ts';
 import { seriesDeletions } from './series-deletions.ts';
 import { uploadBlock } from './upload.ts';
@@ -322,12 +322,15 @@ class JobRun {
     this.#onProgress({ step: 'upload', done: shard / this.#job.shards });
     const { tenant, labels, replica, resolutionMs, shards, blocks } = this.#job;
     const ref = blockRef(tenant, meta.ulid, blocks[0].ref.layout);
+    const dirs = blocks.map((block) => this.#sourceDir(block.ref.ulid));
+    const sourceTimes = await resultSourceTimes(this.#deps.disk, dirs);
     await uploadBlock(this.#ctx, this.#deps.bucket, this.#deps.disk, `${this.#dir}/out/${meta.ulid}`, ref, {
       labels: shards > 1 ? { ...labels, [SHARD_LABEL]: shardText({ index: shard, count: shards }) } : labels,
       source: this.#options.source ?? (this.#job.kind === 'repair' ? 'compactor.repair' : 'compactor'),
       resolutionMs,
       ...(replica !== undefined && { replica }),
       ...(indexStats && { indexStats }),
+      ...(sourceTimes && { sourceTimes }),
       ...(await this.#rewrites(meta)),
     });
   }

@@ -24,6 +24,12 @@ export interface Stretch<C extends Candidate> {
   readonly bestMs?: number;
 }
 
+export interface Answer<C extends Candidate> {
+  readonly blocks: readonly C[];
+  /** Whether they have every source of the stretch. */
+  readonly isWhole: boolean;
+}
+
 /** Shards of different counts are told apart up to so many in common; beyond that each label is a shard of its own. */
 const ATOMS_MAX = 1024;
 /** Combinations that are looked at where no resolution alone has everything. */
@@ -40,14 +46,18 @@ const COMBINATIONS_MAX = 256;
  *    at all: of the sources that may lie over the longest time. Where raw blocks come first they are all read, and coarser
  *    ones beside them only where they have nothing in common with them.
  */
-export function answeringBlocks<C extends Candidate>(stretch: Stretch<C>): readonly C[] {
+export function answeringBlocks<C extends Candidate>(stretch: Stretch<C>): Answer<C> {
   const { blocks, fixed } = stretch;
-  if (blocks.length + fixed.length === 1 || blocks.every(isRaw)) return blocks;
-  return relatedOf([...blocks, ...fixed]).flatMap((related) => {
+  if (blocks.length + fixed.length === 1 || blocks.every(isRaw)) return { blocks, isWhole: true };
+  const answers = relatedOf([...blocks, ...fixed]).map((related) => {
     const own = blocks.filter((block) => related.has(block));
-    if (own.every(isRaw)) return own;
+    if (own.every(isRaw)) return { blocks: own, isWhole: true };
     return new Choice({ ...stretch, blocks: own, fixed: fixed.filter((one) => related.has(one)) }).run();
   });
+  return {
+    blocks: answers.flatMap((answer) => answer.blocks),
+    isWhole: answers.every((answer) => answer.isWhole),
+  };
 }
 
 function isRaw({ resolutionMs }: Candidate): boolean {
@@ -128,7 +138,12 @@ class Choice<C extends Candidate> {
     for (const block of stretch.fixed) for (const pair of this.#of(block)) this.#given.add(pair);
   }
 
-  run(): readonly C[] {
+  run(): Answer<C> {
+    const blocks = this.#choose();
+    return { blocks, isWhole: this.#lack(this.#unionOf(blocks)).length === 0 };
+  }
+
+  #choose(): readonly C[] {
     const { blocks, preferRaw } = this.#stretch;
     const rankOf = ranking(this.#stretch);
     const levels = [...new Set(blocks.map(({ resolutionMs }) => resolutionMs))].sort(

@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { coveredBlocks } from '../blocks/covered-blocks.ts';
 import type { BlockMeta } from '../blocks/meta.ts';
 import { type BlockShard, SHARD_LABEL, shardOf, shardText } from '../blocks/shard-label.ts';
+import { knownExtents } from '../blocks/source-extents.ts';
 import type { HasMeta, ResolutionWish } from './choose-blocks.ts';
 
 export const HOUR = 3_600_000;
 export const MINUTE = 60_000;
-const HOURS = 12;
-const RESOLUTIONS = [0, 300_000, HOUR] as const;
+export const HOURS = 12;
+export const RESOLUTIONS = [0, 300_000, HOUR] as const;
 /** As many as any count of shards tells apart. */
 export const SERIES = 4;
 
@@ -26,7 +27,13 @@ export class History {
   readonly blocks: DatedBlock[] = [];
   /** A raw block went before its time. */
   isRawGone = false;
+  readonly #saysTimes: boolean;
   #made = 0;
+
+  /** Whether blocks that are joined say when their sources are. */
+  constructor(saysTimes = false) {
+    this.#saysTimes = saysTimes;
+  }
 
   /** The time of the last upload. */
   get nowMs(): number {
@@ -57,11 +64,14 @@ export class History {
       level: Math.max(...metas.map((meta) => meta.level)) + 1,
       resolutionMs: RESOLUTIONS[level],
     };
+    const known = this.#saysTimes ? knownExtents(metas) : undefined;
+    const sourceTimes = known && made.sources.flatMap((source) => known[source] ?? [made.mint, made.maxt]);
+    const shape = { ...made, ...(sourceTimes && { sourceTimes }) };
     const present = isWhole ? shards : shards - 1;
-    if (shards === 1) this.#add(made);
+    if (shards === 1) this.#add(shape);
     else
       for (let index = 0; index < present; index++)
-        this.#add({ ...made, labels: { [SHARD_LABEL]: shardText({ index, count: shards }) } });
+        this.#add({ ...shape, labels: { [SHARD_LABEL]: shardText({ index, count: shards }) } });
   }
 
   downsample(pick: number, level: number): void {
@@ -119,8 +129,8 @@ const operations: fc.Arbitrary<Operation>[] = [
 ];
 export const histories = fc.array(fc.oneof(...operations), { minLength: 4, maxLength: 25 });
 
-export function run(steps: readonly Operation[]): History {
-  const history = new History();
+export function run(steps: readonly Operation[], saysTimes = false): History {
+  const history = new History(saysTimes);
   for (const step of steps) runStep(history, step);
   return history;
 }

@@ -1,8 +1,8 @@
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { coveredBlocks } from '../blocks/covered-blocks.ts';
 import { SHARD_LABEL, shardOf } from '../blocks/shard-label.ts';
-import { answeringBlocks, type Candidate } from './answering-blocks.ts';
-import { SourceExtents, type SourceHolder } from './source-extents.ts';
+import { SourceExtents, type SourceHolder } from '../blocks/source-extents.ts';
+import { type Answer, answeringBlocks, type Candidate } from './answering-blocks.ts';
 
 /** When a local block is, and what it was made of. Raw, and read in any case. */
 export interface LocalTime {
@@ -99,21 +99,73 @@ function stretchesOf<B extends HasMeta>(
     present = present.filter((one) => one.to > from);
     for (; next < all.length && all[next].from <= from; next++)
       if (all[next].to > from) present.push(all[next]);
-    const extentOf = (source: string) => {
-      const extent = extents.of(source);
-      return extent && extent.mint < to && extent.maxt > from ? extent.maxt - extent.mint : undefined;
-    };
-    const isFound = (one: (typeof all)[number]): one is Found<B> => 'block' in one;
-    const chosen = answeringBlocks({
-      blocks: present.filter(isFound),
-      fixed: present.filter((one) => !isFound(one)),
-      extentOf,
-      preferRaw,
-      ...(bestMs !== undefined && { bestMs }),
-    });
-    for (const { block } of chosen) addPart(parts, block, from, to - 1);
+    for (const part of answerStretch(present, { from, to }, { extents, gridMs, preferRaw, bestMs }))
+      for (const { block } of part.blocks) addPart(parts, block, part.from, part.to - 1);
   }
   return [...parts.values()].flat();
+}
+
+/** A stretch of time, ms, the end exclusive. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface HowToChoose {
+  readonly extents: SourceExtents;
+  readonly gridMs: number;
+  readonly preferRaw: boolean;
+  readonly bestMs: number | undefined;
+}
+
+/**
+ * What answers for a stretch. Where that lacks something, the stretch is cut where the times of sources begin and end: blocks
+ * that have a source in common may each answer for a time at which it has no samples.
+ */
+function answerStretch<B extends HasMeta>(
+  present: readonly (Found<B> | Present)[],
+  span: Span,
+  how: HowToChoose,
+): (Span & { readonly blocks: readonly Found<B>[] })[] {
+  const whole = answerSpan(present, span, how);
+  if (whole.isWhole) return [{ ...span, blocks: whole.blocks }];
+  const cuts = cutsWithin(present, span, how);
+  if (cuts.length === 0) return [{ ...span, blocks: whole.blocks }];
+  return [span.from, ...cuts].map((from, i) => {
+    const part = { from, to: cuts[i] ?? span.to };
+    return { ...part, blocks: answerSpan(present, part, how).blocks };
+  });
+}
+
+function answerSpan<B extends HasMeta>(
+  present: readonly (Found<B> | Present)[],
+  { from, to }: Span,
+  { extents, preferRaw, bestMs }: HowToChoose,
+): Answer<Found<B>> {
+  const isFound = (one: Found<B> | Present): one is Found<B> => 'block' in one;
+  return answeringBlocks({
+    blocks: present.filter(isFound),
+    fixed: present.filter((one) => !isFound(one)),
+    extentOf: (source) => {
+      const extent = extents.of(source);
+      return extent && extent.mint < to && extent.maxt > from ? extent.maxt - extent.mint : undefined;
+    },
+    preferRaw,
+    ...(bestMs !== undefined && { bestMs }),
+  });
+}
+
+function cutsWithin(
+  present: readonly Candidate[],
+  { from, to }: Span,
+  { extents, gridMs }: HowToChoose,
+): number[] {
+  const sources = new Set(present.flatMap((one) => one.sources));
+  const bounds = [...sources].flatMap((source) => {
+    const extent = extents.of(source);
+    return extent ? Object.values(onGrid(extent.mint, extent.maxt, gridMs)) : [];
+  });
+  return [...new Set(bounds)].filter((bound) => bound > from && bound < to).sort((a, b) => a - b);
 }
 
 interface Present extends Candidate {
