@@ -237,7 +237,7 @@ async function openBlocks(disk: OverlayDisk, found: readonly FoundBlock[]): Prom
         });
         const merged = mergeQueriers(await Promise.all(queriers));
         const joined = haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged;
-        return withoutAggregates(tellingShortRanges(joined, chosen));
+        return withoutAggregates(tellingShortRanges(joined, chosen, wish));
       },
     },
     newestMs: Math.max(...blocks.map(({ meta }) => meta.maxTime - 1)),

@@ -14,13 +14,12 @@ import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import { type BudgetCounter, SharedBudget } from '../promql/exec/shared-budget.ts';
 import { Answerer } from '../query/answer.ts';
 import { DistributedQueries } from '../query/distributed-queries.ts';
-import type { QueryJob } from '../query/jobs.ts';
 import { ThreadHost } from '../query/thread-host.ts';
 import { type DedupFunction, dedupQueryable } from '../storage/dedup/dedup-querier.ts';
 import { emptyQuerier } from '../storage/empty-querier.ts';
 import { mergeQueriers } from '../storage/merge.ts';
 import type { Queryable } from '../storage/querier.ts';
-import type { LocalTime, ResolutionWish } from '../store-gateway/choose-blocks.ts';
+import type { LocalTime } from '../store-gateway/choose-blocks.ts';
 import { StoreGateway } from '../store-gateway/store-gateway.ts';
 import { type RemoteRead, type RemoteStore, RemoteStores } from '../storeapi/remote-stores.ts';
 import { shardQueryable } from '../storeapi/shard-queryable.ts';
@@ -30,6 +29,7 @@ import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
 import { bucketAsStore } from './bucket-as-store.ts';
 import { watchCredentials } from './endpoint-credentials.ts';
 import type { RemoteSettings } from './endpoints.ts';
+import { RAW_FIRST, resolutionWish } from './resolution-wish.ts';
 import type { BucketReads } from './served-blocks.ts';
 import { type SharedBlocks, SharedBlocksReader } from './shared-blocks.ts';
 
@@ -80,8 +80,6 @@ export interface RemoteView {
   /** Whether they may evaluate parts of a query. */
   readonly evaluates: boolean;
 }
-
-const RAW_FIRST: ResolutionWish = { maxMs: Number.POSITIVE_INFINITY, preferRaw: true };
 
 /** A query thread: evaluates, decodes and writes answers; asks the main thread only for slices of heads. */
 const { port, data } = threadParent();
@@ -170,25 +168,4 @@ async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
 
 function toLocalTime({ ulid, sources, minTime, maxTime }: ViewDescription['blocks'][number]): LocalTime {
   return { mint: minTime, maxt: maxTime, sources: [ulid, ...sources] };
-}
-
-/** What the request says; raw data first when it says nothing; raw data only where samples go out as they are stored. */
-function resolutionWish(job: QueryJob): ResolutionWish {
-  switch (job.kind) {
-    case 'instant':
-    case 'range':
-      if (job.resolutionMaxMs !== undefined) return { maxMs: job.resolutionMaxMs };
-      return RAW_FIRST;
-    case 'storeQuery':
-      return { maxMs: job.resolutionMaxMs };
-    case 'storeSeries':
-      return { maxMs: job.request.max_resolution_window };
-    case 'series':
-    case 'labelNames':
-    case 'labelValues':
-    case 'cardinality':
-      return RAW_FIRST;
-    default:
-      return { maxMs: 0 };
-  }
 }

@@ -46,14 +46,15 @@ test('a range that is too short for the samples that are left is told of', async
   const meta = { ulid: 'A', mint: 0, maxt: 10 * HOUR, level: 1, sources: [], seriesCount: 1, chunkCount: 1 };
   const rest = { labels: {}, resolutionMs: HOUR, files: [], appliedDeletions: [] };
   const chosen = [{ block: { meta: { ...meta, ...rest } }, mint: 0, maxt: 10 * HOUR - 1 }];
-  const warningsOf = async (hints: SelectHints) => {
-    const querier = tellingShortRanges(emptyQuerier([]), chosen);
+  const warningsOf = async (hints: SelectHints, isQuiet = false) => {
+    const querier = tellingShortRanges(emptyQuerier([]), chosen, { maxMs: HOUR, isQuiet });
     for await (const _ of querier.select(ctx, request(hints)));
     return querier.warnings;
   };
   expect(await warningsOf({ func: 'rate', rangeMs: 5 * MINUTE })).toEqual([
     'rate over 5m reads samples 1h apart where there are no finer ones: there it takes a range of 2h or more',
   ]);
+  expect(await warningsOf({ func: 'rate', rangeMs: 5 * MINUTE }, true)).toEqual([]);
   expect(await warningsOf({ func: 'rate', rangeMs: 2 * HOUR })).toEqual([]);
   expect(await warningsOf({ func: 'max_over_time', rangeMs: HOUR })).toEqual([]);
   expect(await warningsOf({ func: 'max_over_time', rangeMs: 30 * MINUTE })).toHaveLength(1);

@@ -46,10 +46,14 @@ function bestFor(maxMs: number, { func = '', rangeMs = 0 }: SelectHints = {}): n
   return rangeMs > 0 ? Math.min(maxMs, rangeMs / SAMPLES_PER_RANGE) : maxMs;
 }
 
-/** A querier over chosen blocks that says when samples lie too far apart for a range. */
-export function tellingShortRanges(querier: Querier, chosen: readonly ChosenBlock<HasMeta>[]): Querier {
+/** A querier over chosen blocks that says when samples lie too far apart for a range, unless the wish is to be quiet. */
+export function tellingShortRanges(
+  querier: Querier,
+  chosen: readonly ChosenBlock<HasMeta>[],
+  { isQuiet = false }: ResolutionWish,
+): Querier {
   const coarse = chosen.filter(({ block }) => block.meta.resolutionMs > 0);
-  if (coarse.length === 0) return querier;
+  if (isQuiet || coarse.length === 0) return querier;
   const told = new Set<string>();
   return {
     select: (ctx, request) => {

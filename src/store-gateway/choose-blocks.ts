@@ -29,6 +29,8 @@ export interface ResolutionWish {
   readonly preferRaw?: boolean;
   /** The coarsest that comes before finer ones, ms; those up to `maxMs` only fill gaps. `maxMs` when absent. */
   readonly bestMs?: number;
+  /** Whether nobody is told that samples lie too far apart: other queriers take a warning for data that are missing. */
+  readonly isQuiet?: boolean;
 }
 
 /**

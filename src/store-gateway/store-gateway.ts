@@ -134,7 +134,8 @@ export class StoreGateway {
     const over = (one: ResolutionWish) => {
       const all = chooseBlocks(blocks, mint, maxt, view.localUlids, one, view.localBlocks);
       const chosen = inWindow(all, view.window);
-      return this.#over(share?.partsOf(chosen) ?? chosen, budget, view.deletions ?? []);
+      const parts = share?.partsOf(chosen) ?? chosen;
+      return tellingShortRanges(this.#over(parts, budget, view.deletions ?? []), parts, one);
     };
     if (wish.maxMs === 0 || wish.preferRaw) return over(wish);
     return byRequest(wish, new Set(blocks.map(({ meta }) => meta.resolutionMs)), over);
@@ -175,7 +176,7 @@ export class StoreGateway {
       ),
     );
     const merged = withJoinedLabels(mergeQueriers(parts), parts);
-    return tellingShortRanges(haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged, chosen);
+    return haveWindowsToAdd(chosen) ? withAddedWindows(merged) : merged;
   }
 
   async #open(
