@@ -48,7 +48,7 @@ try {
     rawDays: Math.ceil(days / 2),
     fiveMinutesDays: Math.ceil((days * 3) / 4),
     killEveryMs: 20_000,
-    killWaitMs: 300_000,
+    killWaitMs: 1_800_000,
     deletionDelaySeconds: 30,
     log: (line) => console.log(`${Math.round((Date.now() - begin) / 1000)} s: ${line}`),
   }).run();
