@@ -57,6 +57,7 @@ test.each([
   ['sum(increase(requests_total[1d]))', '1h', 0.05],
   ['sum by (job) (rate(requests_total[6h]))', '5m', 0.02],
   ['avg(avg_over_time(temperature_celsius[1d]))', '1h', 0.001],
+  ['avg(avg_over_time(temperature_celsius[1d]))', 'auto', 0.001],
   ['avg(temperature_celsius)', '5m', 0.01],
   ['avg(temperature_celsius)', '1h', 0.1],
   ['sum(resets(requests_total[1d]))', '1h', 0],

@@ -138,7 +138,7 @@ function resolutionOf(job: QueryJob): number {
   switch (job.kind) {
     case 'instant':
     case 'range':
-      return job.resolutionMaxMs ?? 0;
+      return job.resolutionMaxMs ?? job.resolutionBestMs ?? 0;
     case 'storeQuery':
       return job.resolutionMaxMs;
     case 'storeSeries':

@@ -29,7 +29,7 @@ import { type ViewDescription, ViewSources } from '../tsdb/view-sources.ts';
 import { bucketAsStore } from './bucket-as-store.ts';
 import { watchCredentials } from './endpoint-credentials.ts';
 import type { RemoteSettings } from './endpoints.ts';
-import { RAW_FIRST, resolutionWish } from './resolution-wish.ts';
+import { resolutionWish } from './resolution-wish.ts';
 import type { BucketReads } from './served-blocks.ts';
 import { type SharedBlocks, SharedBlocksReader } from './shared-blocks.ts';
 
@@ -135,7 +135,7 @@ new ThreadHost(port, {
     const whole = replicaLabels.length > 0 ? dedupQueryable(source, replicaLabels, dedup) : source;
     const sharded = job.read?.shard ? shardQueryable(whole, job.read.shard) : whole;
     const joined =
-      gateway && bucketBlocks && wish === RAW_FIRST
+      gateway && bucketBlocks && wish.maxMs === Number.POSITIVE_INFINITY
         ? {
             querier: (mint: number, maxt: number) => sharded.querier(mint, maxt),
             spacingOf: (mint: number, maxt: number) =>

@@ -6,6 +6,10 @@ test('queries read as coarse as they say, raw data first when they do not, and w
   const wishOf = (job: object) => resolutionWish(job as QueryJob);
   expect(wishOf({ kind: 'range' })).toBe(RAW_FIRST);
   expect(wishOf({ kind: 'instant', resolutionMaxMs: 300_000 })).toEqual({ maxMs: 300_000 });
+  expect(wishOf({ kind: 'range', resolutionBestMs: 720_000 })).toEqual({
+    maxMs: Number.POSITIVE_INFINITY,
+    bestMs: 720_000,
+  });
   expect(wishOf({ kind: 'series' })).toBe(RAW_FIRST);
   expect(wishOf({ kind: 'remoteRead' })).toEqual({ maxMs: 0 });
   expect(wishOf({ kind: 'federate' })).toEqual({ maxMs: 0 });

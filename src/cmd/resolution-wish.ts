@@ -1,7 +1,8 @@
 import type { QueryJob } from '../query/jobs.ts';
 import type { ResolutionWish } from '../store-gateway/choose-blocks.ts';
 
-export const RAW_FIRST: ResolutionWish = { maxMs: Number.POSITIVE_INFINITY, preferRaw: true };
+const ANY: ResolutionWish = { maxMs: Number.POSITIVE_INFINITY };
+export const RAW_FIRST: ResolutionWish = { ...ANY, preferRaw: true };
 
 /** What the request says; raw data first when it says nothing; raw data only where samples go out as they are stored. */
 export function resolutionWish(job: QueryJob): ResolutionWish {
@@ -9,7 +10,7 @@ export function resolutionWish(job: QueryJob): ResolutionWish {
     case 'instant':
     case 'range':
       if (job.resolutionMaxMs !== undefined) return { maxMs: job.resolutionMaxMs };
-      return RAW_FIRST;
+      return job.resolutionBestMs === undefined ? RAW_FIRST : { ...ANY, bestMs: job.resolutionBestMs };
     case 'storeQuery':
       return { maxMs: job.resolutionMaxMs };
     case 'storeSeries':

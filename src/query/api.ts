@@ -172,14 +172,15 @@ function evaluation(params: Params, stepMs = 0) {
   const engine = params.text('engine');
   if (engine !== undefined && !ENGINES.has(engine))
     throw invalid('engine', `bad engine ${JSON.stringify(engine)}`);
-  const resolutionMaxMs = sourceResolution(params, stepMs);
-  const lookbackDeltaMs = lookbackDelta(params) || lookbackOf(resolutionMaxMs ?? 0);
+  const resolution = sourceResolution(params, stepMs);
+  const { resolutionMaxMs, resolutionBestMs } = resolution;
+  const lookbackDeltaMs = lookbackDelta(params) || lookbackOf(resolutionMaxMs ?? resolutionBestMs ?? 0);
   const stats = params.text('stats');
   return {
     query: params.text('query') ?? '',
     limit: params.limit(),
     lookbackDeltaMs,
-    ...(resolutionMaxMs !== undefined && { resolutionMaxMs }),
+    ...resolution,
     analyze: params.flag('analyze'),
     stats: stats === undefined ? ('none' as const) : stats === 'all' ? ('all' as const) : ('some' as const),
   };
@@ -188,13 +189,19 @@ function evaluation(params: Params, stepMs = 0) {
 /** Points of an `auto` query per sample of the data it reads, at least: Thanos' number. */
 const POINTS_PER_SAMPLE = 5;
 
-/** Thanos' `max_source_resolution`: a duration, seconds, or `auto`. ms; undefined when it is not given. */
-function sourceResolution(params: Params, stepMs: number): number | undefined {
+/**
+ * Thanos' `max_source_resolution`: a duration, seconds, or `auto`. ms; empty when it is not given. `auto` says what suits the step
+ * best, and forbids nothing: where only coarser data are left they are better than none.
+ */
+function sourceResolution(
+  params: Params,
+  stepMs: number,
+): { readonly resolutionMaxMs?: number; readonly resolutionBestMs?: number } {
   const text = params.text('max_source_resolution');
-  if (text === undefined || text === '') return undefined;
-  if (text === 'auto') return stepMs / POINTS_PER_SAMPLE;
-  const ms = parseDurationParam(text.replace(/^(0s|0ms)$/, '0'));
-  if (ms !== undefined && ms >= 0) return ms;
+  if (text === undefined || text === '') return {};
+  if (text === 'auto') return stepMs > 0 ? { resolutionBestMs: stepMs / POINTS_PER_SAMPLE } : {};
+  const resolutionMaxMs = parseDurationParam(text.replace(/^(0s|0ms)$/, '0'));
+  if (resolutionMaxMs !== undefined && resolutionMaxMs >= 0) return { resolutionMaxMs };
   throw invalid('max_source_resolution', `not a duration, seconds or auto: ${JSON.stringify(text)}`);
 }
 

@@ -16,6 +16,8 @@ interface QueryOptions {
   readonly lookbackDeltaMs: number;
   /** The coarsest downsampled data that will do, ms; 0 for raw only, absent for raw first and others in its gaps. */
   readonly resolutionMaxMs?: number;
+  /** The coarsest downsampled data that come before finer ones, ms; coarser ones fill gaps up to the most. The most when absent. */
+  readonly resolutionBestMs?: number;
   /** Most series in the answer; 0 for all. */
   readonly limit: number;
   readonly stats: 'none' | 'some' | 'all';

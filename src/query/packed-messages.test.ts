@@ -13,6 +13,7 @@ const read = {
 const JOBS: QueryJob[] = [
   { kind: 'instant', timeMs: 5, ...options },
   { kind: 'instant', timeMs: 5, resolutionMaxMs: 7, ...options },
+  { kind: 'range', startMs: 1, endMs: 9, stepMs: 5, resolutionBestMs: 1, ...options },
   { kind: 'instant', timeMs: 5, ...options, read },
   { kind: 'range', startMs: 1, endMs: 9, stepMs: 3, ...options },
   { kind: 'labelValues', name: 'x', matcherSets: [], startMs: 0, endMs: 1, limit: 0 },

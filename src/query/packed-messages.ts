@@ -6,8 +6,8 @@ import type { FromThread, ToThread } from './thread-protocol.ts';
  *
  *     [RUN, id, tenant, viewNumber, view, droppedView, ready, timeoutMs, waitedMs, accepts, cancelIndex, cancelTicket,
  *      samplesMax, seriesMax, mint, job …]
- *     job: INSTANT, query, lookbackDeltaMs, resolutionMaxMs, limit, stats, analyze, timeMs
- *        | RANGE, query, lookbackDeltaMs, resolutionMaxMs, limit, stats, analyze, startMs, endMs, stepMs
+ *     job: INSTANT, query, lookbackDeltaMs, resolutionMaxMs, resolutionBestMs, limit, stats, analyze, timeMs
+ *        | RANGE, query, lookbackDeltaMs, resolutionMaxMs, resolutionBestMs, limit, stats, analyze, startMs, endMs, stepMs
  *        | OTHER, the job as it is, limits of the StoreAPI
  *     [ANSWER, id, status, text, samplesRead, peakSamples, planMs, evaluationMs, header, value, header, value …]
  *
@@ -54,7 +54,7 @@ export function packToThread(message: ToThread): unknown {
 
 function packEvaluation(packed: unknown[], job: Evaluation): void {
   packed.push(job.kind === 'instant' ? INSTANT : RANGE, job.query, job.lookbackDeltaMs, job.resolutionMaxMs);
-  packed.push(job.limit, job.stats, job.analyze);
+  packed.push(job.resolutionBestMs, job.limit, job.stats, job.analyze);
   if (job.kind === 'instant') packed.push(job.timeMs);
   else packed.push(job.startMs, job.endMs, job.stepMs);
 }
@@ -92,12 +92,13 @@ function unpackEvaluation(packed: Packed): Evaluation {
     query: packed[16],
     lookbackDeltaMs: packed[17],
     resolutionMaxMs: packed[18],
-    limit: packed[19],
-    stats: packed[20],
-    analyze: packed[21],
+    resolutionBestMs: packed[19],
+    limit: packed[20],
+    stats: packed[21],
+    analyze: packed[22],
   };
-  if (packed[15] === INSTANT) return { kind: 'instant', timeMs: packed[22], ...options };
-  return { kind: 'range', startMs: packed[22], endMs: packed[23], stepMs: packed[24], ...options };
+  if (packed[15] === INSTANT) return { kind: 'instant', timeMs: packed[23], ...options };
+  return { kind: 'range', startMs: packed[23], endMs: packed[24], stepMs: packed[25], ...options };
 }
 
 export function packFromThread(message: FromThread): unknown {

@@ -17,7 +17,12 @@ const request = (hints: SelectHints) => ({
 });
 
 test('a request gets samples at most a fifth of its range apart, and raw ones where aggregates do not answer it', async () => {
-  const read = async (hints: SelectHints, maxMs = HOUR, resolutions = [0, 5 * MINUTE, HOUR]) => {
+  const read = async (
+    hints: SelectHints,
+    wish: number | ResolutionWish = HOUR,
+    resolutions = [0, 5 * MINUTE, HOUR],
+  ) => {
+    const allowed = typeof wish === 'number' ? { maxMs: wish } : wish;
     let asked: ResolutionWish | undefined;
     const none = emptyQuerier([]);
     const open = (wish: ResolutionWish): Querier => ({
@@ -27,7 +32,7 @@ test('a request gets samples at most a fifth of its range apart, and raw ones wh
         return none.select(...given);
       },
     });
-    const querier = byRequest({ maxMs }, new Set(resolutions), open);
+    const querier = byRequest(allowed, new Set(resolutions), open);
     for await (const _ of querier.select(ctx, request(hints)));
     await querier.close();
     return (asked as ResolutionWish | undefined)?.bestMs;
@@ -40,6 +45,9 @@ test('a request gets samples at most a fifth of its range apart, and raw ones wh
   expect(await read({ func: 'rate', rangeMs: 5 * MINUTE })).toBe(0);
   expect(await read({ func: 'rate', rangeMs: 5 * HOUR }, HOUR, [0, 5 * MINUTE])).toBe(5 * MINUTE);
   expect(await read({ func: 'resets', rangeMs: 24 * HOUR })).toBe(0);
+  const auto = { maxMs: Number.POSITIVE_INFINITY, bestMs: 12 * MINUTE };
+  expect(await read({ func: 'sum' }, auto)).toBe(5 * MINUTE);
+  expect(await read({ func: 'rate', rangeMs: 24 * HOUR }, auto)).toBe(5 * MINUTE);
 });
 
 test('a range that is too short for the samples that are left is told of', async () => {

@@ -26,9 +26,10 @@ export function byRequest(
     return querier;
   };
   const coarsest = (maxMs: number) => Math.max(0, ...[...resolutions].filter((ms) => ms <= maxMs));
-  const any = openOnce(coarsest(wish.maxMs));
+  const bestMs = wish.bestMs ?? wish.maxMs;
+  const any = openOnce(coarsest(bestMs));
   return {
-    select: (ctx, request) => openOnce(coarsest(bestFor(wish.maxMs, request.hints))).select(ctx, request),
+    select: (ctx, request) => openOnce(coarsest(bestFor(bestMs, request.hints))).select(ctx, request),
     labelNames: (ctx, request) => any.labelNames(ctx, request),
     labelValues: (ctx, name, request) => any.labelValues(ctx, name, request),
     exemplars: (ctx, sets, from, to) => any.exemplars(ctx, sets, from, to),
@@ -41,9 +42,9 @@ export function byRequest(
   };
 }
 
-function bestFor(maxMs: number, { func = '', rangeMs = 0 }: SelectHints = {}): number {
+function bestFor(bestMs: number, { func = '', rangeMs = 0 }: SelectHints = {}): number {
   if (needsRaw(func)) return 0;
-  return rangeMs > 0 ? Math.min(maxMs, rangeMs / SAMPLES_PER_RANGE) : maxMs;
+  return rangeMs > 0 ? Math.min(bestMs, rangeMs / SAMPLES_PER_RANGE) : bestMs;
 }
 
 /** A querier over chosen blocks that says when samples lie too far apart for a range, unless the wish is to be quiet. */
