@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { coveredBlocks } from '../blocks/covered-blocks.ts';
-import { CHUNKS_FOLDER } from '../blocks/layout.ts';
+import { CHUNKS_FOLDER, INDEX_FILE } from '../blocks/layout.ts';
 import { downloadBlock, FILES_WITHOUT_CHUNKS } from '../compactor/download.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
@@ -19,9 +19,9 @@ import {
   print,
   say,
   selectorOf,
-  tellProgress,
   withBucket,
 } from './bucket-tool.ts';
+import { newProgress } from './tool-progress.ts';
 
 interface AnalyzeOptions extends Record<string, unknown> {
   readonly top: string;
@@ -119,9 +119,14 @@ async function analyze(
   accepts: ((labels: readonly string[]) => boolean) | undefined,
 ): Promise<CardinalityReport> {
   const workDir = await mkdtemp(join(tmpdir(), 'verona-analyze-'));
+  const progress = newProgress(
+    tool,
+    'blocks',
+    blocks.map(({ sizes }) => sizes.get(INDEX_FILE) ?? 0),
+  );
   try {
-    for (const [i, block] of blocks.entries()) {
-      tellProgress(`${i + 1}/${blocks.length} ${block.ref.folder}: fetching the index`);
+    for (const block of blocks) {
+      progress.begin(`fetching the index of ${block.ref.folder}`, 'read');
       await downloadBlock(
         tool.ctx,
         tool.bucket,
@@ -130,15 +135,16 @@ async function analyze(
         `${workDir}/${block.ref.ulid}`,
         FILES_WITHOUT_CHUNKS,
       );
+      progress.end();
     }
-    tellProgress(`reading ${blocks.length} indexes`);
+    progress.begin('reading the indexes side by side');
     const analyzed = blocks.map(({ ref, sizes }) => ({
       dir: `${workDir}/${ref.ulid}`,
       chunkFileBytes: chunkFileBytes(sizes),
     }));
     return await analyzeBlocks({ disk: tool.disk, blocks: analyzed, top, accepts, signal: tool.ctx.signal });
   } finally {
-    tellProgress('');
+    progress.close();
     await rm(workDir, { recursive: true, force: true });
   }
 }

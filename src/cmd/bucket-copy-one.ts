@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BucketBlock } from '../blocks/block-catalog.ts';
-import { copyBlock } from '../blocks/copy-block.ts';
+import { copyBlock, isCopied } from '../blocks/copy-block.ts';
 import { needsDeletion } from '../blocks/deletion-request.ts';
 import { DeletionRequests } from '../blocks/deletion-requests.ts';
 import { type BlockLayout, type BlockRef, blockRef } from '../blocks/layout.ts';
@@ -12,7 +12,9 @@ import { VeronaError } from '../model/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { TOMBSTONES_FILE } from '../tsdb/block/tombstones.ts';
-import { type BucketTool, tellProgress } from './bucket-tool.ts';
+import { blockBytes } from './bucket-job.ts';
+import type { BucketTool } from './bucket-tool.ts';
+import type { Progress } from './progress.ts';
 
 /** What a copy does to labels, and how careful it is. */
 export interface CopyRules {
@@ -38,6 +40,14 @@ export interface CopiedBlock {
   readonly seriesLabels: Readonly<Record<string, string>>;
 }
 
+/** Steps of a copy that is written anew: those that are as far as their bytes, and where each begins and its share. */
+const WRITE_PARTS: Readonly<Record<string, 'read' | 'written'>> = { download: 'read', upload: 'written' };
+const SHARES: Readonly<Record<string, readonly [number, number]>> = {
+  download: [0, 0.3],
+  write: [0.3, 0.5],
+  upload: [0.8, 0.2],
+};
+
 /** A file without entries has a head and a checksum only. */
 const EMPTY_TOMBSTONES_BYTES = 9;
 /** Labels that say whose a block is, not what its series are. */
@@ -51,25 +61,30 @@ export async function copyOne(
   to: Bucket,
   owner: string,
   rules: CopyRules,
+  progress: Progress,
 ): Promise<CopiedBlock> {
   const { external, series } = labelsOf(block, owner, rules);
   const ref = blockRef(owner, block.ref.ulid, rules.layout);
   const about = { ref, seriesLabels: series };
   if (!rules.ignoreDeleted) await checkDeleted(tool, from, block);
-  if (rules.dryRun) return { ...about, outcome: 'would be copied', bytes: bytesOf(block) };
   const target = { bucket: to, ref, labels: external };
-  if (Object.keys(series).length === 0)
+  const isPlain = Object.keys(series).length === 0;
+  if (rules.dryRun) {
+    if (isPlain && (await isCopied(tool.ctx, block, target)))
+      return { ...about, outcome: 'present', bytes: 0 };
+    return { ...about, outcome: 'would be copied', bytes: blockBytes(block) };
+  }
+  if (isPlain)
     return { ...about, ...(await copyBlock(tool.ctx, from, block, target, { checksum: rules.checksum })) };
   const workDir = await mkdtemp(join(tmpdir(), 'verona-copy-'));
   try {
     const onProgress = (step: string, done: number) =>
-      tellProgress(`${block.ref.folder}: ${step} ${Math.floor(done * 100)}%`);
+      progress.step(step, WRITE_PARTS[step] ?? done, ...(SHARES[step] ?? ([0, 1] as const)));
     const { checksum } = rules;
     const copy = { from, block, seriesLabels: series, target, checksum, workDir, onProgress };
     const { ulid, ...report } = await copyWithLabels(tool.ctx, copy, tool);
     return { ...about, ref: blockRef(owner, ulid, rules.layout), ...report };
   } finally {
-    tellProgress('');
     await rm(workDir, { recursive: true, force: true });
   }
 }
@@ -118,8 +133,4 @@ async function checkDeleted(tool: BucketTool, from: Bucket, block: BucketBlock):
         'conflict',
         `deletion request ${request.id} is not worked off yet, and what it deletes would show again; let the compactor do it, or say --ignore-tombstones`,
       );
-}
-
-function bytesOf({ sizes }: BucketBlock): number {
-  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }

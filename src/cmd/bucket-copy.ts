@@ -1,18 +1,16 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { BlockCatalog, type BucketBlock } from '../blocks/block-catalog.ts';
-import { type BlockLayout, blockRef } from '../blocks/layout.ts';
+import { type BlockLayout, type BlockRef, blockRef } from '../blocks/layout.ts';
 import { readTenantDeletion } from '../blocks/tenant-deletion.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { checkTenantId } from '../tenancy/tenant-id.ts';
-import { createBlocksFromOpenMetrics } from '../tsdb/tools/create-blocks.ts';
 import { readableBytes } from '../tsdb/tools/list.ts';
 import { type CopiedBlock, type CopyRules, copyOne } from './bucket-copy-one.ts';
+import { blockBytes } from './bucket-job.ts';
 import {
   addBucketOptions,
   type BucketTool,
@@ -25,6 +23,8 @@ import {
 } from './bucket-tool.ts';
 import { rootTenancy } from './catalog-options.ts';
 import { EXIT } from './exit.ts';
+import { withTextBlocks } from './text-blocks.ts';
+import { newProgress } from './tool-progress.ts';
 
 interface CopyOptions extends Record<string, unknown> {
   readonly layout: string;
@@ -79,7 +79,8 @@ export function addCopyCommands(bucket: Command): void {
 }
 
 const UPLOAD_HELP = `
-A block that is there already is not sent again, so an upload that was interrupted goes on when it is started again.
+A block that is there already is not sent again, so an upload that was interrupted goes on when it is started again. Blocks
+made of the same text for the same owner are the same blocks.
 Exit code: 0 when all blocks are there, 1 when one is not, 2 for a wrong command line.
 
 Examples:
@@ -123,7 +124,7 @@ async function upload(path: string, given: CopyOptions & { readonly openmetrics?
     async (tool, { tenant, json }) => {
       if (tenant === undefined) throw new VeronaError('bad_data', 'say whose the blocks are with --tenant');
       const owner = checkTenantId(tenant);
-      await withDataDir(tool, path, given.openmetrics === true, async (dir) => {
+      const uploadFrom = async (dir: string) => {
         const from = await openBucket({ type: 'FILESYSTEM', config: { directory: dir } }, tool);
         const catalog = new BlockCatalog(
           { ignoreDeletionMarksDelayMs: 0, ...rootTenancy('', owner) },
@@ -136,28 +137,37 @@ async function upload(path: string, given: CopyOptions & { readonly openmetrics?
           say(`no block in ${path}${given.openmetrics === true ? '' : ' (text is read with --openmetrics)'}`);
         }
         await copyAll(tool, from, whole, tool.bucket, () => owner, rules, json === true);
-      });
+      };
+      if (given.openmetrics === true)
+        await withTextBlocks(tool, path, { owner, layout: rules.layout, labels: rules.labels }, uploadFrom);
+      else await uploadFrom(path);
     },
-    { mayCreate: true },
+    { mayCreate: true, goesOn: true },
   );
 }
 
 async function copy(ulids: string[], given: CopyOptions & { readonly toTenant?: string }): Promise<void> {
   const rules = rulesOf(given);
-  await withBucket(given, async (tool, { json }) => {
-    const text = (name: string) => given[name] as string | undefined;
-    const names = { configFile: text('to.configFile'), config: text('to.config'), dir: text('to.dir') };
-    const isSame = Object.values(names).every((name) => name === undefined);
-    const to = isSame ? tool.bucket : await openNamed(names, ['--to.config-file', '--to.config', '--to.dir']);
-    const owner = given.toTenant === undefined ? undefined : checkTenantId(given.toTenant);
-    try {
-      const blocks = chosenBlocks(await tool.tenants(), ulids).filter(({ marks }) => !marks.deletion);
-      const ownerOf = (block: BucketBlock) => owner ?? block.ref.tenant;
-      await copyAll(tool, tool.bucket, blocks, to, ownerOf, rules, json === true);
-    } finally {
-      if (!isSame) await to.close();
-    }
-  });
+  await withBucket(
+    given,
+    async (tool, { json }) => {
+      const text = (name: string) => given[name] as string | undefined;
+      const names = { configFile: text('to.configFile'), config: text('to.config'), dir: text('to.dir') };
+      const isSame = Object.values(names).every((name) => name === undefined);
+      const to = isSame
+        ? tool.bucket
+        : await openNamed(names, tool.counts, ['--to.config-file', '--to.config', '--to.dir']);
+      const owner = given.toTenant === undefined ? undefined : checkTenantId(given.toTenant);
+      try {
+        const blocks = chosenBlocks(await tool.tenants(), ulids).filter(({ marks }) => !marks.deletion);
+        const ownerOf = (block: BucketBlock) => owner ?? block.ref.tenant;
+        await copyAll(tool, tool.bucket, blocks, to, ownerOf, rules, json === true);
+      } finally {
+        if (!isSame) await to.close();
+      }
+    },
+    { goesOn: true },
+  );
 }
 
 async function copyAll(
@@ -171,22 +181,32 @@ async function copyAll(
 ): Promise<void> {
   for (const owner of new Set(blocks.map(ownerOf))) await checkOwner(tool, to, owner);
   const results: CopiedBlock[] = [];
-  for (const [i, block] of blocks.entries()) {
-    const owner = ownerOf(block);
-    const result = await copyOne(tool, from, block, to, owner, rules).catch((error: unknown): CopiedBlock => {
-      // The same for every block: nothing is begun.
-      if (tool.ctx.signal.aborted || (error as VeronaError).code === 'bad_data') throw error;
-      process.exitCode = EXIT.failed;
-      const ref = blockRef(owner, block.ref.ulid, rules.layout);
-      return { ref, outcome: `FAILED: ${(error as Error).message}`, bytes: 0, seriesLabels: {} };
-    });
-    results.push(result);
-    say(`${i + 1}/${blocks.length} ${lineOf(block, result)}`);
+  const progress = newProgress(tool, 'blocks', blocks.map(blockBytes));
+  try {
+    for (const [i, block] of blocks.entries()) {
+      const owner = ownerOf(block);
+      progress.begin(block.ref.folder, 'written');
+      const result = await copyOne(tool, from, block, to, owner, rules, progress).catch((error: unknown) => {
+        // The same for every block: nothing is begun.
+        if (tool.ctx.signal.aborted || (error as VeronaError).code === 'bad_data') throw error;
+        process.exitCode = EXIT.failed;
+        return failedCopy(blockRef(owner, block.ref.ulid, rules.layout), error as Error);
+      });
+      progress.end();
+      results.push(result);
+      say(`${i + 1}/${blocks.length} ${lineOf(block, result)}`);
+    }
+  } finally {
+    progress.close();
   }
   const failed = results.filter(({ outcome }) => outcome.startsWith('FAILED')).length;
   const bytes = results.reduce((sum, result) => sum + result.bytes, 0);
   say(`${results.length - failed} blocks, ${readableBytes(bytes)}${failed > 0 ? `; ${failed} FAILED` : ''}`);
   if (json) print(`${JSON.stringify(results.map(({ ref, ...result }) => ({ ...ref, ...result })))}\n`);
+}
+
+function failedCopy(ref: BlockRef, { message }: Error): CopiedBlock {
+  return { ref, outcome: `FAILED: ${message}`, bytes: 0, seriesLabels: {} };
 }
 
 function lineOf({ ref }: BucketBlock, result: CopiedBlock): string {
@@ -235,21 +255,4 @@ function layoutOf(text: string): BlockLayout {
 function checkPath(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) === undefined)
     throw new VeronaError('bad_data', `${JSON.stringify(path)} is not there`);
-}
-
-/** The data directory itself, or one made out of the text for as long as it is needed. */
-async function withDataDir(
-  { disk, clock, random }: BucketTool,
-  path: string,
-  isText: boolean,
-  use: (dir: string) => Promise<void>,
-): Promise<void> {
-  if (!isText) return use(path);
-  const dir = mkdtempSync(join(tmpdir(), 'verona-upload-'));
-  try {
-    await createBlocksFromOpenMetrics({ disk, clock, random, inputPath: path, outputDir: dir });
-    await use(dir);
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
 }

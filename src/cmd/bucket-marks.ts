@@ -3,6 +3,7 @@ import { BlockMarker } from '../blocks/block-marker.ts';
 import { MARK_KINDS, type MarkKind } from '../blocks/marks.ts';
 import { planCleanup } from '../compactor/cleanup.ts';
 import { addBucketOptions, durationOf, findAnyBlock, print, say, withBucket } from './bucket-tool.ts';
+import { forEachNamed } from './tool-progress.ts';
 
 interface MarkOptions {
   readonly marker: MarkKind;
@@ -92,20 +93,26 @@ function change(
   what: 'mark' | 'unmark',
   apply: Change,
 ): Promise<void> {
-  return withBucket(given, async (tool, { json }) => {
-    const tenants = await tool.tenants();
-    // Nothing is changed when one of them is not there.
-    const refs = ulids.map((ulid) => findAnyBlock(tenants, ulid));
-    const marker = new BlockMarker(tool);
-    for (const ref of refs) {
-      if (!given.dryRun) await apply(marker, tool.ctx, ref);
-      if (!json) print(`${given.dryRun ? 'would ' : ''}${what} ${ref.folder}: ${given.marker}\n`);
-    }
-    if (json)
-      print(
-        `${JSON.stringify(refs.map((ref) => ({ ...ref, marker: given.marker, done: !given.dryRun })))}\n`,
-      );
-  });
+  return withBucket(
+    given,
+    async (tool, { json }) => {
+      const tenants = await tool.tenants();
+      // Nothing is changed when one of them is not there.
+      const refs = ulids.map((ulid) => findAnyBlock(tenants, ulid));
+      const marker = new BlockMarker(tool);
+      const named = refs.map((ref) => [ref.folder, ref] as const);
+      await forEachNamed(tool, 'blocks', named, async (ref) => {
+        if (!given.dryRun) await apply(marker, tool.ctx, ref);
+        if (!json) print(`${given.dryRun ? 'would ' : ''}${what} ${ref.folder}: ${given.marker}\n`);
+      });
+      say(`${refs.length} blocks ${given.dryRun ? 'would be ' : ''}${what}ed: ${given.marker}`);
+      if (json)
+        print(
+          `${JSON.stringify(refs.map((ref) => ({ ...ref, marker: given.marker, done: !given.dryRun })))}\n`,
+        );
+    },
+    { goesOn: true },
+  );
 }
 
 function cleanup(given: Record<string, unknown>): Promise<void> {
@@ -113,19 +120,30 @@ function cleanup(given: Record<string, unknown>): Promise<void> {
     deletionDelayMs: durationOf('--deletion-delay', given.deletionDelay),
     partialDelayMs: durationOf('--partial-delay', given.partialDelay),
   };
-  return withBucket(given, async (tool, { json }) => {
-    const marker = new BlockMarker(tool);
-    const done: object[] = [];
-    for (const view of (await tool.tenants()).values())
-      for (const item of planCleanup(view, rules, tool.clock.now())) {
+  return withBucket(
+    given,
+    async (tool, { json }) => {
+      const marker = new BlockMarker(tool);
+      const done: object[] = [];
+      const items = [...(await tool.tenants()).values()].flatMap((view) =>
+        planCleanup(view, rules, tool.clock.now()),
+      );
+      const named = items.map((item) => [`deleting ${item.kind} ${item.ref.folder}`, item] as const);
+      await forEachNamed(tool, 'items', named, async (item) => {
         if (!given.dryRun)
           await (item.kind === 'mark'
             ? marker.unmark(tool.ctx, item.ref, item.mark)
             : marker.delete(tool.ctx, item.ref));
         done.push({ ...item.ref, kind: item.kind, done: !given.dryRun });
         if (!json) print(`${given.dryRun ? 'would delete' : 'deleted'} ${item.kind} ${item.ref.folder}\n`);
-      }
-    if (json) print(`${JSON.stringify(done)}\n`);
-    else if (done.length === 0) say('nothing to clean up');
-  });
+      });
+      if (json) print(`${JSON.stringify(done)}\n`);
+      say(
+        done.length === 0
+          ? 'nothing to clean up'
+          : `${done.length} blocks and marks ${given.dryRun ? 'would be ' : ''}deleted`,
+      );
+    },
+    { goesOn: true },
+  );
 }

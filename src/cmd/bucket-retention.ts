@@ -4,6 +4,7 @@ import { expiredBlocks, type Retention } from '../compactor/retention.ts';
 import { VeronaError } from '../model/errors.ts';
 import { blockText } from './bucket-job.ts';
 import { addBucketOptions, durationOf, print, say, withBucket } from './bucket-tool.ts';
+import { forEachNamed } from './tool-progress.ts';
 
 /** `verona bucket retention`: marks blocks that are older than they are to be kept. */
 export function addRetentionCommand(bucket: Command): void {
@@ -29,30 +30,39 @@ export function addRetentionCommand(bucket: Command): void {
           'say how long with --resolution-raw, --resolution-5m or --resolution-1h',
         );
       const isDry = given.dryRun === true;
-      return withBucket(given, async (tool, { json }) => {
-        const marker = new BlockMarker(tool);
-        const found = [...(await tool.tenants()).values()].flatMap(({ whole }) =>
-          expiredBlocks(whole, retention, tool.clock.now(), undefined),
-        );
-        for (const { block } of found) {
-          if (!isDry)
-            await marker.mark(tool.ctx, block.ref, 'deletion', { details: 'its retention is over' });
-          if (!json) print(`${isDry ? 'would mark' : 'marked'} ${blockText(block)}\n`);
-        }
-        if (json)
-          print(
-            `${JSON.stringify(
-              found.map(({ block: { ref, meta } }) => ({
-                ...ref,
-                mint: meta.mint,
-                maxt: meta.maxt,
-                resolutionMs: meta.resolutionMs,
-                done: !isDry,
-              })),
-            )}\n`,
+      return withBucket(
+        given,
+        async (tool, { json }) => {
+          const marker = new BlockMarker(tool);
+          const found = [...(await tool.tenants()).values()].flatMap(({ whole }) =>
+            expiredBlocks(whole, retention, tool.clock.now(), undefined),
           );
-        else if (found.length === 0) say('nothing is that old');
-      });
+          const named = found.map(({ block }) => [`marking ${block.ref.folder}`, block] as const);
+          await forEachNamed(tool, 'blocks', named, async (block) => {
+            if (!isDry)
+              await marker.mark(tool.ctx, block.ref, 'deletion', { details: 'its retention is over' });
+            if (!json) print(`${isDry ? 'would mark' : 'marked'} ${blockText(block)}\n`);
+          });
+          if (json)
+            print(
+              `${JSON.stringify(
+                found.map(({ block: { ref, meta } }) => ({
+                  ...ref,
+                  mint: meta.mint,
+                  maxt: meta.maxt,
+                  resolutionMs: meta.resolutionMs,
+                  done: !isDry,
+                })),
+              )}\n`,
+            );
+          say(
+            found.length === 0
+              ? 'nothing is that old'
+              : `${found.length} blocks ${isDry ? 'would be ' : ''}marked for deletion`,
+          );
+        },
+        { goesOn: true },
+      );
     });
 }
 

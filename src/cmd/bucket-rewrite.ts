@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { BucketBlock } from '../blocks/block-catalog.ts';
 import { BlockMarker } from '../blocks/block-marker.ts';
 import { checkSelective, type DeletionRequest } from '../blocks/deletion-request.ts';
+import type { BlockRef } from '../blocks/layout.ts';
 import { makeJob } from '../compactor/make-job.ts';
 import { loadRelabelRules } from '../config/relabel-file.ts';
 import { VeronaError } from '../model/errors.ts';
@@ -11,15 +12,18 @@ import { Relabeler } from '../model/relabel.ts';
 import type { RelabelRule } from '../model/relabel-rule.ts';
 import { newUlid } from '../tsdb/block/ulid.ts';
 import type { LabelChange } from '../tsdb/compact/sorted-series.ts';
-import { blockText, doJob } from './bucket-job.ts';
+import { blockBytes, blockText, doJob } from './bucket-job.ts';
 import {
   addBucketOptions,
   type BucketTool,
   chosenBlocks,
   print,
+  say,
   selectorOf,
   withBucket,
 } from './bucket-tool.ts';
+import type { Progress } from './progress.ts';
+import { newProgress } from './tool-progress.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -66,29 +70,40 @@ export function addRewriteCommand(bucket: Command): void {
           'bad_data',
           'say what to change with --delete, --relabel-config-file or --relabel-config',
         );
-      return withBucket(given, async (tool, { json }) => {
-        const request = deleted && {
-          id: newUlid(tool.clock, tool.random),
-          timeMs: tool.clock.now(),
-          ...deleted,
-        };
-        const change = relabelling && { ...relabelling, changeId: newUlid(tool.clock, tool.random) };
-        const results: object[] = [];
-        for (const block of chosenBlocks(await tool.tenants(), ulids)) {
-          const result = await rewrite(tool, block, { request, change }, given.dryRun === true);
-          results.push({ ...block.ref, ...result });
-          if (json) continue;
-          if (given.dryRun === true) print(`would rewrite ${blockText(block)}\n`);
-          for (const ulid of result.into) print(`${ulid}\n`);
-        }
-        if (json) print(`${JSON.stringify(results)}\n`);
-      });
+      return withBucket(
+        given,
+        async (tool, { json }) => {
+          const request = deleted && {
+            id: newUlid(tool.clock, tool.random),
+            timeMs: tool.clock.now(),
+            ...deleted,
+          };
+          const change = relabelling && { ...relabelling, changeId: newUlid(tool.clock, tool.random) };
+          const blocks = chosenBlocks(await tool.tenants(), ulids);
+          const results: (Rewritten & BlockRef)[] = [];
+          const progress = newProgress(tool, 'blocks', blocks.map(blockBytes));
+          try {
+            for (const block of blocks) {
+              const result = await rewrite(tool, block, { request, change }, given.dryRun === true, progress);
+              results.push({ ...block.ref, ...result });
+              if (json) continue;
+              if (result.outcome === WOULD_REWRITE) print(`would rewrite ${blockText(block)}\n`);
+              for (const ulid of result.into) print(`${ulid}\n`);
+            }
+          } finally {
+            progress.close();
+          }
+          if (json) print(`${JSON.stringify(results)}\n`);
+          conclude(results);
+        },
+        { goesOn: true },
+      );
     });
 }
 
 const HELP = `
 The new block stands in the place of the old one at once, which is marked for deletion. A block in which nothing matches --delete
-is not written anew. Rules may drop series too; series that are equal after them become one.
+is not written anew, nor one that is marked for deletion. Rules may drop series too; series that are equal after them become one.
 Deleting everywhere, also what is in memory and what is yet to come into the bucket, is delete_series of the HTTP API.
 Exit code: 0 when all blocks were rewritten, 1 when one was not, 2 for a wrong command line.
 
@@ -97,18 +112,38 @@ Examples:
   verona bucket rewrite 01HF4D3T000000000000000001 --relabel-config '[{action: labeldrop, regex: pod}]' --dir data/bucket
 `;
 
+interface Rewritten {
+  readonly outcome: string;
+  readonly into: readonly string[];
+}
+
+const WOULD_REWRITE = 'would be rewritten';
+
+function conclude(results: readonly Rewritten[]): void {
+  const counts = new Map<string, number>();
+  for (const { outcome } of results) {
+    const [what] = outcome.split(':');
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  const parts = [...counts].map(([outcome, count]) => `${count} ${outcome}`);
+  say(`${results.length} blocks: ${parts.join(', ')}`);
+}
+
 async function rewrite(
   tool: BucketTool,
   block: BucketBlock,
   { request, change }: Rewriting,
   isDry: boolean,
-): Promise<{ outcome: string; into: readonly string[] }> {
+  progress: Progress,
+): Promise<Rewritten> {
   const { resolutionMs } = block.meta;
   const shape = { kind: 'rewrite', resolutionMs, shards: 1, replicaLabels: [] } as const;
   const job = makeJob(block.ref.tenant, [block], request ? [request] : [], shape);
-  if (isDry) return { outcome: 'would be rewritten', into: [] };
+  // Also what an earlier run did that was interrupted.
+  if (block.marks.deletion) return { outcome: 'marked for deletion, left alone', into: [] };
+  if (isDry) return { outcome: WOULD_REWRITE, into: [] };
   const options = { dedup: 'penalty', source: 'bucket.rewrite', ...change } as const;
-  const { report, error } = await doJob(tool, job, options);
+  const { report, error } = await doJob(tool, job, options, progress);
   if (!report) return { outcome: `FAILED: ${error}`, into: [] };
   if (report.keepsSources) return { outcome: 'nothing to leave out', into: [] };
   await new BlockMarker(tool).mark(tool.ctx, block.ref, 'deletion', { details: 'rewritten by hand' });

@@ -8,6 +8,7 @@ import { VeronaError } from '../model/errors.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import { openBucket } from '../objstore/open-bucket.ts';
+import { StoreCounts } from '../objstore/store-counts.ts';
 import { SystemClock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
@@ -17,6 +18,8 @@ import { parseMatchers } from '../promql/parser/parse.ts';
 import { checkTenantId } from '../tenancy/tenant-id.ts';
 import { isUlid } from '../tsdb/block/ulid.ts';
 import { rootTenancy } from './catalog-options.ts';
+import { CLEAR_LINE } from './progress.ts';
+import { forEachNamed } from './tool-progress.ts';
 
 /** Options that every `verona bucket` command takes. */
 export interface BucketToolOptions {
@@ -38,6 +41,8 @@ export interface BucketTool {
   readonly disk: NodeDisk;
   readonly random: SystemRandom;
   readonly log: Logger;
+  /** What this command asks of every bucket that it opens. */
+  readonly counts: StoreCounts;
   /** What is wrong with small files that were read so far, by key: `meta.json`, marks, deletion requests. */
   readonly broken: ReadonlyMap<string, string>;
   /** Every tenant that was asked for, with all its blocks as they are now. */
@@ -67,30 +72,49 @@ export function addBucketOptions(command: Command): Command {
     .addOption(new Option('--json', 'print JSON'));
 }
 
-/** Runs a command with the bucket that its options name, and closes it. The first Ctrl-C ends what is under way. */
+/**
+ * Runs a command with the bucket that its options name, and closes it. The first SIGINT (Ctrl-C) or SIGTERM ends what is under
+ * way and removes what it had on this disk; a second one ends the process.
+ */
 export async function withBucket(
   given: Readonly<Record<string, unknown>>,
   use: (tool: BucketTool, options: BucketToolOptions) => Promise<void>,
-  { mayCreate = false } = {},
+  { mayCreate = false, goesOn = false }: WithBucketOptions = {},
 ): Promise<void> {
   const options = toolOptions(given);
   if (options.dir && !mayCreate && !statSync(options.dir, { throwIfNoEntry: false })?.isDirectory())
     throw new VeronaError('bad_data', `--dir ${JSON.stringify(options.dir)} is no folder`);
   const controller = new AbortController();
   const stop = () => controller.abort(new VeronaError('canceled', 'interrupted'));
-  process.once('SIGINT', stop);
-  const bucket = await openNamed(options);
+  for (const signal of STOP_SIGNALS) process.once(signal, stop);
+  const counts = new StoreCounts();
+  const bucket = await openNamed(options, counts);
   try {
-    await use(toolOf(bucket, controller.signal, options), options);
+    await use(toolOf(bucket, counts, controller.signal, options), options);
+  } catch (error) {
+    if (controller.signal.aborted)
+      throw new VeronaError('canceled', goesOn ? `interrupted; ${GOES_ON}` : 'interrupted', { cause: error });
+    throw error;
   } finally {
-    process.removeListener('SIGINT', stop);
+    for (const signal of STOP_SIGNALS) process.removeListener(signal, stop);
     await bucket.close();
   }
+}
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const GOES_ON = 'what was done stays, and the same command goes on with the rest';
+
+interface WithBucketOptions {
+  /** A folder that is not there yet is a bucket that is empty. */
+  readonly mayCreate?: boolean;
+  /** Whether the same command does only the rest after it was interrupted. */
+  readonly goesOn?: boolean;
 }
 
 /** The bucket that a file, a text or a folder names; exactly one of them. Throws `bad_data`. */
 export async function openNamed(
   { configFile, config, dir }: Pick<BucketToolOptions, 'configFile' | 'config' | 'dir'>,
+  counts: StoreCounts,
   flags: readonly [configFile: string, config: string, dir: string] = [
     '--objstore.config-file',
     '--objstore.config',
@@ -100,7 +124,7 @@ export async function openNamed(
   const given = [configFile, config, dir].filter((value) => value !== undefined && value !== '');
   if (given.length !== 1)
     throw new VeronaError('bad_data', `name the bucket with one of ${flags[0]}, ${flags[1]} and ${flags[2]}`);
-  const machine = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
+  const machine = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom(), counts };
   if (dir) return openBucket({ type: 'FILESYSTEM', config: { directory: dir } }, machine);
   const source = configFile
     ? { file: configFile, text: readFile(configFile) }
@@ -176,12 +200,13 @@ export const toolLog: Logger = {
 
 /** A line for the person at the keyboard. */
 export function say(line: string): void {
+  clearLine();
   process.stderr.write(`${line}\n`);
 }
 
-/** A line that the next one replaces, for a person who watches; nothing when standard error is a file. */
-export function tellProgress(line: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+/** A line of progress may stand where the next text goes. */
+function clearLine(): void {
+  if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
 }
 
 /** Text from a bucket on one line of a terminal: what would move the cursor is replaced. */
@@ -190,10 +215,16 @@ export function oneLine(text: string): string {
 }
 
 export function print(text: string): void {
+  clearLine();
   process.stdout.write(text);
 }
 
-function toolOf(bucket: Bucket, signal: AbortSignal, options: BucketToolOptions): BucketTool {
+function toolOf(
+  bucket: Bucket,
+  counts: StoreCounts,
+  signal: AbortSignal,
+  options: BucketToolOptions,
+): BucketTool {
   const clock = new SystemClock();
   const ctx = { signal };
   const broken = new Map<string, string>();
@@ -215,16 +246,22 @@ function toolOf(bucket: Bucket, signal: AbortSignal, options: BucketToolOptions)
   const tenants = async () => {
     const names = options.tenant === undefined ? await catalog.tenants(ctx) : [checkTenantId(options.tenant)];
     const views = new Map<string, TenantBlocks>();
-    for (const name of names) views.set(name, await catalog.refresh(ctx, name, { full: true }));
+    await forEachNamed(
+      tool,
+      'tenants',
+      names.map((name) => [`listing blocks of ${name}`, name]),
+      async (name) => void views.set(name, await catalog.refresh(ctx, name, { full: true })),
+    );
     if (options.tenant !== undefined && !catalog.knownTenants.includes(options.tenant))
       say(`note: tenant ${options.tenant} has no blocks here`);
     if (options.tenant === undefined && !options.thanosTenantLabel && !options.thanosTenant)
       await tellUnowned(ctx, bucket);
     return views;
   };
-  return {
+  const tool: BucketTool = {
     ctx,
     bucket,
+    counts,
     catalog,
     clock,
     disk: new NodeDisk(),
@@ -233,6 +270,7 @@ function toolOf(bucket: Bucket, signal: AbortSignal, options: BucketToolOptions)
     broken,
     tenants,
   };
+  return tool;
 }
 
 /** Blocks in Thanos' layout are nobody's until an option says whose; a person who wonders where they are is told. */

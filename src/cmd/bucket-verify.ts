@@ -10,6 +10,7 @@ import { isUnreadable } from '../compactor/diagnose-block.ts';
 import { makeJob } from '../compactor/make-job.ts';
 import { type JobReport, type RepairReport, runJob } from '../compactor/run-job.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
+import { blockBytes, stepTeller } from './bucket-job.ts';
 import {
   addBucketOptions,
   type BucketTool,
@@ -17,10 +18,11 @@ import {
   oneLine,
   print,
   say,
-  tellProgress,
   withBucket,
 } from './bucket-tool.ts';
 import { EXIT } from './exit.ts';
+import type { Progress } from './progress.ts';
+import { newProgress } from './tool-progress.ts';
 
 interface VerifyOptions extends Record<string, unknown> {
   readonly repair?: boolean;
@@ -63,15 +65,20 @@ export function addVerifyCommand(bucket: Command): void {
       withBucket(given, async (tool, { json }) => {
         const tenants = await tool.tenants();
         const named = chosenBlocks(tenants, ulids);
-        const blocks = ulids.length > 0 ? named : named.filter(({ marks }) => !marks.deletion);
+        const blocks =
+          ulids.length > 0 ? unmarked(named, given) : named.filter(({ marks }) => !marks.deletion);
         const broken = ulids.length > 0 ? [] : [...tenants.values()].flatMap(({ unfinished }) => unfinished);
         const verdicts: Verdict[] = [];
         const tell = (verdict: Verdict) => {
           verdicts.push(verdict);
           if (!json) print(textOf(verdict));
         };
-        for (const [i, block] of blocks.entries())
-          tell(await verify(tool, block, given, `${i + 1}/${blocks.length} ${block.ref.folder}`));
+        const progress = newProgress(tool, 'blocks', blocks.map(blockBytes));
+        try {
+          for (const block of blocks) tell(await verify(tool, block, given, progress));
+        } finally {
+          progress.close();
+        }
         for (const block of broken.filter(({ kind }) => kind === 'corrupted'))
           tell(await setAsideUnread(tool, block, given));
         if (json) print(`${JSON.stringify(verdicts)}\n`);
@@ -98,11 +105,20 @@ Examples:
   verona bucket verify --dir data/bucket --repair 01HF4D3T000000000000000001
 `;
 
+/** What is marked for deletion is not repaired: an earlier run may have put another block in its place. */
+function unmarked(blocks: readonly BucketBlock[], { repair }: VerifyOptions): BucketBlock[] {
+  return blocks.filter(({ ref, marks }) => {
+    const isLeft = repair === true && marks.deletion !== undefined;
+    if (isLeft) say(`note: ${ref.folder} is marked for deletion and left alone`);
+    return !isLeft;
+  });
+}
+
 async function verify(
   tool: BucketTool,
   block: BucketBlock,
   options: VerifyOptions,
-  progress: string,
+  progress: Progress,
 ): Promise<Verdict> {
   const { folder } = block.ref;
   try {
@@ -139,7 +155,7 @@ async function examine(
   tool: BucketTool,
   block: BucketBlock,
   { repair, dryRun }: VerifyOptions,
-  progress: string,
+  progress: Progress,
 ): Promise<JobReport> {
   const { resolutionMs } = block.meta;
   const shape = { kind: 'repair', resolutionMs, shards: 1, replicaLabels: [] } as const;
@@ -155,10 +171,10 @@ async function examine(
         repair: repair !== true ? 'look' : dryRun === true ? 'try' : 'do',
       },
       tool,
-      ({ step, done }) => tellProgress(`${progress}: ${step} ${Math.floor(done * 100)}%`),
+      stepTeller(progress, block.ref.folder),
     );
   } finally {
-    tellProgress('');
+    progress.end();
     await rm(workDir, { recursive: true, force: true });
   }
 }

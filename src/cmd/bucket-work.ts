@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import { BlockMarker } from '../blocks/block-marker.ts';
-import type { CompactorJob } from '../compactor/job.ts';
+import { type CompactorJob, jobBytes } from '../compactor/job.ts';
 import { isSettled, planCompaction } from '../compactor/plan.ts';
 import { planDownsampling } from '../compactor/plan-downsampling.ts';
 import type { CompactionRules } from '../compactor/rules.ts';
@@ -13,6 +13,7 @@ import { doJob, type JobResult, printJobs, printResults } from './bucket-job.ts'
 import { addRetentionCommand } from './bucket-retention.ts';
 import { addRewriteCommand } from './bucket-rewrite.ts';
 import { addBucketOptions, type BucketTool, countOf, durationOf, say, withBucket } from './bucket-tool.ts';
+import { newProgress } from './tool-progress.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -48,29 +49,49 @@ function addCompact(bucket: Command): void {
     .action((given: Given) => {
       const rules = rulesOf(given);
       const dedup = given.dedup as ReplicaDedup;
-      return withBucket(given, async (tool, { json }) => {
-        const plan = (tenant: string, { whole }: TenantBlocks) =>
-          planCompaction(tenant, whole, rules, tool.clock.now()).jobs;
-        await tellYoung(tool, rules);
-        if (given.plan === true || given.dryRun === true) return printJobs(await planned(tool, plan), json);
-        const results: JobResult[] = [];
-        const failed = new Set<string>();
-        for (let round = 0; round < ROUNDS_MAX; round++) {
-          await markGarbage(tool, rules);
-          const jobs = (await planned(tool, plan)).filter(({ id }) => !failed.has(id));
-          if (jobs.length === 0) break;
-          for (const job of jobs) {
-            const result = await doJob(tool, job, { dedup });
-            if (!result.report) failed.add(job.id);
-            await markEmptied(tool, result);
-            results.push(result);
+      return withBucket(
+        given,
+        async (tool, { json }) => {
+          const plan = (tenant: string, { whole }: TenantBlocks) =>
+            planCompaction(tenant, whole, rules, tool.clock.now()).jobs;
+          await tellYoung(tool, rules);
+          if (given.plan === true || given.dryRun === true) return printJobs(await planned(tool, plan), json);
+          const results: JobResult[] = [];
+          const failed = new Set<string>();
+          for (let round = 0; round < ROUNDS_MAX; round++) {
+            await markGarbage(tool, rules);
+            const jobs = (await planned(tool, plan)).filter(({ id }) => !failed.has(id));
+            if (jobs.length === 0) break;
+            await doJobs(tool, jobs, dedup, async (result) => {
+              if (!result.report) failed.add(result.job.id);
+              await markEmptied(tool, result);
+              results.push(result);
+            });
           }
-        }
-        await markGarbage(tool, rules);
-        printResults(results, json);
-      });
+          await markGarbage(tool, rules);
+          printResults(results, json);
+        },
+        GOES_ON,
+      );
     });
 }
+
+/** One job after the other. */
+async function doJobs(
+  tool: BucketTool,
+  jobs: readonly CompactorJob[],
+  dedup: ReplicaDedup,
+  ended: (result: JobResult) => Promise<void>,
+): Promise<void> {
+  const progress = newProgress(tool, 'jobs', jobs.map(jobBytes));
+  try {
+    for (const job of jobs) await ended(await doJob(tool, job, { dedup }, progress));
+  } finally {
+    progress.close();
+  }
+}
+
+const GOES_ON = { goesOn: true };
 
 const COMPACT_HELP = `
 Sources are marked for deletion once their result is there; verona bucket cleanup, or a compactor, removes them later.
@@ -105,22 +126,26 @@ function addDownsample(bucket: Command): void {
         oneHourAfterMs: durationOf('--1h-after', given['1hAfter']),
       };
       const rules = rulesOf({ settleDelay: given.settleDelay });
-      return withBucket(given, async (tool, { json }) => {
-        await tellYoung(tool, rules);
-        const plan = (tenant: string, { whole }: TenantBlocks) => {
-          const nowMs = tool.clock.now();
-          return planDownsampling(tenant, whole, planCompaction(tenant, whole, rules, nowMs), after, nowMs);
-        };
-        if (given.dryRun === true) return printJobs(await planned(tool, plan), json);
-        const results: JobResult[] = [];
-        // Once from raw to 5m, then from 5m to 1h.
-        for (let pass = 0; pass < 2; pass++)
-          for (const job of await planned(tool, plan)) {
-            if (results.some((done) => done.job.id === job.id)) continue;
-            results.push(await doJob(tool, job, { dedup: 'penalty' }));
+      return withBucket(
+        given,
+        async (tool, { json }) => {
+          await tellYoung(tool, rules);
+          const plan = (tenant: string, { whole }: TenantBlocks) => {
+            const nowMs = tool.clock.now();
+            return planDownsampling(tenant, whole, planCompaction(tenant, whole, rules, nowMs), after, nowMs);
+          };
+          if (given.dryRun === true) return printJobs(await planned(tool, plan), json);
+          const results: JobResult[] = [];
+          // Once from raw to 5m, then from 5m to 1h.
+          for (let pass = 0; pass < 2; pass++) {
+            const isNew = ({ id }: CompactorJob) => !results.some(({ job }) => job.id === id);
+            const jobs = (await planned(tool, plan)).filter(isNew);
+            await doJobs(tool, jobs, 'penalty', async (result) => void results.push(result));
           }
-        printResults(results, json);
-      });
+          printResults(results, json);
+        },
+        GOES_ON,
+      );
     });
 }
 

@@ -112,6 +112,15 @@ export class StoreCounts {
     this.#counts.add(BYTES, operation, bytes);
   }
 
+  /** Bytes of objects that were read so far. */
+  get bytesRead(): number {
+    return this.#counts.count(BYTES, 'get') + this.#counts.count(BYTES, 'get_range');
+  }
+
+  get bytesWritten(): number {
+    return this.#counts.count(BYTES, 'upload') + this.#counts.count(BYTES, 'create');
+  }
+
   /** A read that was asked twice has ended. */
   hedged(answered: 'first' | 'second' | 'none'): void {
     this.#counts.add(SECOND_READS, answered);

@@ -13,6 +13,8 @@ import { readLines } from './read-lines.ts';
 
 export const BLOCK_RANGE_MS = 2 * 60 * 60 * 1000;
 const CHUNK_SAMPLES = 120;
+/** How often the signal is looked at. */
+const LINES_PER_LOOK = 1000;
 /** Samples in memory at once; a single block range with more is refused. */
 const SAMPLES_MAX = 20_000_000;
 
@@ -24,6 +26,9 @@ export interface CreateBlocksOptions {
   readonly inputPath: string;
   readonly outputDir: string;
   readonly samplesMax?: number;
+  /** The name of the block that begins at a time (ms); a new one when absent. */
+  readonly ulidOf?: (startMs: number) => Promise<string>;
+  readonly signal?: AbortSignal;
 }
 
 interface SeriesSamples {
@@ -63,11 +68,12 @@ export async function createBlocksFromOpenMetrics(options: CreateBlocksOptions):
   return metas;
 }
 
-async function* readSamples({ disk, inputPath }: CreateBlocksOptions) {
+async function* readSamples({ disk, inputPath, signal }: CreateBlocksOptions) {
   const parser = new OpenMetricsParser();
   let line = 0;
   for await (const text of readLines(disk, inputPath)) {
     line++;
+    if (line % LINES_PER_LOOK === 0) signal?.throwIfAborted();
     const sample = parser.line(text);
     if (!sample) continue;
     if (sample.t === undefined) throw new VeronaError('bad_data', `line ${line}: expected a timestamp`);
@@ -88,11 +94,11 @@ function addSample(
 }
 
 async function writeBlock(
-  { disk, clock, random, outputDir }: CreateBlocksOptions,
+  { disk, clock, random, outputDir, ulidOf = async () => newUlid(clock, random) }: CreateBlocksOptions,
   start: number,
   series: ReadonlyMap<string, SeriesSamples>,
 ): Promise<BlockMeta> {
-  const ulid = newUlid(clock, random);
+  const ulid = await ulidOf(start);
   const writer = await BlockWriter.create({ disk, dir: outputDir, ulid });
   try {
     const sorted = [...series].sort(([, a], [, b]) => compareLabelBytes(a.labelBytes, b.labelBytes));
