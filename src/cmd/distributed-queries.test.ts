@@ -8,8 +8,9 @@ import { type Asked, type Case, type CaseSeries, showCase } from '../promql/diff
 import { difference, type Result } from '../promql/differential/compare-outcomes.ts';
 import { DATA_START, WHOLE } from '../promql/differential/dialect.ts';
 import { storageOf } from '../promql/differential/subjects.ts';
-import { Engine, type PlanTree } from '../promql/engine.ts';
+import { Engine } from '../promql/engine.ts';
 import { ALL_FEATURES } from '../promql/parser/options.ts';
+import type { PlanTree } from '../promql/plan/plan-tree.ts';
 import { outcomeOf } from '../promql/promqltest/subject.ts';
 import { DistributedQueries } from '../query/distributed-queries.ts';
 import { answerStoreQuery } from '../query/store-query-answer.ts';

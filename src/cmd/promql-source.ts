@@ -7,7 +7,7 @@ import { Metrics } from '../platform/metrics.ts';
 import { NodeDisk } from '../platform/node-disk.ts';
 import { OverlayDisk } from '../platform/overlay-disk.ts';
 import { SystemRandom } from '../platform/random.ts';
-import type { Features, QueryOptions } from '../promql/engine.ts';
+import type { Features, QueryOptions } from '../promql/query-options.ts';
 import { Answerer } from '../query/answer.ts';
 import type { QueryJob } from '../query/jobs.ts';
 import { mergeQueriers } from '../storage/merge.ts';

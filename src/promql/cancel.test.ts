@@ -4,7 +4,8 @@ import { Matcher } from '../model/matcher.ts';
 import { MemoryStorage } from '../storage/memory-storage.ts';
 import type { Queryable } from '../storage/querier.ts';
 import type { SeriesBatch } from '../storage/series-batch.ts';
-import { Engine, type QueryResult } from './engine.ts';
+import { Engine } from './engine.ts';
+import type { QueryResult } from './query-result.ts';
 
 /**
  * How much a query works on between two looks at whether it is to stop, told by counting: rows and cells, never time. There

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { Labels } from '../model/labels.ts';
 import { MemoryStorage } from '../storage/memory-storage.ts';
-import { type Columns, Engine, type QueryResult } from './engine.ts';
+import { Engine } from './engine.ts';
 import { ALL_FEATURES } from './parser/options.ts';
+import type { Columns, QueryResult } from './query-result.ts';
 
 const MINUTE = 60_000;
 const ctx = { signal: new AbortController().signal };

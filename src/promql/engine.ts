@@ -1,144 +1,24 @@
 import { VeronaError } from '../model/errors.ts';
-import type { FloatHistogram } from '../model/histogram.ts';
-import type { Labels } from '../model/labels.ts';
-import type { Clock } from '../platform/clock.ts';
 import type { Querier, Queryable, ReadContext } from '../storage/querier.ts';
 import { infoText, renderAnnotations } from './annotations.ts';
-import { Analysis, type AnalysisNode } from './exec/analysis.ts';
-import { type Batch, dropEmptyRows, Presence, pickRows } from './exec/batch.ts';
-
-import { OperatorBuilder } from './exec/build-operators.ts';
+import { Analysis } from './exec/analysis.ts';
+import { evaluateInstant, evaluateRange } from './exec/evaluate.ts';
 import { type Grid, instantGrid, rangeGrid } from './exec/grid.ts';
 import { KernelPool } from './exec/kernel-pool.ts';
-import type { LabelColumn } from './exec/label-column.ts';
-import { dropMarkedNames, mergeRows } from './exec/merge-rows.ts';
-import { collect, collectScalar } from './exec/operator.ts';
-import { rowsAreDistinct } from './exec/plan-facts.ts';
 import { QueryContext } from './exec/query-context.ts';
-import { type RawSeries, readRawSeries } from './exec/raw-series.ts';
-import type { RemoteEngines } from './exec/remote-engines.ts';
-import type { SeriesTeam } from './exec/series-team.ts';
-import type { SharedBudget } from './exec/shared-budget.ts';
 import { StepCounts } from './exec/step-counts.ts';
 import type { Expr } from './parser/ast.ts';
-import type { Features as SyntaxFeatures } from './parser/options.ts';
 import { parseExpr } from './parser/parse.ts';
 import { buildPlan, type PlanContext } from './plan/build-plan.ts';
 import { distribute } from './plan/distribute.ts';
-import { lookedAtLabels } from './plan/looked-at-labels.ts';
-import { type PlanNode, planChildren, planType } from './plan/node.ts';
-import { makePlan, type OptionalRewrite } from './plan/plan.ts';
-import { describeNode, printPlan } from './plan/print-plan.ts';
+import { type PlanNode, planType } from './plan/node.ts';
+import { makePlan } from './plan/plan.ts';
+import { type PlanTree, planTree } from './plan/plan-tree.ts';
+import { printPlan } from './plan/print-plan.ts';
 import { splitBySeries } from './plan/split-by-series.ts';
 import { timeRangeOf } from './plan/time-range.ts';
-
-export type Features = SyntaxFeatures & {
-  readonly 'promql-delayed-name-removal'?: boolean;
-  /** Statistics of a query may have a number per step. Read by who answers, not by the engine. */
-  readonly 'promql-per-step-stats'?: boolean;
-  readonly 'use-start-timestamps'?: boolean;
-  /** Whether a metric is a counter is told by its label `__type__`, not by its name. */
-  readonly 'type-and-unit-labels'?: boolean;
-};
-
-export interface EngineOptions {
-  readonly lookbackDeltaMs?: number;
-  /** Samples, and bytes of samples, that one query may hold at one time. */
-  readonly maxSamples?: number;
-  readonly maxBytes?: number;
-  readonly timeoutMs?: number;
-  /** Steps of a range query. */
-  readonly maxPointsPerSeries?: number;
-  /** The step of subqueries that name none. */
-  readonly subqueryStepMs?: number;
-  readonly features?: Features;
-  /** Rewrites of plans to leave out, for tests. */
-  readonly withoutRewrites?: readonly OptionalRewrite[];
-  /** Most cells (series × steps) of one batch between operators. */
-  readonly batchCells?: number;
-  /** Most cells of the rows of a subquery that are made at once, where it can do with less. */
-  readonly subqueryCells?: number;
-  /** Without one, queries neither time out by themselves nor pause for other work of their thread. */
-  readonly clock?: Clock;
-  /** Shared by engines of one thread. */
-  readonly kernels?: KernelPool;
-  /** What all queries of the process together may hold. */
-  readonly budget?: SharedBudget;
-}
-
-export interface QueryOptions {
-  /** Other threads that take some of the series. */
-  readonly team?: SeriesTeam;
-  /** Other processes that aggregate the series they hold themselves. */
-  readonly remote?: RemoteEngines;
-  /** How far an instant selector looks back; undefined or 0: the engine's. */
-  readonly lookbackDeltaMs?: number;
-  /**
-   * How far apart samples between two times lie, both ms, 0 when that is not known: where the query does not say how far an
-   * instant selector looks back, it is at least so far.
-   */
-  readonly spacingOf?: (mint: number, maxt: number) => number;
-  /** Watch every operator: `analysis` of the result. */
-  readonly analyze?: boolean;
-  /** Count samples by step, as Prometheus does: `stats.samplesPerStep`. */
-  readonly countSteps?: boolean;
-}
-
-export interface InstantOptions extends QueryOptions {
-  readonly timeMs: number;
-}
-
-export interface RangeOptions extends QueryOptions {
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly stepMs: number;
-}
-
-/**
- * Series × steps as columns. Cell (row, step) is index `row * grid.count + step`; `presence` says whether it holds
- * nothing (0), a float (1, in `values`), or a histogram (2, in `histograms`). Owned by the caller.
- */
-export interface Columns {
-  readonly grid: Grid;
-  /** Made when first read; whoever writes an answer may do with `rowLabels`. */
-  readonly labels: readonly Labels[];
-  readonly rowLabels: LabelColumn;
-  readonly values: Float64Array;
-  readonly presence: Uint8Array;
-  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
-}
-
-/** `series`: the raw samples of an instant query for a range vector. A range query always gives a `matrix`. */
-export type QueryValue =
-  | { readonly type: 'scalar'; readonly t: number; readonly v: number }
-  | { readonly type: 'string'; readonly t: number; readonly v: string }
-  | { readonly type: 'vector'; readonly columns: Columns }
-  | { readonly type: 'matrix'; readonly columns: Columns }
-  | { readonly type: 'series'; readonly series: readonly RawSeries[] };
-
-export interface QueryResult {
-  readonly value: QueryValue;
-  /** As Prometheus words them, with their place: `PromQL warning: … (1:7)`; the querier's own warnings too. */
-  readonly warnings: readonly string[];
-  readonly infos: readonly string[];
-  readonly stats: {
-    readonly samplesRead: number;
-    /** Most samples held at one time. */
-    readonly peakSamples: number;
-    /** Samples that each step looked at; when asked for. */
-    readonly samplesPerStep: Float64Array | undefined;
-    /** Planning and evaluation, ms; 0 without a clock. */
-    readonly planMs: number;
-    readonly evaluationMs: number;
-  };
-  readonly analysis: AnalysisNode | undefined;
-}
-
-/** A plan, or a part of one, and what it is made of. */
-export interface PlanTree {
-  readonly name: string;
-  readonly children: readonly PlanTree[];
-}
+import type { EngineOptions, InstantOptions, QueryOptions, RangeOptions } from './query-options.ts';
+import type { QueryResult, QueryValue } from './query-result.ts';
 
 const DEFAULTS = {
   lookbackDeltaMs: 5 * 60_000,
@@ -217,10 +97,7 @@ export class Engine {
       );
     const planMs = (clock?.monotonic() ?? 0) - begun;
     const run: Run = { query, plan, times, grid, options, planMs, looksBackMs };
-    const result = await this.#run(ctx, source, run, async (context) => ({
-      type: 'matrix',
-      columns: columnsOf(sorted(await evaluate(context, plan, grid), context), grid),
-    }));
+    const result = await this.#run(ctx, source, run, (context) => evaluateRange(context, plan, grid));
     return result ?? this.range(ctx, source, query, { ...options, remote: undefined });
   }
 
@@ -386,24 +263,6 @@ function requireTime(t: number): void {
   if (!Number.isFinite(t)) throw new VeronaError('bad_data', `invalid time ${t}`);
 }
 
-async function evaluateInstant(context: QueryContext, plan: PlanNode, grid: Grid): Promise<QueryValue> {
-  const t = grid.start;
-  switch (planType(plan)) {
-    case 'string':
-      return { type: 'string', t, v: plan.kind === 'string' ? plan.value : '' };
-    case 'scalar': {
-      const values = await collectScalar(new OperatorBuilder(context).build(plan, grid));
-      return { type: 'scalar', t, v: values[0] };
-    }
-    case 'matrix':
-      return { type: 'series', series: await readRawSeries(context, plan, grid) };
-    case 'vector': {
-      const rows = await evaluate(context, plan, grid);
-      return { type: 'vector', columns: columnsOf(isOrdered(plan) ? rows : sorted(rows, context), grid) };
-    }
-  }
-}
-
 /**
  * Whether other processes refused their part, or a group held floats and histograms, or histograms that do not go together:
  * then nothing of it counts, which is not seen when each is elsewhere.
@@ -414,42 +273,6 @@ function isOfNoUse({ isRefused, annotations }: QueryContext): boolean {
 
 /** In the words of both remarks on it. */
 const MIX = 'a mix of histograms';
-
-/** All rows, distinct and without names that were to go. */
-async function evaluate(context: QueryContext, plan: PlanNode, grid: Grid): Promise<Batch> {
-  const rows = await collect(new OperatorBuilder(context).build(plan, grid), context);
-  const isDistinct = !context.delayedNameRemoval && rowsAreDistinct(plan);
-  return dropEmptyRows(isDistinct ? rows : mergeRows(dropMarkedNames(rows, context), context));
-}
-
-/** Whether the order of the rows is part of the answer. */
-function isOrdered(plan: PlanNode): boolean {
-  if (plan.kind === 'call') return plan.name.startsWith('sort');
-  if (plan.kind === 'aggregate') return plan.op === 'topk' || plan.op === 'bottomk';
-  return plan.kind === 'step-invariant' && isOrdered(plan.child);
-}
-
-function sorted(batch: Batch, context: QueryContext): Batch {
-  if (batch.count <= 1) return batch;
-  const rows = batch.labels.order(context);
-  return rows.every((row, i) => row === i) ? batch : pickRows(batch, rows);
-}
-
-function columnsOf(batch: Batch, grid: Grid): Columns {
-  const { values, presence, histograms } = batch;
-  const hasHistograms = histograms !== undefined && presence.includes(Presence.histogram);
-  let labels: Labels[] | undefined;
-  return {
-    grid,
-    get labels() {
-      return (labels ??= batch.labels.toArray());
-    },
-    rowLabels: batch.labels,
-    values,
-    presence,
-    histograms: hasHistograms ? histograms : undefined,
-  };
-}
 
 function resultOf(value: QueryValue, context: QueryContext, run: Run, evaluationMs: number): QueryResult {
   const { annotations, querier, samplesRead, peakSamples } = context;
@@ -467,13 +290,4 @@ function resultOf(value: QueryValue, context: QueryContext, run: Run, evaluation
     },
     analysis: context.analysis?.tree(run.plan),
   };
-}
-
-function planTree(plan: PlanNode): PlanTree {
-  const labels = lookedAtLabels(plan);
-  const treeOf = (node: PlanNode): PlanTree => ({
-    name: describeNode(node, labels),
-    children: planChildren(node).map(treeOf),
-  });
-  return treeOf(plan);
 }

@@ -1,8 +1,9 @@
 import { BatchDecoder } from '../chunkenc/batch-decoder.ts';
 import { QueryKernel } from '../kernel/query-kernel.ts';
 import { assertNever } from '../platform/assert.ts';
-import { Engine, type EngineOptions } from '../promql/engine.ts';
+import { Engine } from '../promql/engine.ts';
 import { KernelPool } from '../promql/exec/kernel-pool.ts';
+import type { EngineOptions } from '../promql/query-options.ts';
 import { completeQueryable } from '../storage/complete-querier.ts';
 import type { Queryable } from '../storage/querier.ts';
 import { answerCardinality } from './cardinality-answer.ts';

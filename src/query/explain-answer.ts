@@ -1,7 +1,8 @@
 import { VeronaError } from '../model/errors.ts';
-import type { Engine, PlanTree } from '../promql/engine.ts';
+import type { Engine } from '../promql/engine.ts';
 import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
 import type { SeriesTeam } from '../promql/exec/series-team.ts';
+import type { PlanTree } from '../promql/plan/plan-tree.ts';
 import type { QueryJob } from './jobs.ts';
 import { jsonAnswer } from './json-answer.ts';
 import { invalid } from './params.ts';

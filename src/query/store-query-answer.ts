@@ -1,8 +1,9 @@
 import { VeronaError } from '../model/errors.ts';
 import type { FloatHistogram } from '../model/histogram.ts';
 import { Labels } from '../model/labels.ts';
-import type { Columns, Engine, QueryResult, QueryValue } from '../promql/engine.ts';
+import type { Engine } from '../promql/engine.ts';
 import type { RemoteEngines } from '../promql/exec/remote-engines.ts';
+import type { Columns, QueryResult, QueryValue } from '../promql/query-result.ts';
 import { encodeQueryFrame } from '../proto/query-response.ts';
 import type { TimeSeries } from '../proto/time-series.ts';
 import type { Queryable } from '../storage/querier.ts';

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { FloatHistogram } from '../../model/histogram.ts';
 import { Labels } from '../../model/labels.ts';
 import { MemoryStorage } from '../../storage/memory-storage.ts';
-import { type Columns, Engine } from '../engine.ts';
+import { Engine } from '../engine.ts';
+import type { Columns } from '../query-result.ts';
 
 const MINUTE = 60_000;
 const SERIES = 12;

@@ -2,7 +2,8 @@ import { beforeAll, expect, test } from 'vitest';
 import type { FloatHistogram } from '../../model/histogram.ts';
 import { Labels } from '../../model/labels.ts';
 import { MemoryStorage } from '../../storage/memory-storage.ts';
-import { Engine, type QueryResult } from '../engine.ts';
+import { Engine } from '../engine.ts';
+import type { QueryResult } from '../query-result.ts';
 
 /**
  * What is evaluated in stretches is what is evaluated whole, in all bits: an engine that holds few cells of subqueries beside

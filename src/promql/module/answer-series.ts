@@ -1,7 +1,7 @@
 import type { FloatHistogram } from '../../model/histogram.ts';
 import { Labels } from '../../model/labels.ts';
-import type { Columns, QueryValue } from '../engine.ts';
 import { Presence } from '../exec/batch.ts';
+import type { Columns, QueryValue } from '../query-result.ts';
 
 /** A series of an answer: samples as `[ms since the epoch, value]` in order of time. */
 export interface AnswerSeries {

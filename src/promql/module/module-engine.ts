@@ -1,14 +1,10 @@
 import { loadRegex, wantsRegex } from '../../model/late-re2.ts';
 import type { Queryable, ReadContext } from '../../storage/querier.ts';
-import {
-  type EngineOptions,
-  Engine as Inner,
-  type InstantOptions,
-  type PlanTree,
-  type QueryResult,
-  type RangeOptions,
-} from '../engine.ts';
+import { Engine as Inner } from '../engine.ts';
 import type { Expr } from '../parser/ast.ts';
+import type { PlanTree } from '../plan/plan-tree.ts';
+import type { EngineOptions, InstantOptions, RangeOptions } from '../query-options.ts';
+import type { QueryResult } from '../query-result.ts';
 
 /** Evaluates PromQL over a `Queryable`; see `engine.ts`. Loads the library for the rarer regular expressions when a query has one. */
 export class Engine {

@@ -2,8 +2,9 @@ import { VeronaError } from '../../model/errors.ts';
 import type { AnyHistogram } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
 import { MemoryStorage } from '../../storage/memory-storage.ts';
-import { type Columns, Engine, type QueryResult } from '../engine.ts';
+import { Engine } from '../engine.ts';
 import { ALL_FEATURES } from '../parser/options.ts';
+import type { Columns, QueryResult } from '../query-result.ts';
 import type { Answer, AnswerSeries, Outcome, Subject } from './harness.ts';
 import type { LoadedSeries } from './script.ts';
 
