@@ -14,7 +14,7 @@ import { readAggregates } from './read-aggregates.ts';
 import { ONE_HOUR_MS, FIVE_MINUTES_MS as R } from './window.ts';
 
 const T = 1_699_999_200_000;
-const CHOICES = ['average', 'each', 0, 1, 2, 3, 4] as const;
+const CHOICES = ['average', 'each', 'even', 0, 1, 2, 3, 4] as const;
 
 function histogram(count: number, more: Partial<Histogram>): Histogram {
   return {

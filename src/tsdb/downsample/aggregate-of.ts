@@ -1,7 +1,19 @@
 import { Aggregate } from '../../chunkenc/aggregate-chunk.ts';
 
-/** What is read of an aggregate chunk: one of the five, the average (sum divided by count), or a sample of 1 for each raw one. */
-export type AggregateChoice = Aggregate | 'average' | 'each';
+/**
+ * What is read of an aggregate chunk: one of the five, the average (sum divided by count), averages that weigh the same also
+ * beside chunks that are finer, or a sample of 1 for each raw one.
+ */
+export type AggregateChoice = Aggregate | 'average' | 'even' | 'each';
+
+/** Functions of a range to which many samples in a part of it are that part many times. */
+const EVEN = new Set([
+  'avg_over_time',
+  'deriv',
+  'predict_linear',
+  'double_exponential_smoothing',
+  'holt_winters',
+]);
 
 const COUNTER = new Set(['rate', 'irate', 'increase', 'xrate', 'xincrease', 'resets']);
 
@@ -15,6 +27,7 @@ export function aggregateOf(func: string): AggregateChoice {
   if (func === 'max' || func.startsWith('max_')) return Aggregate.max;
   if (func === 'count') return Aggregate.count;
   if (func === 'count_over_time') return 'each';
+  if (EVEN.has(func)) return 'even';
   return func.startsWith('sum_') ? Aggregate.sum : 'average';
 }
 

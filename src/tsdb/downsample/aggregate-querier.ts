@@ -14,11 +14,11 @@ export function withoutAggregates(querier: Querier): Querier {
   const warnings = new Set<string>();
   return {
     async *select(ctx, request) {
-      const func = request.hints?.func ?? '';
+      const { func = '', rangeMs } = request.hints ?? {};
       for await (const batch of querier.select(ctx, request)) {
         const isMixed = batch.chunkEncoding.includes(ChunkEncoding.aggregate);
         if (isMixed && isInexact(func)) warnings.add(inexact(func));
-        yield isMixed ? convert(batch, aggregateOf(func)) : batch;
+        yield isMixed ? convert(batch, aggregateOf(func), rangeMs) : batch;
       }
     },
     labelNames: (ctx, request) => querier.labelNames(ctx, request),
@@ -36,11 +36,11 @@ function inexact(func: string): string {
 }
 
 /** As large a batch as before, or smaller. */
-function convert(batch: SeriesBatch, choice: AggregateChoice): SeriesBatch {
+function convert(batch: SeriesBatch, choice: AggregateChoice, rangeMs: number | undefined): SeriesBatch {
   const builder = new BatchBuilder();
   for (let i = 0; i < batch.seriesCount; i++) {
     builder.addSeries(batch.labelBytes.subarray(batch.labelOffsets[i], batch.labelOffsets[i + 1]));
-    for (const { mint, maxt, encoding, data } of readAggregates(chunksOfSeries(batch, i), choice))
+    for (const { mint, maxt, encoding, data } of readAggregates(chunksOfSeries(batch, i), choice, rangeMs))
       builder.addChunk(mint, maxt, encoding, data);
   }
   return builder.take();

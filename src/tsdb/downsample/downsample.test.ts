@@ -35,8 +35,8 @@ function part(chunks: readonly BlockChunk[], aggregate: Aggregate): [number, num
   });
 }
 
-const read = (chunks: readonly BlockChunk[], choice: Parameters<typeof readAggregates>[1]) =>
-  readAggregates(chunks, choice).flatMap(({ data }) => {
+const read = (chunks: readonly BlockChunk[], choice: Parameters<typeof readAggregates>[1], rangeMs = 0) =>
+  readAggregates(chunks, choice, rangeMs).flatMap(({ data }) => {
     const { timestamps, values } = decodeXor(data, 0, data.length);
     return Array.from(timestamps, (t, i): [number, number] => [t - T, values[i]]);
   });
@@ -284,6 +284,30 @@ test('values are counted by value, samples by number', () => {
   expect(aggregateOf('count_over_time')).toBe('each');
 });
 
+test('beside finer and raw chunks a coarser one weighs as much as the time it is of', () => {
+  const hours = Array.from({ length: 6 }, (_, hour) =>
+    raw(
+      Array.from(
+        { length: 60 },
+        (_, i): AnySample => ({ t: T + hour * ONE_HOUR_MS + i * 60_000, value: hour }),
+      ),
+    ),
+  );
+  const five = (from: number) => downsampleSeries(hours.slice(from, from + 2).flat(), 0, R);
+  const chunks = [...downsampleSeries(five(0), R, ONE_HOUR_MS), ...five(2), ...hours.slice(4).flat()];
+  const day = 24 * ONE_HOUR_MS;
+  expect(read(chunks, 'even', day).map(([, value]) => value)).toEqual([0, 1, 2, 3, 4, 5]);
+  // A short range would see a window or not.
+  expect(read(chunks, 'even', day - 1)).toEqual(read(chunks, 'average'));
+  expect(read(chunks, 'average').length).toBe(2 + 24 + 120);
+  expect(read(five(2), 'even', day)).toEqual(read(five(2), 'average'));
+  expect(aggregateOf('avg_over_time')).toBe('even');
+  const stale = raw([{ t: T + 7 * ONE_HOUR_MS, value: STALE_NAN }]);
+  expect(read([...chunks, ...stale], 'even', day)).toHaveLength(6);
+  const again = [...chunks, ...hours[4]].sort((a, b) => a.mint - b.mint);
+  expect(read(again, 'even', day)).toEqual(read(chunks, 'even', day));
+});
+
 test('mutated aggregate chunks decode or are corrupt', () => {
   const samples = Array.from({ length: 60 }, (_, i): AnySample => ({ t: T + i * 60_000, value: i % 17 }));
   const [chunk] = downsampleSeries(raw(samples), 0, R);
@@ -291,12 +315,12 @@ test('mutated aggregate chunks decode or are corrupt', () => {
     fc.property(
       fc.nat(chunk.data.length - 1),
       fc.nat(255),
-      fc.constantFrom('average', 'each', 0, 1, 2, 3, 4),
+      fc.constantFrom('average', 'each', 'even', 0, 1, 2, 3, 4),
       (at, byte, choice) => {
         const data = chunk.data.slice();
         data[at] = byte;
         try {
-          readAggregates([{ ...chunk, data }], choice as 'average');
+          readAggregates([...raw([{ t: T, value: 1 }]), { ...chunk, data }], choice as 'average', 1e9);
           downsampleSeries([{ ...chunk, data }], R, ONE_HOUR_MS);
         } catch (error) {
           expect(error).toMatchObject({ code: 'corrupt' });

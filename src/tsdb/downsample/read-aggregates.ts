@@ -9,6 +9,7 @@ import type { AggregateChoice } from './aggregate-of.ts';
 import { CounterTotal } from './counter-total.ts';
 import { floatsOf } from './downsample-aggregates.ts';
 import { histogramsOf } from './downsample-histograms.ts';
+import { evenAverages } from './even-averages.ts';
 import { spreadCounts } from './spread-counts.ts';
 
 /** Large, since these chunks are read once: fewer pieces to look at. */
@@ -16,15 +17,39 @@ const CHUNK_SAMPLES = 1000;
 
 /**
  * The chunks of one series, ordered by time, without aggregate ones: of each of these the wanted part. For the counter all
- * floats of the series become one counter without resets. Throws `corrupt`.
+ * floats of the series become one counter without resets. `rangeMs` is that of the function that wants them, 0 for none. Throws
+ * `corrupt`.
  */
-export function readAggregates(chunks: readonly BlockChunk[], choice: AggregateChoice): BlockChunk[] {
+export function readAggregates(
+  chunks: readonly BlockChunk[],
+  choice: AggregateChoice,
+  rangeMs = 0,
+): BlockChunk[] {
   if (!chunks.some(({ encoding }) => encoding === ChunkEncoding.aggregate)) return [...chunks];
   if (choice === Aggregate.counter) return readCounter(chunks);
+  if (choice === 'even') return readEvenly(chunks, rangeMs);
   return chunks.flatMap((chunk) => readOne(chunk, choice));
 }
 
-function readOne(chunk: BlockChunk, choice: AggregateChoice): BlockChunk[] {
+function readEvenly(chunks: readonly BlockChunk[], rangeMs: number): BlockChunk[] {
+  const even = evenAverages(chunks, rangeMs);
+  if (even === undefined) return chunks.flatMap((chunk) => readOne(chunk, 'average'));
+  const histograms = chunks
+    .filter((chunk) => !isOfFloats(chunk))
+    .flatMap((chunk) => readOne(chunk, 'average'));
+  return inOrder([...encodeFloats(even), ...histograms]);
+}
+
+function isOfFloats({ encoding, data }: BlockChunk): boolean {
+  if (encoding !== ChunkEncoding.aggregate) return isFloatEncoding(encoding);
+  return !isOfHistograms(decodeAggregates(data));
+}
+
+function inOrder(chunks: readonly BlockChunk[]): BlockChunk[] {
+  return [...chunks].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
+}
+
+function readOne(chunk: BlockChunk, choice: Exclude<AggregateChoice, 'even'>): BlockChunk[] {
   if (chunk.encoding !== ChunkEncoding.aggregate)
     return choice === Aggregate.count ? countsOf(chunk) : [chunk];
   const parts = decodeAggregates(chunk.data);
@@ -73,7 +98,7 @@ function readCounter(chunks: readonly BlockChunk[]): BlockChunk[] {
       histograms.push(...counterHistograms(parts));
     }
   }
-  return [...encodeFloats(total.take()), ...histograms].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt);
+  return inOrder([...encodeFloats(total.take()), ...histograms]);
 }
 
 function decodeFloats({ encoding, data }: BlockChunk): FloatColumns {

@@ -3,7 +3,8 @@ import type { FloatColumns } from '../../chunkenc/xor.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { floatsOf } from './downsample-aggregates.ts';
 import { histogramsOf } from './downsample-histograms.ts';
-import { FIVE_MINUTES_MS, ONE_HOUR_MS } from './window.ts';
+import { resolutionOf } from './resolution-of.ts';
+import { ONE_HOUR_MS } from './window.ts';
 
 /** Raw samples of a window; more than one a millisecond there cannot be. */
 const WINDOW_SAMPLES_MAX = ONE_HOUR_MS;
@@ -25,12 +26,6 @@ export function spreadCounts(parts: AggregateParts): FloatColumns {
     before = t;
   }
   return { timestamps: Float64Array.from(out), values: new Float64Array(out.length).fill(1) };
-}
-
-/** A chunk does not say it. The last window ends at the last sample, all others where windows do. */
-function resolutionOf(timestamps: Float64Array): number {
-  const isOfHours = timestamps.subarray(0, -1).every((t) => (t + 1) % ONE_HOUR_MS === 0);
-  return isOfHours && timestamps.length > 1 ? ONE_HOUR_MS : FIVE_MINUTES_MS;
 }
 
 /** When the first raw sample was; long ago when it is not said. */
