@@ -4,7 +4,7 @@ import { CALM } from '../src/objstore/acceptance.ts';
 import { acceptCache } from '../src/objstore/cache/acceptance.ts';
 import { CACHING_RULES } from '../src/objstore/cache/caching-bucket.ts';
 import { MemcachedCache } from '../src/objstore/cache/memcached-cache.ts';
-import { withCache } from '../src/objstore/cache/open-cache.ts';
+import { listedObjects, withCache } from '../src/objstore/cache/open-cache.ts';
 import { RedisCache } from '../src/objstore/cache/redis-cache.ts';
 import { MemoryBucket } from '../src/objstore/memory-bucket.ts';
 import { SystemClock } from '../src/platform/clock.ts';
@@ -79,23 +79,38 @@ function openMemcached(at: readonly string[]): MemcachedCache {
   return new MemcachedCache({ addresses: at, timeoutMs: 5_000, itemBytesMax: 1024 * 1024 - 1024 }, clock);
 }
 
-/** Its first calls may come before the connection stands. */
-async function openRedis(): Promise<RedisCache> {
-  const cache = await RedisCache.open({ addr: redis, password: 'hush' });
-  for (let i = 0; i < 100; i++) {
-    const isUp = await cache.getMany(['a']).then(
-      () => true,
-      () => false,
-    );
-    if (isUp) break;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return cache;
+function openRedis(): Promise<RedisCache> {
+  return RedisCache.open({ addr: redis, password: 'hush' });
 }
 
 acceptCache('MemcachedCache on one memcached', async () => openMemcached(addresses.slice(0, 1)));
 acceptCache('MemcachedCache on two', async () => openMemcached(addresses));
 acceptCache('RedisCache on Redis', openRedis);
+
+test('small files that one process kept are found by the next one, from its first question on', async () => {
+  for (const options of [
+    { type: 'MEMCACHED', config: { addresses, timeoutMs: 5_000, itemBytesMax: 1 << 20 } },
+    { type: 'REDIS', config: { addr: redis, password: 'hush' } },
+  ] as const) {
+    const store = new MemoryBucket(clock);
+    const key = 'acme/01HQ0000000000000000000001/meta.json';
+    await store.upload(CALM, key, Buffer.from('{"ulid":1}'));
+    const listed = { key, sizeBytes: 10, modifiedMs: clock.now() };
+    const read = async () => {
+      const cached = { ...options, rules: CACHING_RULES };
+      const deps = { disk: new MemoryDisk(), clock, log: silentLogger };
+      const objects = listedObjects(store, cached, 'unused', deps);
+      await objects.start();
+      const bytes = await objects.get(CALM, listed, 1 << 20);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await objects.stop();
+      return Buffer.from(bytes).toString();
+    };
+    expect(await read(), options.type).toBe('{"ulid":1}');
+    await store.delete(CALM, key);
+    expect(await read(), options.type).toBe('{"ulid":1}');
+  }
+});
 
 test('a bucket goes on when its cache dies and when it is back', async () => {
   for (const [type, config] of [

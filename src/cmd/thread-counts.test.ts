@@ -2,6 +2,8 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeJob } from '../compactor/make-job.ts';
+import { ThreadRunner } from '../compactor/thread-runner.ts';
 import { loadConfig } from '../config/load.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/log.ts';
@@ -17,7 +19,7 @@ import { buildTenants } from './write-side.ts';
 const TESTDATA = join(import.meta.dirname, '../store-gateway/testdata');
 const TIME_MS = (1_700_006_400 + 100 * 60) * 1000;
 
-test('what query threads ask of the bucket and the cache is on the page of the process, also of those that died', async () => {
+test('what query and compaction threads ask of the bucket and the cache is on the page of the process, also of those that died', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'verona-thread-counts-'));
   for (const block of readdirSync(TESTDATA).filter((name) => !name.endsWith('.md')))
     cpSync(join(TESTDATA, block), join(dir, 'bucket/acme', block), { recursive: true });
@@ -53,9 +55,9 @@ cache: { config: "{type: IN-MEMORY, config: {}}" }
       return thread;
     },
   });
+  const caller = { signal: new AbortController().signal };
   const query = async (text: string) => {
     const job = { kind: 'instant', query: text, lookbackDeltaMs: 0, limit: 0, stats: 'none' } as const;
-    const caller = { signal: new AbortController().signal };
     const { body } = await queries.run('acme', { ...job, analyze: false, timeMs: TIME_MS }, caller);
     return JSON.parse(Buffer.from(body as string).toString()).data.result;
   };
@@ -87,6 +89,20 @@ cache: { config: "{type: IN-MEMORY, config: {}}" }
     const last = shown(await page());
     expect(fallen(second, last)).toEqual([]);
     expect(last.get('bucket_operations_total{operation="get_range"}')).toBeGreaterThan(reads);
+
+    const runner = new ThreadRunner(() => {
+      const options = { bucket: bucket.options, counts: bucket.counts.memory, dedup: 'penalty' };
+      const place = new URL('./compaction-thread.ts', import.meta.url);
+      return startThread(place, { ...options, workDir: join(dir, 'work') });
+    });
+    const shape = { kind: 'compact', resolutionMs: 0, shards: 1, replicaLabels: [] } as const;
+    const job = makeJob('acme', bucket.sync.blocksOf('acme'), [], shape);
+    expect((await runner.run(caller, job, () => {})).outputs).toHaveLength(1);
+    const joined = shown(await page());
+    expect(fallen(last, joined)).toEqual([]);
+    const risen = (series: string) => (joined.get(series) ?? 0) - (last.get(series) ?? 0);
+    expect(risen('bucket_operations_total{operation="upload"}')).toBe(3);
+    expect(risen('bucket_operation_transferred_bytes_total{operation="upload"}')).toBeGreaterThan(1000);
   } finally {
     await queries.threads.stop();
     await bucket.sync.stop();
