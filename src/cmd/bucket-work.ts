@@ -9,6 +9,7 @@ import { areSpans } from '../config/fields.ts';
 import { formatDuration } from '../model/duration.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { ReplicaDedup } from '../tsdb/compact/merge-blocks.ts';
+import { addHandoverCommand } from './bucket-handover.ts';
 import { doJob, type JobResult, printJobs, printResults } from './bucket-job.ts';
 import { addRetentionCommand } from './bucket-retention.ts';
 import { addRewriteCommand } from './bucket-rewrite.ts';
@@ -20,12 +21,13 @@ type Given = Readonly<Record<string, unknown>>;
 /** Plans are made again after each round of jobs, at most this often. */
 const ROUNDS_MAX = 20;
 
-/** `verona bucket compact|downsample|retention|rewrite`: what the compactor does, once and by hand. */
+/** `verona bucket compact|downsample|retention|rewrite|handover`: what the compactor does, once and by hand. */
 export function addWorkCommands(bucket: Command): void {
   addCompact(bucket);
   addDownsample(bucket);
   addRetentionCommand(bucket);
   addRewriteCommand(bucket);
+  addHandoverCommand(bucket);
 }
 
 function addCompact(bucket: Command): void {

@@ -7,11 +7,16 @@ import { BlockFault } from '../tsdb/compact/merge-source.ts';
 import { resultCompaction } from './result-sources.ts';
 import { verifyOutput } from './verify-output.ts';
 
+/** The change that every repair is. */
+export const REPAIR = 'repair';
+
 export interface RepairRequest {
   readonly disk: Disk;
   /** Folder of the block, named by its ULID. */
   readonly source: string;
   readonly ulid: string;
+  /** Its label of a shard; empty for a block of all series. */
+  readonly shard: string;
   /** Where the new block goes, and its name. */
   readonly dir: string;
   readonly output: string;
@@ -63,10 +68,10 @@ export async function repairBlock(request: RepairRequest): Promise<RepairedBlock
 
 /** One level up and with one change more, so that it counts before the old one; what kind of block it was (`hints`) it stays. */
 async function sameKind(
-  { disk, source, ulid }: RepairRequest,
+  { disk, source, shard }: RepairRequest,
   { compaction: { hints } }: BlockMeta,
 ): Promise<BlockCompaction> {
-  return { ...(await resultCompaction(disk, [source], [`repair ${ulid}`])), ...(hints && { hints }) };
+  return { ...(await resultCompaction(disk, [source], [REPAIR], shard)), ...(hints && { hints }) };
 }
 
 function changesOf({ sorted, chunksMerged }: MergeReport): string[] {

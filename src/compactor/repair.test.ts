@@ -9,6 +9,7 @@ import { writeTestBlock } from '../tsdb/compact/testdata/blocks.ts';
 import { encodeLooseIndex, type LooseSeries, readLooseSeries } from '../tsdb/compact/testdata/loose-index.ts';
 import type { AnySample } from '../tsdb/head/clip-chunk.ts';
 import { makeJob } from './make-job.ts';
+import { REPAIR } from './repair-block.ts';
 import { type JobOptions, runJob } from './run-job.ts';
 import { CompactorKit, CTX, HOUR, TENANT } from './testdata/kit.ts';
 import { uploadBlock } from './upload.ts';
@@ -99,7 +100,7 @@ test('a repair keeps what the block was made of and says who made it anew', asyn
     maxTime: T + 2 * HOUR,
     compaction: {
       level: 2,
-      sources: [changeName(`repair ${ULIDS[0]}`), ULIDS[0]],
+      sources: [changeName(REPAIR), ULIDS[0]],
       parents: [{ ulid: ULIDS[0] }],
     },
     thanos: { labels: { __org_id__: TENANT }, source: 'bucket.repair' },

@@ -254,6 +254,7 @@ class JobRun {
       disk,
       source,
       ulid: ref.ulid,
+      shard: this.#job.labels[SHARD_LABEL] ?? '',
       dir: `${this.#dir}/out`,
       output: newUlid(clock, random),
       signal: this.#ctx.signal,
@@ -290,17 +291,18 @@ class JobRun {
   }
 
   async #merge(): Promise<MergeReport> {
-    const { blocks, shards, deletions } = this.#job;
+    const { blocks, shards, deletions, labels } = this.#job;
     const { disk, clock, random } = this.#deps;
     const { changeId } = this.#options;
     this.#onProgress({ step: 'merge', done: 0 });
     const replicas = [...new Set(blocks.map(({ replica }) => replica))].sort();
+    const shard = shards > 1 ? undefined : (labels[SHARD_LABEL] ?? '');
     const dirs = blocks.map(({ ref }) => this.#sourceDir(ref.ulid));
     const ids = [...deletions.map(({ id }) => id), ...(changeId === undefined ? [] : [changeId])];
     return mergeBlocks({
       disk,
       inputs: blocks.map(({ replica }, i) => ({ dir: dirs[i], replica: replicas.indexOf(replica) })),
-      compaction: await resultCompaction(disk, dirs, ids),
+      compaction: await resultCompaction(disk, dirs, ids, shard),
       dir: `${this.#dir}/out`,
       ulids: Array.from({ length: shards }, () => newUlid(clock, random)),
       dedup: this.#options.dedup,
