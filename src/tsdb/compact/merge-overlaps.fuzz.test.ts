@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { decodeChunk } from '../../chunkenc/chunk.ts';
 import { XorAppender } from '../../chunkenc/xor.ts';
+import type { Histogram } from '../../model/histogram.ts';
 import { STALE_NAN } from '../../model/sample.ts';
+import { type AnySample, encodeSamples } from '../head/clip-chunk.ts';
 import { mergeDecoded, mergeOverlaps, type ReplicaChunk } from './merge-overlaps.ts';
 
 const NUM_RUNS = 400;
@@ -47,6 +50,34 @@ test('two replicas merged chunk by chunk have the chunks of the plain way, to th
   );
 });
 
+test('of histograms, and of floats with start timestamps, those samples are taken that would be of floats', () => {
+  const timesOf = (chunks: readonly Pick<ReplicaChunk, 'encoding' | 'data'>[]) =>
+    chunks.flatMap(({ encoding, data }) => [...decodeChunk(encoding, data, 0, data.length).timestamps]);
+  const kinds = fc.constantFrom(histogramAt, (t: number) => ({ t, value: t, startT: 1 }));
+  fc.assert(
+    fc.property(
+      replica,
+      replica,
+      kinds,
+      fc.constantFrom('penalty', 'one-to-one'),
+      (a, b, sampleAt, dedup) => {
+        const floats = [chunksOf(a, 0), chunksOf(b, 1)];
+        if (!overlapping(floats[0], floats[1])) return;
+        const rare = floats.map((chunks, i) => chunks.flatMap((chunk) => rareChunks(chunk, i, sampleAt)));
+        const merged = (lanes: readonly (readonly ReplicaChunk[])[]) =>
+          timesOf(
+            mergeOverlaps(
+              lanes.flat().sort((x, y) => x.mint - y.mint || x.maxt - y.maxt),
+              dedup,
+            ),
+          );
+        expect(merged(rare)).toEqual(merged(floats));
+      },
+    ),
+    { numRuns: NUM_RUNS },
+  );
+});
+
 test('a chunk with other times than it should have is merged as it is', () => {
   const [a] = chunksOf({ start: 0, gaps: Array(50).fill(15_000), sizes: [60] }, 0);
   const [b] = chunksOf({ start: 7_000, gaps: Array(50).fill(15_000), sizes: [60] }, 1);
@@ -58,6 +89,36 @@ test('a chunk with other times than it should have is merged as it is', () => {
     ]),
   );
 });
+
+/** The times of a chunk, with other values. */
+function rareChunks(
+  { data, encoding }: ReplicaChunk,
+  replica: number,
+  sampleAt: (t: number) => AnySample,
+): ReplicaChunk[] {
+  const { timestamps } = decodeChunk(encoding, data, 0, data.length);
+  const pieces = encodeSamples(Array.from(timestamps, sampleAt));
+  return pieces.map(({ bytes, ...chunk }) => ({ ...chunk, data: bytes, replica }));
+}
+
+function histogramAt(t: number): AnySample {
+  const count = t + 1;
+  const value: Histogram = {
+    kind: 'integer',
+    counterResetHint: 'unknown',
+    schema: 0,
+    zeroThreshold: 0,
+    zeroCount: 0,
+    count,
+    sum: count,
+    positiveSpans: [{ offset: 0, length: 1 }],
+    negativeSpans: [],
+    positiveBuckets: [count],
+    negativeBuckets: [],
+    customValues: [],
+  };
+  return { t, value };
+}
 
 function overlapping(a: readonly ReplicaChunk[], b: readonly ReplicaChunk[]): boolean {
   return a.some((x) => b.some((y) => x.mint <= y.maxt && y.mint <= x.maxt));

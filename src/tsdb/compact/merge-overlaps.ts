@@ -2,13 +2,13 @@ import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import type { KernelColumns } from '../../kernel/chunk-kernel.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
-import { mergeChunks } from '../head/clip-chunk.ts';
 import { addLate } from './add-late.ts';
 import { FloatChunks, mergeKernel } from './float-chunks.ts';
 import { followReplicas } from './follow-replicas.ts';
 import type { ReplicaDedup } from './merge-blocks.ts';
 import { LATE_REPLICA } from './merge-source.ts';
 import { penaltyMerge } from './penalty.ts';
+import { mergeRareReplicas } from './rare-lanes.ts';
 import { decodeLane, type Lane } from './replica-lane.ts';
 
 /** A chunk with the number of the replica it is from. */
@@ -31,13 +31,8 @@ export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDed
   const distinct = withoutTwins(chunks);
   if (!overlap(distinct)) return distinct;
   if (distinct.every(({ encoding }) => encoding === ChunkEncoding.xor)) return mergeFloats(distinct, dedup);
-  const pieces = distinct.map(({ mint, maxt, encoding, data }) => ({ mint, maxt, encoding, bytes: data }));
-  return mergeChunks(pieces).map(({ mint, maxt, encoding, bytes }) => ({
-    mint,
-    maxt,
-    encoding,
-    data: bytes,
-  }));
+  // Some of histograms, or of floats with start timestamps.
+  return mergeRareReplicas(dedup === 'penalty' ? replicasOf(distinct) : [[0, distinct]]);
 }
 
 function mergeFloats(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly MergedChunk[] {
