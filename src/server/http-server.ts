@@ -1,10 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server } from 'node:https';
-import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
-import { compressBody } from '../platform/compress-body.ts';
 import type { HttpRequest, HttpResponse, Route } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Counter, Histogram, Metrics } from '../platform/metrics.ts';
@@ -12,17 +10,12 @@ import { releaseBytes } from '../platform/release-bytes.ts';
 import type { Tracer } from '../platform/trace.ts';
 import { Access, type AccessRules, type Principal } from './access.ts';
 import { BodyBudget } from './body-budget.ts';
-import {
-  answerDirectly,
-  DirectRequest,
-  forgetBody,
-  hangUpController,
-  readBody,
-  TEXT,
-} from './direct-route.ts';
+import { answerDirectly, DirectRequest, forgetBody, hangUpController, readBody } from './direct-route.ts';
 import { DirectRoutes, type FoundRoute } from './direct-routes.ts';
 import { errorResponse } from './error-response.ts';
 import { refuseForeignOrigin } from './foreign-origin.ts';
+import { healthRoutes } from './health-routes.ts';
+import { compressed, mayCompress, send } from './send-answer.ts';
 import { guardClients, replaceContext, serverOptions, type TlsSettings } from './tls.ts';
 
 /** How the listener is reached and by whom. */
@@ -351,58 +344,6 @@ export class HttpServer {
     await this.#app.close();
     clearTimeout(cut);
   }
-}
-
-function healthRoutes(isReady: () => boolean): Route[] {
-  const get = (path: string, handle: Route['handle']): Route => ({
-    path,
-    methods: ['GET'],
-    bodyMax: 0,
-    handle,
-  });
-  const ready = () =>
-    isReady()
-      ? { status: 200, body: 'Verona is ready.\n' }
-      : { status: 503, body: 'Verona is starting or stopping.\n' };
-  return [
-    get('/-/healthy', () => ({ status: 200, body: 'Verona is healthy.\n' })),
-    get('/-/ready', ready),
-    get('/ready', ready),
-  ];
-}
-
-async function send(reply: FastifyReply, response: HttpResponse): Promise<FastifyReply> {
-  reply.code(response.status);
-  for (const [name, value] of Object.entries(response.headers ?? {})) reply.header(name, value);
-  const { body } = response;
-  if (body === undefined) return reply.send();
-  if (typeof body === 'string') {
-    if (!response.headers?.['content-type']) reply.header('content-type', TEXT);
-    // As bytes: fastify adds a character set to the type of texts, which Prometheus' JSON does not have.
-    return reply.send(Buffer.from(body, response.isLatin1 ? 'latin1' : 'utf8'));
-  }
-  if (body instanceof Uint8Array)
-    return reply.send(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
-  return reply.send(Readable.from(body, { objectMode: false }));
-}
-
-/** Answers of query threads are as small as they get. */
-function mayCompress({ body, isLatin1 }: HttpResponse): boolean {
-  return !isLatin1 && (typeof body === 'string' || body instanceof Uint8Array);
-}
-
-async function compressed(response: HttpResponse, accepted: string | undefined): Promise<HttpResponse> {
-  const { body, headers } = response;
-  if (body === undefined || headers?.['content-encoding']) return response;
-  if (!(typeof body === 'string' || body instanceof Uint8Array)) return response;
-  const packed = await compressBody(body, accepted);
-  if (packed === undefined) return response;
-  const type = headers?.['content-type'] ?? 'text/plain; charset=utf-8';
-  return {
-    ...response,
-    headers: { ...headers, 'content-type': type, ...packed.headers },
-    body: packed.bytes,
-  };
 }
 
 function addressInUse({ host, port }: { readonly host: string; readonly port: number }): VeronaError {
