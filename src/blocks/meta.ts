@@ -51,12 +51,11 @@ export interface IndexStats {
 export const META_SIZE_BYTES_MAX = 16 * 1024 * 1024;
 export const META_VERSION = 1;
 const SEGMENTS = 'chunks/';
-/** What Thanos' section says of a block that only Verona looks at. Thanos keeps it. */
-const REPLICA_EXTENSION = 'verona_replica';
 /**
- * By source, so that it stays true wherever it is: of what Thanos joins it keeps the extensions of one block that lies beside, for
- * others of their names.
+ * What Thanos' section says of a block that only Verona looks at. Thanos and Cortex give what they join the extensions of any block
+ * with the same labels, so that each says whom it is of.
  */
+const REPLICA_EXTENSION = 'verona_replica';
 const TIMES_EXTENSION = 'verona_source_times';
 
 /**
@@ -81,7 +80,7 @@ export function parseMeta(data: Uint8Array, where: string, expectedUlid: string)
   const lineage = lineageIn(reader, compaction, thanos);
   const sourceTimes = sourceTimesIn(thanos.extensions, lineage.sources, mint, maxt);
   return {
-    ...optionalFields(reader, compaction, thanos),
+    ...optionalFields(reader, ulid, compaction, thanos),
     ulid,
     mint,
     maxt,
@@ -117,6 +116,7 @@ function lineageIn(
 /** What not every block says; nothing stands for what is not said. */
 function optionalFields(
   reader: JsonReader,
+  ulid: string,
   { hints }: Json,
   { source, index_stats, extensions }: Json,
 ): Pick<BlockMeta, 'source' | 'isOutOfOrder' | 'indexStats' | 'replica'> {
@@ -124,7 +124,7 @@ function optionalFields(
   const seriesMaxBytes = reader.count(stats.series_max_size, 'series_max_size');
   const chunkMaxBytes = reader.count(stats.chunk_max_size, 'chunk_max_size');
   const said = reader.optionalText(source, 'thanos.source');
-  const replica = replicaIn(extensions);
+  const replica = replicaIn(extensions, ulid);
   return {
     ...(said !== '' && { source: said }),
     ...(reader.list(hints, 'compaction.hints').includes(FROM_OUT_OF_ORDER) && { isOutOfOrder: true }),
@@ -134,8 +134,9 @@ function optionalFields(
 }
 
 /** Others may write there what they like. */
-function replicaIn(extensions: unknown): string | undefined {
-  const value: unknown = (extensions as Json | undefined)?.[REPLICA_EXTENSION];
+function replicaIn(extensions: unknown, ulid: string): string | undefined {
+  const said: unknown = (extensions as Json | undefined)?.[REPLICA_EXTENSION];
+  const value: unknown = (said as Json | undefined)?.[ulid];
   return typeof value === 'string' ? value : undefined;
 }
 
@@ -177,7 +178,7 @@ export function metaDocument(meta: BlockMeta): object {
       labels: meta.labels,
       ...(meta.source !== undefined && { source: meta.source }),
       ...(meta.indexStats && { index_stats: statsDocument(meta.indexStats) }),
-      ...extensionsOf(meta.replica, timesBySource(meta)),
+      ...extensionsOf(meta.ulid, meta.replica, timesBySource(meta)),
       downsample: { resolution: meta.resolutionMs },
       files: meta.files.map(({ relPath, sizeBytes }) => ({ rel_path: relPath, size_bytes: sizeBytes })),
       ...(meta.appliedDeletions.length > 0 && {
@@ -224,7 +225,7 @@ export function withThanosSection(local: Uint8Array, where: string, section: Tha
     ...filesOf(section.files),
     index_stats: section.indexStats ? statsDocument(section.indexStats) : {},
     ...(section.rewrites && { rewrites: section.rewrites }),
-    ...extensionsOf(section.replica, section.sourceTimes),
+    ...extensionsOf(root.ulid, section.replica, section.sourceTimes),
   };
   return new TextEncoder().encode(`${JSON.stringify({ ...root, thanos }, null, '\t')}\n`);
 }
@@ -273,9 +274,13 @@ function filesOf(files: readonly BlockFile[]): { segment_files: string[]; files:
   return { segment_files: segments.map(({ rel_path }) => rel_path.slice(SEGMENTS.length)), files: all };
 }
 
-function extensionsOf(replica: string | undefined, times: SourceTimes | undefined): { extensions?: object } {
+function extensionsOf(
+  ulid: unknown,
+  replica: string | undefined,
+  times: SourceTimes | undefined,
+): { extensions?: object } {
   const extensions = {
-    ...(replica !== undefined && { [REPLICA_EXTENSION]: replica }),
+    ...(replica !== undefined && { [REPLICA_EXTENSION]: { [String(ulid)]: replica } }),
     ...(times !== undefined && { [TIMES_EXTENSION]: times }),
   };
   return Object.keys(extensions).length > 0 ? { extensions } : {};

@@ -5,7 +5,7 @@ import { BlockMarker } from '../blocks/block-marker.ts';
 import { encodeBucketIndex } from '../blocks/bucket-index.ts';
 import { blockRef } from '../blocks/layout.ts';
 import { parseMark } from '../blocks/marks.ts';
-import { parseMeta } from '../blocks/meta.ts';
+import { type BlockMeta, metaDocument, parseMeta } from '../blocks/meta.ts';
 import { Matcher, type MatchType } from '../model/matcher.ts';
 import { silentLogger } from '../platform/log.ts';
 import { MemoryDisk } from '../platform/memory-disk.ts';
@@ -283,6 +283,34 @@ test('the bucket index is what Cortex and Mimir decode', async () => {
       source: 'compactor',
       compaction_level: 2,
     });
+});
+
+test('what Thanos and Cortex join and give the extensions of a block beside it, says nothing that is only true of that one', () => {
+  const T2 = T + 2 * HOUR;
+  const beside: BlockMeta = {
+    ulid: ulid(1),
+    mint: T,
+    maxt: T + 4 * HOUR,
+    level: 2,
+    sources: [ulid(2), ulid(3)],
+    sourceTimes: [T, T2, T2, T + 4 * HOUR],
+    seriesCount: 1,
+    chunkCount: 1,
+    labels: {},
+    resolutionMs: 0,
+    files: [],
+    appliedDeletions: [],
+    replica: '["a"]',
+  };
+  const document = JSON.parse(JSON.stringify(metaDocument(beside)));
+  const read = (value: object, name: string) =>
+    parseMeta(new TextEncoder().encode(JSON.stringify(value)), 'm', name);
+  expect(read(document, ulid(1))).toEqual(beside);
+  const joined = { ...document, ulid: ulid(5), compaction: { level: 3, sources: [ulid(3), ulid(4)] } };
+  const { replica, sourceTimes } = read(joined, ulid(5));
+  expect(replica).toBeUndefined();
+  // Of the source that both have it is as true as before.
+  expect(sourceTimes).toEqual([T2, T + 4 * HOUR, T, T + 4 * HOUR]);
 });
 
 test('a meta.json and marks as Thanos and Cortex write them are read', () => {
