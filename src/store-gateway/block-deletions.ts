@@ -44,6 +44,11 @@ export class BlockDeletions {
     return deletions.length > 0 ? new BlockDeletions(symbols, deletions) : undefined;
   }
 
+  /** What selects series that may be gone, in part or whole. */
+  get matcherSets(): readonly (readonly Matcher[])[] {
+    return this.#deletions.flatMap(({ matcherSets }) => matcherSets);
+  }
+
   /** The series of which something is left. */
   applyTo(series: readonly SeriesEntry[]): SeriesEntry[] {
     return series.map((entry) => this.#apply(entry)).filter(({ chunks }) => chunks.length > 0);

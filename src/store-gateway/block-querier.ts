@@ -18,7 +18,9 @@ import type { BlockDeletions } from './block-deletions.ts';
 import type { BlockIndex } from './block-index.ts';
 import type { BlockSymbols } from './block-symbols.ts';
 import type { ExternalLabels } from './external-labels.ts';
+import { type GoneLabels, goneTexts } from './gone-labels.ts';
 import { LazyMatchers } from './lazy-matchers.ts';
+import { DEFAULT_REQUEST_LIMITS, RequestBudget } from './limits.ts';
 import type { RangeSource } from './ranges.ts';
 import { type ReadRoom, readAhead } from './read-ahead.ts';
 import type { ChunkMeta, EntryWish, SeriesEntry } from './series-entry.ts';
@@ -39,6 +41,10 @@ export interface SliceSize {
 const BATCH_SERIES_MAX = 1024;
 /** Values of a label whose lists may be read to find the series that have it. */
 const VALUES_FEW = 64;
+
+const EVER = { matchers: [], mint: Number.NEGATIVE_INFINITY, maxt: Number.POSITIVE_INFINITY, limit: 0 };
+const WHOLE: EntryWish = { mint: EVER.mint, maxt: EVER.maxt };
+const NOTHING_GONE: ReadonlySet<string> = new Set();
 
 /** What the reading of one block needs, apart from the request. */
 export interface OpenBlock {
@@ -152,7 +158,12 @@ export class BlockQuerier implements Querier {
   async #namesOf(ctx: ReadContext, block: OpenBlock, request: LabelRequest): Promise<readonly string[]> {
     const { index, external } = block;
     const added = external?.names ?? [];
-    if (request.matchers.length === 0) return limited(union(index.header.labelNames(), added), request.limit);
+    if (request.matchers.length === 0) {
+      const isLeft = (name: string) => this.#isNameLeft(ctx, block, name);
+      const gone = await this.#gone(ctx, block, { pick: (labels, at) => labels[at], isLeft });
+      const names = index.header.labelNames().filter((name) => !gone.has(name));
+      return limited(union(names, added), request.limit);
+    }
     const matchers = external ? external.remaining(request.matchers) : request.matchers;
     if (!matchers) return [];
     const names = new Set<number>();
@@ -177,7 +188,14 @@ export class BlockQuerier implements Querier {
     const asked = external ? external.remaining(request.matchers) : request.matchers;
     if (!asked) return [];
     if (added !== undefined) return (await this.#hasSeries(ctx, block, asked, request)) ? [added] : [];
-    if (asked.length === 0) return limited([...header.labelValues(name)], request.limit);
+    if (asked.length === 0) {
+      const pick = (labels: readonly number[], at: number) =>
+        symbols.textOf(labels[at]) === name ? labels[at + 1] : undefined;
+      const isLeft = (value: string) => this.#hasValue(ctx, block, name, value);
+      const gone = await this.#gone(ctx, block, { pick, isLeft });
+      const left = [...header.labelValues(name)].filter((value) => !gone.has(value));
+      return limited(left, request.limit);
+    }
     // A label with many values is one that most series have: their lists would only tell which ones have none.
     const hasFew = header.valueCount(name) <= VALUES_FEW;
     const matchers = hasFew ? [...asked, new Matcher('!=', name, '')] : asked;
@@ -188,6 +206,30 @@ export class BlockQuerier implements Querier {
         if (value >= 0) values.add(value);
       }
     return limited(toTexts(symbols, values), request.limit);
+  }
+
+  /** Names or values that only deleted series have: see `goneTexts`. */
+  async #gone(ctx: ReadContext, block: OpenBlock, labels: GoneLabels): Promise<ReadonlySet<string>> {
+    if (block.deletions === undefined) return NOTHING_GONE;
+    // What a request may read is not used up by what it is not shown.
+    const source = { ...this.#source(ctx), budget: new RequestBudget(DEFAULT_REQUEST_LIMITS) };
+    const whole = { ...block, deletions: undefined };
+    return goneTexts(block, labels, (set, max) => this.#slices(source, whole, set, WHOLE, max));
+  }
+
+  /** Of a name with many values only some are looked at: it stays when none of these says so. */
+  async #isNameLeft(ctx: ReadContext, block: OpenBlock, name: string): Promise<boolean> {
+    const { header } = block.index;
+    let count = 0;
+    for (const value of header.labelValues(name)) {
+      if (++count > VALUES_FEW) return true;
+      if (await this.#hasValue(ctx, block, name, value)) return true;
+    }
+    return false;
+  }
+
+  #hasValue(ctx: ReadContext, block: OpenBlock, name: string, value: string): Promise<boolean> {
+    return this.#hasSeries(ctx, block, [new Matcher('=', name, value)], EVER);
   }
 
   /** Blocks hold no exemplars. */
@@ -246,7 +288,7 @@ export class BlockQuerier implements Querier {
     const accepts = rest && ((labelSymbols: readonly number[]) => rest.matches(labelSymbols));
     // What is deleted of a series is told by its chunks.
     const wish = { mint, maxt, accepts, ...(labelsOnly && !deletions && { labelsOnly }) };
-    const { budget } = this.#reads;
+    const { budget } = source;
     const slice = labelsOnly ? this.#reads.labelSlice : this.#reads.slice;
     const stopped = new AbortController();
     // Not AbortSignal.any: the caller's signal may be one of our own making.

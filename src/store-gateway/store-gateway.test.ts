@@ -480,6 +480,22 @@ describe('what a deletion request names is left out', () => {
     ).toEqual(['z0', 'z2']);
   });
 
+  test('a name or value that only deleted series have is in no list at all, and one that is left in part is', async () => {
+    const valuesOf = (deletion: DeletionRequest, name: string) =>
+      reading([deletion]).labelValues(CALM, name, labelRequest([]));
+    expect(await valuesOf(wish(), 'zone')).toEqual(['z0', 'z2']);
+    expect(await valuesOf(wish({ mint: T0 + 30 * MINUTE_MS }), 'zone')).toEqual(['z0', 'z1', 'z2']);
+    const names = await reading([]).labelNames(CALM, labelRequest([]));
+    expect(names).toContain('odd');
+    const odd = wish({ matcherSets: sets(new Matcher('!=', 'odd', '')) });
+    expect(await reading([odd]).labelNames(CALM, labelRequest([]))).toEqual(
+      names.filter((name) => name !== 'odd'),
+    );
+    expect(await valuesOf(odd, 'odd')).toEqual([]);
+    const both = wish({ matcherSets: sets(new Matcher('=', 'zone', 'z1'), new Matcher('=', 'odd', 'yes')) });
+    expect(await valuesOf(both, 'zone')).toEqual(['z0', 'z1', 'z2']);
+  });
+
   test('but not out of a block that was cut later, or that it was applied to', async () => {
     const all = (await select(reading([]), everything)).length;
     expect((await select(reading([wish({ timeMs: 0 })]), everything)).length).toBe(all);
