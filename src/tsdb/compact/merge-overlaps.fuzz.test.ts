@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Aggregate, decodeAggregates } from '../../chunkenc/aggregate-chunk.ts';
 import { decodeChunk } from '../../chunkenc/chunk.ts';
 import { XorAppender } from '../../chunkenc/xor.ts';
 import type { Histogram } from '../../model/histogram.ts';
 import { STALE_NAN } from '../../model/sample.ts';
+import { floatsOf } from '../downsample/downsample-aggregates.ts';
+import { downsampleSeries } from '../downsample/downsample-series.ts';
 import { type AnySample, encodeSamples } from '../head/clip-chunk.ts';
 import { mergeDecoded, mergeOverlaps, type ReplicaChunk } from './merge-overlaps.ts';
 
@@ -88,6 +91,20 @@ test('a chunk with other times than it should have is merged as it is', () => {
       [1, [b]],
     ]),
   );
+});
+
+test('series that became one after they were downsampled have the windows of both', () => {
+  const coarse = [0, 7_000].map((start, replica) => {
+    const raw = chunksOf({ start, gaps: Array(200).fill(15_000), sizes: [120] }, replica);
+    return downsampleSeries(raw, 0, 300_000).map((chunk): ReplicaChunk => ({ ...chunk, replica }));
+  });
+  const countOf = (chunks: readonly Pick<ReplicaChunk, 'data'>[]) =>
+    chunks
+      .flatMap(({ data }) => [...floatsOf(decodeAggregates(data), Aggregate.count).values])
+      .reduce((sum, count) => sum + count, 0);
+  const merged = mergeOverlaps(coarse.flat(), 'one-to-one');
+  expect(overlapping(merged.slice(0, 1) as ReplicaChunk[], merged.slice(1) as ReplicaChunk[])).toBe(false);
+  expect(countOf(merged)).toBe(countOf(coarse[0]) + countOf(coarse[1]));
 });
 
 /** The times of a chunk, with other values. */

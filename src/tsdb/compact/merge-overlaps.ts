@@ -2,6 +2,7 @@ import { storedSampleCount } from '../../chunkenc/chunk.ts';
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import type { KernelColumns } from '../../kernel/chunk-kernel.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
+import { addWindows } from '../downsample/add-windows.ts';
 import { addLate } from './add-late.ts';
 import { FloatChunks, mergeKernel } from './float-chunks.ts';
 import { followReplicas } from './follow-replicas.ts';
@@ -24,13 +25,15 @@ export interface ReplicaChunk extends BlockChunk {
 export type MergedChunk = BlockChunk & Pick<ReplicaChunk, 'entry' | 'sampleCount'>;
 
 /**
- * Chunks of one series that overlap, ordered by time, as chunks that do not. The same chunk twice is one. Throws
+ * Chunks of one series that overlap, ordered by time, as chunks that do not. The same chunk twice is one; windows are added up. Throws
  * `corrupt` for a chunk that does not decode.
  */
 export function mergeOverlaps(chunks: readonly ReplicaChunk[], dedup: ReplicaDedup): readonly MergedChunk[] {
   const distinct = withoutTwins(chunks);
   if (!overlap(distinct)) return distinct;
   if (distinct.every(({ encoding }) => encoding === ChunkEncoding.xor)) return mergeFloats(distinct, dedup);
+  // Series that became one after they were downsampled.
+  if (distinct.some(({ encoding }) => encoding === ChunkEncoding.aggregate)) return addWindows(distinct);
   // Some of histograms, or of floats with start timestamps.
   return mergeRareReplicas(dedup === 'penalty' ? replicasOf(distinct) : [[0, distinct]]);
 }
