@@ -36,9 +36,9 @@ export class BlockFault extends VeronaError {
 }
 
 /** All sources together hold this much of their files in memory. */
-const WINDOWS_BYTES = 64 * 1024 * 1024;
+const WINDOWS_BYTES = 32 * 1024 * 1024;
 const WINDOW_BYTES_MIN = 64 * 1024;
-const WINDOW_BYTES_MAX = 1024 * 1024;
+const WINDOW_BYTES_MAX = 512 * 1024;
 
 /** Which of the merged blocks it is. */
 export interface SourcePlace {
