@@ -42,6 +42,11 @@ export interface Bucket {
   get(ctx: BucketContext, key: string, sizeBytesMax?: number): Promise<Uint8Array>;
   /** `length` bytes from `offset`; fewer, down to none, only at the end of the object. */
   getRange(ctx: BucketContext, key: string, offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Where objects are files of a disk: gives one a second name there, which its deletion does not take away and whose content must
+   * not be changed. False where that cannot be, as on another disk; a store without files has no such method.
+   */
+  link?(ctx: BucketContext, key: string, path: string): Promise<boolean>;
   /** Stores or replaces. When the body or the call fails or is cancelled, what was there before stays. */
   upload(ctx: BucketContext, key: string, body: UploadBody): Promise<void>;
   /** Stores only if nothing is there; of several callers at once exactly one wins. For small objects. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -7,6 +7,10 @@ import { NodeDisk } from '../platform/node-disk.ts';
 import { SystemRandom } from '../platform/random.ts';
 import { acceptBucket, CALM, collect } from './acceptance.ts';
 import { FilesystemBucket } from './filesystem-bucket.ts';
+import { MemoryBucket } from './memory-bucket.ts';
+import { MeteredBucket } from './metered-bucket.ts';
+import { PrefixedBucket } from './prefixed-bucket.ts';
+import { StoreCounts } from './store-counts.ts';
 
 const dirs: string[] = [];
 const deps = { disk: new NodeDisk(), clock: new SystemClock(), random: new SystemRandom() };
@@ -31,6 +35,23 @@ test('nothing but the objects stays in the folder', async () => {
   expect(readdirSync(join(dir, '.uploads'))).toEqual([]);
   await bucket.delete(CALM, 'a/b/c');
   expect(readdirSync(dir)).toEqual(['.uploads']);
+});
+
+test('an object gets a second name on its disk, which stays when the object is replaced or deleted', async () => {
+  const dir = newDir();
+  const files = new FilesystemBucket(join(dir, 'bucket'), deps);
+  const counts = new StoreCounts();
+  const bucket = new PrefixedBucket(new MeteredBucket(files, deps.clock, counts), 'p');
+  await bucket.upload(CALM, 'a', Buffer.from('old'));
+  expect(await bucket.link(CALM, 'a', join(dir, 'copy'))).toBe(true);
+  await bucket.upload(CALM, 'a', Buffer.from('new'));
+  await bucket.delete(CALM, 'a');
+  expect(readFileSync(join(dir, 'copy'), 'utf8')).toBe('old');
+  await expect(bucket.link(CALM, 'a', join(dir, 'other'))).rejects.toMatchObject({ code: 'not_found' });
+  await bucket.upload(CALM, 'b', Buffer.from('b'));
+  await expect(bucket.link(CALM, 'b', join(dir, 'copy'))).rejects.toMatchObject({ code: 'conflict' });
+  const inMemory = new PrefixedBucket(new MemoryBucket(deps.clock), 'p');
+  expect(await inMemory.link(CALM, 'b', join(dir, 'other'))).toBe(false);
 });
 
 test('an upload that a dead process left is swept after a day, a younger one is not', async () => {

@@ -27,6 +27,8 @@ const UPLOAD_AGE_MS_MAX = 24 * 3_600_000;
 /** A deletion may take an empty folder away between its making and the rename into it; then it is made again. */
 const PLACE_ATTEMPTS_MAX = 5;
 const LIST_DEPTH_MAX = 64;
+/** Another disk, one without links, a file of somebody else, too many links; or something went away meanwhile. */
+const UNLINKED = new Set(['ENOENT', 'EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 /** A folder that had an object in it is not looked into again for so long; and so many are remembered. */
 const FOLDER_SEEN_MS = 15 * 60_000;
 const FOLDERS_SEEN_MAX = 200_000;
@@ -70,6 +72,18 @@ export class FilesystemBucket implements Bucket {
       const available = Math.max(0, (await file.size()) - offset);
       return readUpTo(file, offset, Math.min(length, available));
     });
+  }
+
+  async link(ctx: BucketContext, key: string, path: string): Promise<boolean> {
+    const what = `link ${key}`;
+    if (!(await this.#stat(ctx, what, key))) throw new VeronaError('not_found', `${what}: no such object`);
+    try {
+      await this.#deps.disk.link(this.#path(key), path);
+      return true;
+    } catch (error) {
+      if (UNLINKED.has((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw diskError(what, error);
+    }
   }
 
   async upload(ctx: BucketContext, key: string, body: UploadBody): Promise<void> {

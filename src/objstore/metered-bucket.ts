@@ -35,6 +35,11 @@ export class MeteredBucket implements Bucket {
     return this.#read('get_range', () => this.#bucket.getRange(ctx, key, offset, length));
   }
 
+  /** Not counted: nothing is read. */
+  async link(ctx: BucketContext, key: string, path: string): Promise<boolean> {
+    return (await this.#bucket.link?.(ctx, key, path)) ?? false;
+  }
+
   upload(ctx: BucketContext, key: string, body: UploadBody): Promise<void> {
     return this.#measure('upload', () => this.#bucket.upload(ctx, key, this.#counted(body)));
   }

@@ -31,6 +31,10 @@ export class PrefixedBucket implements Bucket {
     return this.#bucket.getRange(ctx, this.#prefix + key, offset, length);
   }
 
+  async link(ctx: BucketContext, key: string, path: string): Promise<boolean> {
+    return (await this.#bucket.link?.(ctx, this.#prefix + key, path)) ?? false;
+  }
+
   upload(ctx: BucketContext, key: string, body: UploadBody): Promise<void> {
     return this.#bucket.upload(ctx, this.#prefix + key, body);
   }
