@@ -13,7 +13,8 @@ const HEAD_BYTES = 8;
 
 /**
  * A cache in a folder of its own, a file per value; it survives restarts. The least recently used go first, in the order of
- * their making after a restart. One process at a time.
+ * their making after a restart. One process at a time. Nothing is synced: what a crash of the machine leaves of a value may be
+ * anything of its length, which whoever reads it notices by its checksum (`framed-value.ts`).
  */
 export class DiskCache implements Cache {
   readonly #options: DiskCacheOptions;
@@ -22,6 +23,7 @@ export class DiskCache implements Cache {
   /** File sizes by name, least recently used first. */
   readonly #files = new Map<string, number>();
   #sizeBytes = 0;
+  #writes = 0;
 
   private constructor(options: DiskCacheOptions, disk: Disk, clock: Clock) {
     this.#options = options;
@@ -56,7 +58,7 @@ export class DiskCache implements Cache {
     new DataView(data.buffer).setFloat64(0, this.#clock.now() + ttlMs);
     data.set(value, HEAD_BYTES);
     if (data.length > this.#options.sizeBytesMax) return;
-    await this.#disk.writeFileAtomic(`${this.#options.dir}/${name}`, data);
+    await this.#write(name, data);
     this.#forget(name);
     this.#files.set(name, data.length);
     this.#sizeBytes += data.length;
@@ -98,6 +100,24 @@ export class DiskCache implements Cache {
     this.#files.delete(name);
     this.#files.set(name, sizeBytes);
     return data.subarray(HEAD_BYTES);
+  }
+
+  /** Who reads meanwhile finds the old value or the new one. */
+  async #write(name: string, data: Uint8Array): Promise<void> {
+    const path = `${this.#options.dir}/${name}`;
+    const temporary = `${path}.${this.#writes++}.tmp`;
+    try {
+      const file = await this.#disk.open(temporary, 'create');
+      try {
+        await file.writeAt([data], 0);
+      } finally {
+        await file.close();
+      }
+      await this.#disk.rename(temporary, path);
+    } catch (error) {
+      await this.#disk.remove(temporary);
+      throw error;
+    }
   }
 
   async #makeRoom(): Promise<void> {
