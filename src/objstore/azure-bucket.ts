@@ -16,6 +16,7 @@ import {
   GET_SIZE_BYTES_MAX,
   type ListEntry,
   type ListOptions,
+  listOf,
   type ObjectAttributes,
   tooLarge,
   type UploadBody,
@@ -125,7 +126,7 @@ export class AzureBucket implements Bucket {
     do {
       const page = await this.#page(ctx, prefix, options.recursive ?? false, token);
       for (const entry of page.entries) {
-        assertNotAborted(ctx, `list ${prefix}`);
+        assertNotAborted(ctx, listOf(prefix));
         // The store cannot begin at a key.
         if (startAfter === undefined || compareStrings(entry.key, startAfter) > 0) yield entry;
       }
@@ -136,7 +137,7 @@ export class AzureBucket implements Bucket {
   async close(): Promise<void> {}
 
   async #page(ctx: BucketContext, prefix: string, recursive: boolean, continuationToken: string | undefined) {
-    const page = await this.#send(ctx, `list ${prefix}`, async (abortSignal) => {
+    const page = await this.#send(ctx, listOf(prefix), async (abortSignal) => {
       const options = { abortSignal, ...(prefix === '' ? {} : { prefix }) };
       const size = { maxPageSize: LIST_PAGE_SIZE, ...(continuationToken ? { continuationToken } : {}) };
       const pages = recursive

@@ -92,6 +92,11 @@ export function assertNotAborted(ctx: BucketContext, what: string): void {
   if (ctx.signal.aborted) throw abortError(ctx.signal, what);
 }
 
+/** What a listing is called in errors. */
+export function listOf(prefix: string): string {
+  return `list ${prefix || 'the root of the bucket'}`;
+}
+
 /** The error for a call that its signal ended. */
 export function abortError(signal: AbortSignal, what: string): VeronaError {
   const reason: unknown = signal.reason;

@@ -7,6 +7,7 @@ import {
   type BucketContext,
   type ListEntry,
   type ListOptions,
+  listOf,
   type ObjectAttributes,
   type UploadBody,
 } from './bucket.ts';
@@ -86,10 +87,10 @@ export class FailingBucket implements Bucket {
   }
 
   async *list(ctx: BucketContext, prefix: string, options?: ListOptions): AsyncGenerator<ListEntry> {
-    await this.#call(ctx, `list ${prefix}`, async () => {});
+    await this.#call(ctx, listOf(prefix), async () => {});
     const stale = this.#happens(this.faults.staleLists);
     for await (const entry of this.#bucket.list(ctx, prefix, options)) {
-      if (this.#happens(this.faults.errors / 10)) throw fault(`list ${prefix}`, 'broke off');
+      if (this.#happens(this.faults.errors / 10)) throw fault(listOf(prefix), 'broke off');
       if (!(stale && this.#happens(0.5))) yield entry;
     }
   }

@@ -14,6 +14,7 @@ import {
   isKey,
   type ListEntry,
   type ListOptions,
+  listOf,
   type ObjectAttributes,
   tooLarge,
   type UploadBody,
@@ -124,7 +125,7 @@ export class FilesystemBucket implements Bucket {
   /** Objects of a folder and below, depth first, which is the order of keys when folders sort with their `/`. */
   async *#walk(ctx: BucketContext, prefix: string, after: string, depth: number): AsyncGenerator<ListEntry> {
     if (depth > LIST_DEPTH_MAX)
-      throw new VeronaError('internal', `list ${prefix}: more than ${LIST_DEPTH_MAX} folders deep`);
+      throw new VeronaError('internal', `${listOf(prefix)}: more than ${LIST_DEPTH_MAX} folders deep`);
     for (const key of await this.#names(ctx, prefix)) {
       if (!key.endsWith('/')) yield* this.#object(ctx, key);
       else if (after.startsWith(key) || compareStrings(key, after) > 0)
@@ -160,15 +161,15 @@ export class FilesystemBucket implements Bucket {
       return true;
     }
     if (depth >= LIST_DEPTH_MAX)
-      throw new VeronaError('internal', `list ${folder}: more than ${LIST_DEPTH_MAX} folders deep`);
+      throw new VeronaError('internal', `${listOf(folder)}: more than ${LIST_DEPTH_MAX} folders deep`);
     for (const key of keys) if (await this.#holdsObject(ctx, key, depth + 1)) return true;
     return false;
   }
 
   /** Keys of a folder's entries, folders with `/`, in the order of keys; files that no key names are left out. */
   async #names(ctx: BucketContext, prefix: string): Promise<string[]> {
-    assertNotAborted(ctx, `list ${prefix}`);
-    const entries = await this.#guard(`list ${prefix}`, () =>
+    assertNotAborted(ctx, listOf(prefix));
+    const entries = await this.#guard(listOf(prefix), () =>
       this.#deps.disk.list(prefix === '' ? this.#root : this.#path(prefix.slice(0, -1))),
     );
     return entries

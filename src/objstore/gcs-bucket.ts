@@ -14,6 +14,7 @@ import {
   GET_SIZE_BYTES_MAX,
   type ListEntry,
   type ListOptions,
+  listOf,
   type ObjectAttributes,
   tooLarge,
   type UploadBody,
@@ -135,7 +136,7 @@ export class GcsBucket implements Bucket {
     do {
       const page = await this.#page(ctx, prefix, options, pageToken);
       for (const entry of page.entries) {
-        assertNotAborted(ctx, `list ${prefix}`);
+        assertNotAborted(ctx, listOf(prefix));
         // The store begins at a name, not after it.
         if (startAfter === undefined || compareStrings(entry.key, startAfter) > 0) yield entry;
       }
@@ -160,7 +161,7 @@ export class GcsBucket implements Bucket {
     if (startAfter !== undefined) query.set('startOffset', startAfter);
     if (pageToken !== undefined) query.set('pageToken', pageToken);
     const url = `${this.#client.objectsUrl}?${query}`;
-    const { body } = await this.#calls.run(ctx, `list ${prefix}`, (signal) =>
+    const { body } = await this.#calls.run(ctx, listOf(prefix), (signal) =>
       this.#client.send({ method: 'GET', url, signal }),
     );
     const page = JSON.parse(body.toString()) as Page;

@@ -11,6 +11,7 @@ import {
   GET_SIZE_BYTES_MAX,
   type ListEntry,
   type ListOptions,
+  listOf,
   type ObjectAttributes,
   tooLarge,
   type UploadBody,
@@ -76,10 +77,10 @@ export class MemoryBucket implements Bucket {
 
   async *list(ctx: BucketContext, prefix: string, options: ListOptions = {}): AsyncGenerator<ListEntry> {
     assertPrefix(prefix);
-    assertNotAborted(ctx, `list ${prefix}`);
+    assertNotAborted(ctx, listOf(prefix));
     for (const entry of this.#entries(prefix, options.recursive ?? false)) {
       if (options.startAfter !== undefined && compareStrings(entry.key, options.startAfter) <= 0) continue;
-      assertNotAborted(ctx, `list ${prefix}`);
+      assertNotAborted(ctx, listOf(prefix));
       yield entry;
     }
   }

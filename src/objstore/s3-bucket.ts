@@ -16,6 +16,7 @@ import {
   GET_SIZE_BYTES_MAX,
   type ListEntry,
   type ListOptions,
+  listOf,
   type ObjectAttributes,
   tooLarge,
   type UploadBody,
@@ -151,7 +152,7 @@ export class S3Bucket implements Bucket {
     do {
       const page = await this.#page(ctx, prefix, options, token);
       for (const entry of page.entries) {
-        assertNotAborted(ctx, `list ${prefix}`);
+        assertNotAborted(ctx, listOf(prefix));
         // A folder may come again although an entry in it was named as the start.
         if (options.startAfter === undefined || compareStrings(entry.key, options.startAfter) > 0)
           yield entry;
@@ -171,7 +172,7 @@ export class S3Bucket implements Bucket {
     token: string | undefined,
   ): Promise<{ entries: ListEntry[]; next: string | undefined }> {
     const { listVersion } = this.#settings;
-    const page = await this.#send(ctx, `list ${prefix}`, (signal) =>
+    const page = await this.#send(ctx, listOf(prefix), (signal) =>
       listVersion === 1
         ? this.#pageOfOld(signal, prefix, options, token)
         : this.#pageOf(signal, prefix, options, token),
