@@ -2,7 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureCold } from './store-gateway/cold.ts';
+import { measureCrowd } from './store-gateway/crowd.ts';
 import { measureMany } from './store-gateway/many.ts';
+import { measureMonth } from './store-gateway/month.ts';
 import { measureWarm } from './store-gateway/warm.ts';
 
 /** `npm run bench:store-gateway`: reading from blocks in a bucket, part by part; `-- --only=cold` for one. */
@@ -11,6 +13,8 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   cold: () => measureCold(cacheDir, Number(flags.metrics)),
   warm: () => measureWarm(cacheDir, Number(flags.metrics)),
   many: () => measureMany(cacheDir, Number(flags.blocks)),
+  crowd: () => measureCrowd(cacheDir),
+  month: () => measureMonth(cacheDir),
 };
 const { values: flags } = parseArgs({
   options: {

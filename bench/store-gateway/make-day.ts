@@ -67,8 +67,10 @@ export async function makeDay(disk: Disk, dir: string, metrics: number): Promise
   });
 }
 
-function dayChunks(shape: number): BlockChunk[] {
+/** The chunks of one series of a whole day, which may be a later one. */
+export function dayChunks(shape: number, day = 0): BlockChunk[] {
   const samples = samplesOfDay(shape);
+  for (let i = 0; i < samples.t.length; i++) samples.t[i] += day * DAY_MS;
   const count = samples.t.length / CHUNK_SAMPLES;
   return Array.from({ length: count }, (_, c) => chunkOf(samples, c * CHUNK_SAMPLES, CHUNK_SAMPLES));
 }

@@ -145,6 +145,7 @@ function threadDataOf(
     hedgeReads: config.objstore.hedge_reads,
     cache: cacheOptionsOf(config),
     cacheDir,
+    gatewayMemoryBytes: config.store_gateway.thread_memory,
     remote: hasEndpoints(config) ? remoteOptions(config) : undefined,
     pageCacheBytes: THREAD_PAGE_CACHE_BYTES,
     logLevel: config.log.level,

@@ -50,6 +50,8 @@ export interface QueryThreadData {
   /** Which of the threads it is: each has its part of what a cache may take of this machine. */
   readonly part: { readonly number: number; readonly count: number };
   readonly cacheDir: string;
+  /** What this thread may hold of the bucket, about. */
+  readonly gatewayMemoryBytes: number;
   /** undefined when no endpoint is configured. */
   readonly remote: RemoteSettings | undefined;
   readonly pageCacheBytes: number;
@@ -163,7 +165,10 @@ async function openGateway(bucket: BucketOptions): Promise<StoreGateway> {
   const opened = await openBucket(bucket, { disk, clock, random: new SystemRandom(), counts });
   const hedged = hedgeReads ? new HedgedBucket(opened, { clock, counts }) : opened;
   const cached = cache ? await withCache(hedged, cache, { disk, clock, log, counts, part }) : hedged;
-  return new StoreGateway({ cacheDir: options.cacheDir }, { bucket: cached, disk, clock, log });
+  return new StoreGateway(
+    { cacheDir: options.cacheDir, memoryBytes: options.gatewayMemoryBytes },
+    { bucket: cached, disk, clock, log },
+  );
 }
 
 function toLocalTime({ ulid, sources, minTime, maxTime }: ViewDescription['blocks'][number]): LocalTime {

@@ -372,23 +372,30 @@ const compactor = section('The compactor: joins, downsamples, expires and cleans
   instance: ordinal('Which of them this one is.'),
 });
 
-const storeGateway = section('Several processes that share the reading of one bucket. See bucket.md.', {
-  instances: integer(
-    1,
-    1,
-    'Processes that answer for the blocks in the bucket together, each for its share of time. All get the same settings but for `instance`.',
-  ),
-  instance: ordinal('Which of them this one is.'),
-  replication_factor: integer(1, 1, 'How many of them answer for the same time, so that some may fail.'),
-  span: duration(
-    '24h',
-    'Time is divided in pieces of this length. As long as the longest of `compactor.block_ranges`, each block is read by one of them; blocks that are longer by several.',
-  ),
-  unknown_block_delay: duration(
-    '5m',
-    'With a replication factor of 2 or more, blocks that stand in for others are read when their upload is this old, so that all know them: longer than two times `objstore.sync_interval`.',
-  ),
-});
+const storeGateway = section(
+  'Reading blocks in the bucket, also by several processes that share it. See bucket.md.',
+  {
+    thread_memory: size(
+      '576MiB',
+      'What each query thread may hold of the bucket, about: two ninths each index-headers, postings lists, chunks read ahead and index-headers that are being made, one ninth pages of index-headers. See operating.md for what else there is.',
+    ),
+    instances: integer(
+      1,
+      1,
+      'Processes that answer for the blocks in the bucket together, each for its share of time. All get the same settings but for `instance`.',
+    ),
+    instance: ordinal('Which of them this one is.'),
+    replication_factor: integer(1, 1, 'How many of them answer for the same time, so that some may fail.'),
+    span: duration(
+      '24h',
+      'Time is divided in pieces of this length. As long as the longest of `compactor.block_ranges`, each block is read by one of them; blocks that are longer by several.',
+    ),
+    unknown_block_delay: duration(
+      '5m',
+      'With a replication factor of 2 or more, blocks that stand in for others are read when their upload is this old, so that all know them: longer than two times `objstore.sync_interval`.',
+    ),
+  },
+);
 
 const selfMetrics = section("Verona's own metrics, kept in Verona.", {
   enabled: flag(true, 'Store them.'),

@@ -38,7 +38,8 @@ export class BlockIndex {
   readonly header: IndexHeader;
   readonly #key: string;
   readonly #cache: PostingsCache;
-  readonly #entryGuessBytes: number;
+  /** What an entry takes, about. */
+  readonly entryGuessBytes: number;
 
   constructor(
     { folder }: BlockRef,
@@ -49,18 +50,23 @@ export class BlockIndex {
     this.header = header;
     this.#key = `${folder}/${INDEX_FILE}`;
     this.#cache = cache;
-    this.#entryGuessBytes = entryGuess(meta);
+    this.entryGuessBytes = entryGuess(meta);
   }
 
   /**
    * The series that all matchers select. When the series of the metric asked for lie together, they are read at once with the
-   * lists that tell which of them it will be: a round trip less.
+   * lists that tell which of them it will be, up to `aheadBytesMax`: a round trip less.
    */
-  async select(source: RangeSource, matchers: readonly Matcher[]): Promise<SelectedSeries> {
+  async select(
+    source: RangeSource,
+    matchers: readonly Matcher[],
+    aheadBytesMax: number,
+  ): Promise<SelectedSeries> {
     const plan = planPostings(this.header, matchers, (list) => this.#cache.has(this.#cacheKey(list.start)));
     if (plan.wanted.some(({ lists }) => lists.length === 0))
       return { refs: new Uint32Array(0), lazy: [], ahead: undefined };
-    const ahead = plan.ahead && FetchedRanges.of(source, this.#key, plan.ahead);
+    const isSmall = plan.ahead && plan.ahead.end - plan.ahead.start <= aheadBytesMax;
+    const ahead = isSmall ? FetchedRanges.of(source, this.#key, plan.ahead) : undefined;
     // Not waited for when the lists fail.
     ahead?.catch(() => {});
     const lists = await this.#lists(
@@ -101,7 +107,7 @@ export class BlockIndex {
     const found: SeriesEntry[] = [];
     for (const ref of refs) {
       const start = ref * SERIES_ALIGN;
-      const entry = this.#decode('series', start, () => decodeSeriesEntry(fetched.from(start), wish));
+      const entry = this.#decode('series', start, () => decodeSeriesEntry(fetched.from(start), wish, ref));
       if (entry) found.push(entry);
     }
     return found;
@@ -111,7 +117,7 @@ export class BlockIndex {
   #guessOf(refs: Uint32Array, i: number): { readonly start: number; readonly bytes: number } {
     const start = refs[i] * SERIES_ALIGN;
     const next = i + 1 < refs.length ? refs[i + 1] * SERIES_ALIGN : Number.POSITIVE_INFINITY;
-    return { start, bytes: Math.min(next - start, this.#entryGuessBytes) };
+    return { start, bytes: Math.min(next - start, this.entryGuessBytes) };
   }
 
   /** Postings lists by the offset where they begin, from the cache or the bucket. */

@@ -21,23 +21,12 @@ import type { ExternalLabels } from './external-labels.ts';
 import { type GoneLabels, goneTexts } from './gone-labels.ts';
 import { LazyMatchers } from './lazy-matchers.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget } from './limits.ts';
-import type { RangeSource } from './ranges.ts';
+import type { FetchedRanges, RangeSource } from './ranges.ts';
 import { type ReadRoom, readAhead } from './read-ahead.ts';
+import type { ReadShares, SliceSize } from './read-shares.ts';
 import type { ChunkMeta, EntryWish, SeriesEntry } from './series-entry.ts';
 
-/** How much of a block one querier holds at a time. */
-export interface SliceSize {
-  /** Series decoded in one go, and bytes of their entries that are fetched in one. */
-  readonly series: number;
-  readonly entryBytes: number;
-  /** Bytes of chunks fetched in one go, about, and when memory is scarce. */
-  readonly bytes: number;
-  readonly bytesWhenTight: number;
-  /** Bytes of a batch: every block of a query holds one while they are merged. */
-  readonly batchBytes: number;
-}
-
-/** Smaller than elsewhere, for the same reason. */
+/** Smaller than elsewhere: every block of a query holds a batch while they are merged. */
 const BATCH_SERIES_MAX = 1024;
 /** Values of a label whose lists may be read to find the series that have it. */
 const VALUES_FEW = 64;
@@ -59,11 +48,14 @@ export interface OpenBlock {
   release(): void;
 }
 
+/** One that is read. */
+type ReadBlock = OpenBlock & { readonly slice: SliceSize };
+
 export type BlockReads = Omit<RangeSource, 'ctx'> & {
-  readonly slice: SliceSize;
-  /** Where only labels are asked for, of some blocks at a time. */
-  readonly labelSlice: SliceSize;
   readonly room: ReadRoom;
+  readonly shares: ReadShares;
+  /** Blocks that the query reads. */
+  readonly blockCount: number;
 };
 
 /** One block in the bucket as a querier. The block is opened on first use, so that a block nobody selects from costs nothing. */
@@ -80,21 +72,24 @@ export class BlockQuerier implements Querier {
   /** Always sorted: references ascend as labels do; where labels are added all series are looked up and sorted first. */
   async *select(ctx: ReadContext, request: SelectRequest): AsyncGenerator<SeriesBatch> {
     const block = await this.#open(ctx);
+    const { shares, blockCount } = this.#reads;
+    const slice = shares.enter(request.hints?.labelsOnly ? 1 : blockCount);
     try {
-      yield* this.#selectOf(ctx, block, request);
+      yield* this.#selectOf(ctx, { ...block, slice }, request);
     } finally {
+      shares.leave();
       block.release();
     }
   }
 
   async *#selectOf(
     ctx: ReadContext,
-    block: OpenBlock,
+    block: ReadBlock,
     { matchers, mint, maxt, hints }: SelectRequest,
   ): AsyncGenerator<SeriesBatch> {
     const source = this.#source(ctx);
-    const { room, slice, budget } = this.#reads;
-    const builder = new BatchBuilder(BATCH_SERIES_MAX, slice.batchBytes);
+    const { room, budget } = this.#reads;
+    const builder = new BatchBuilder(BATCH_SERIES_MAX, block.slice.batchBytes);
     const limit = hints?.limit && hints.limit > 0 ? hints.limit : Number.POSITIVE_INFINITY;
     const named = this.#named(source, block, matchers, { mint, maxt, labelsOnly: hints?.labelsOnly }, limit);
     const read = async ({ series }: SeriesGroup) => {
@@ -123,8 +118,8 @@ export class BlockQuerier implements Querier {
   }
 
   /** Series in order, in groups whose chunks take about what may be read in one go. */
-  *#groups({ chunks }: OpenBlock, series: readonly NamedSeries[]): Generator<SeriesGroup> {
-    const { room, slice } = this.#reads;
+  *#groups({ chunks, slice }: ReadBlock, series: readonly NamedSeries[]): Generator<SeriesGroup> {
+    const { room } = this.#reads;
     let group: NamedSeries[] = [];
     let bytes = 0;
     for (const entry of series) {
@@ -146,16 +141,19 @@ export class BlockQuerier implements Querier {
     return this.#opened(ctx, (block) => this.#valuesOf(ctx, block, name, request));
   }
 
-  async #opened<T>(ctx: ReadContext, use: (block: OpenBlock) => Promise<T>): Promise<T> {
+  async #opened<T>(ctx: ReadContext, use: (block: ReadBlock) => Promise<T>): Promise<T> {
     const block = await this.#open(ctx);
+    const { shares } = this.#reads;
+    const slice = shares.enter(1);
     try {
-      return await use(block);
+      return await use({ ...block, slice });
     } finally {
+      shares.leave();
       block.release();
     }
   }
 
-  async #namesOf(ctx: ReadContext, block: OpenBlock, request: LabelRequest): Promise<readonly string[]> {
+  async #namesOf(ctx: ReadContext, block: ReadBlock, request: LabelRequest): Promise<readonly string[]> {
     const { index, external } = block;
     const added = external?.names ?? [];
     if (request.matchers.length === 0) {
@@ -168,7 +166,7 @@ export class BlockQuerier implements Querier {
     if (!matchers) return [];
     const names = new Set<number>();
     let hasSeries = false;
-    for await (const series of this.#slices(this.#source(ctx), block, matchers, labelsOf(request)))
+    for await (const { series } of this.#slices(this.#source(ctx), block, matchers, labelsOf(request)))
       for (const { labelSymbols } of series) {
         hasSeries = true;
         for (let i = 0; i < labelSymbols.length; i += 2) names.add(labelSymbols[i]);
@@ -178,7 +176,7 @@ export class BlockQuerier implements Querier {
 
   async #valuesOf(
     ctx: ReadContext,
-    block: OpenBlock,
+    block: ReadBlock,
     name: string,
     request: LabelRequest,
   ): Promise<readonly string[]> {
@@ -200,7 +198,7 @@ export class BlockQuerier implements Querier {
     const hasFew = header.valueCount(name) <= VALUES_FEW;
     const matchers = hasFew ? [...asked, new Matcher('!=', name, '')] : asked;
     const values = new Set<number>();
-    for await (const series of this.#slices(this.#source(ctx), block, matchers, labelsOf(request)))
+    for await (const { series } of this.#slices(this.#source(ctx), block, matchers, labelsOf(request)))
       for (const { labelSymbols } of series) {
         const value = symbols.valueNumber(labelSymbols, name);
         if (value >= 0) values.add(value);
@@ -209,7 +207,7 @@ export class BlockQuerier implements Querier {
   }
 
   /** Names or values that only deleted series have: see `goneTexts`. */
-  async #gone(ctx: ReadContext, block: OpenBlock, labels: GoneLabels): Promise<ReadonlySet<string>> {
+  async #gone(ctx: ReadContext, block: ReadBlock, labels: GoneLabels): Promise<ReadonlySet<string>> {
     if (block.deletions === undefined) return NOTHING_GONE;
     // What a request may read is not used up by what it is not shown.
     const source = { ...this.#source(ctx), budget: new RequestBudget(DEFAULT_REQUEST_LIMITS) };
@@ -218,7 +216,7 @@ export class BlockQuerier implements Querier {
   }
 
   /** Of a name with many values only some are looked at: it stays when none of these says so. */
-  async #isNameLeft(ctx: ReadContext, block: OpenBlock, name: string): Promise<boolean> {
+  async #isNameLeft(ctx: ReadContext, block: ReadBlock, name: string): Promise<boolean> {
     const { header } = block.index;
     let count = 0;
     for (const value of header.labelValues(name)) {
@@ -228,7 +226,7 @@ export class BlockQuerier implements Querier {
     return false;
   }
 
-  #hasValue(ctx: ReadContext, block: OpenBlock, name: string, value: string): Promise<boolean> {
+  #hasValue(ctx: ReadContext, block: ReadBlock, name: string, value: string): Promise<boolean> {
     return this.#hasSeries(ctx, block, [new Matcher('=', name, value)], EVER);
   }
 
@@ -242,35 +240,73 @@ export class BlockQuerier implements Querier {
   /** The selected series under the names they are known by, in their order. */
   async *#named(
     source: RangeSource,
-    block: OpenBlock,
+    block: ReadBlock,
     matchers: readonly Matcher[],
     wish: EntryWish,
     limit: number,
   ): AsyncGenerator<NamedSeries[]> {
     const { external, symbols } = block;
-    const named = (series: readonly SeriesEntry[]) => {
-      const labels = symbols.labelBytes(series.map(({ labelSymbols }) => labelSymbols));
-      return series.map(({ chunks, deleted }, i) => ({ labelBytes: labels[i], chunks, deleted }));
-    };
-    if (!external) {
-      for await (const series of this.#slices(source, block, matchers, wish, limit)) yield named(series);
-      return;
-    }
+    if (external) return yield* this.#renamed(source, block, external, matchers, wish, limit);
+    for await (const { series } of this.#slices(source, block, matchers, wish, limit))
+      yield named(series, symbols);
+  }
+
+  /**
+   * Labels that are added may change the order of series, so that all are looked up and sorted first, by name alone: the places of
+   * their chunks would take ten times what their entries do, and are read again from these.
+   */
+  async *#renamed(
+    source: RangeSource,
+    block: ReadBlock,
+    external: ExternalLabels,
+    matchers: readonly Matcher[],
+    wish: EntryWish,
+    limit: number,
+  ): AsyncGenerator<NamedSeries[]> {
+    const { index, slice, symbols, deletions } = block;
     const remaining = external.remaining(matchers);
     if (!remaining) return;
-    const all: NamedSeries[] = [];
-    for await (const series of this.#slices(source, block, remaining, wish))
-      for (const entry of named(series)) all.push({ ...entry, labelBytes: external.addTo(entry.labelBytes) });
-    yield joinEqual(all.sort((a, b) => compareLabelBytes(a.labelBytes, b.labelBytes))).slice(0, limit);
+    const all: RenamedSeries[] = [];
+    for await (const { series, fetched } of this.#slices(source, block, remaining, {
+      ...wish,
+      labelsOnly: true,
+    })) {
+      const labels = symbols.labelBytes(series.map(({ labelSymbols }) => labelSymbols));
+      for (const [i, { ref }] of series.entries())
+        all.push({ labelBytes: external.addTo(labels[i]), ref, fetched });
+    }
+    all.sort((a, b) => compareLabelBytes(a.labelBytes, b.labelBytes));
+    const read = ({ labelBytes, ref, fetched }: RenamedSeries): NamedSeries[] => {
+      if (wish.labelsOnly) return [{ labelBytes, chunks: [] }];
+      const found = index.decodeSeries(fetched, Uint32Array.of(ref), wish);
+      return (deletions?.applyTo(found) ?? found).map(({ chunks, deleted }) => ({
+        labelBytes,
+        chunks,
+        deleted,
+      }));
+    };
+    const atOnce = Math.max(
+      1,
+      Math.min(slice.series, Math.floor(slice.decodedBytes / index.entryGuessBytes)),
+    );
+    let left = limit;
+    for (let i = 0; i < all.length && left > 0; ) {
+      let end = Math.min(all.length, i + atOnce);
+      while (end < all.length && isSameSeries(all[end - 1], all[end])) end++;
+      const joined = joinEqual(all.slice(i, end).flatMap(read)).slice(0, left);
+      yield joined;
+      left -= joined.length;
+      i = end;
+    }
   }
 
   async #hasSeries(
     ctx: ReadContext,
-    block: OpenBlock,
+    block: ReadBlock,
     matchers: readonly Matcher[],
     request: LabelRequest,
   ): Promise<boolean> {
-    for await (const series of this.#slices(this.#source(ctx), block, matchers, labelsOf(request), 1))
+    for await (const { series } of this.#slices(this.#source(ctx), block, matchers, labelsOf(request), 1))
       if (series.length > 0) return true;
     return false;
   }
@@ -278,18 +314,18 @@ export class BlockQuerier implements Querier {
   /** Selected series that have a chunk in range, some at a time, at most `limit` in all. */
   async *#slices(
     source: RangeSource,
-    { index, deletions, symbols }: OpenBlock,
+    { index, deletions, symbols, slice }: ReadBlock,
     matchers: readonly Matcher[],
     { mint, maxt, labelsOnly }: EntryWish,
     limit = Number.POSITIVE_INFINITY,
-  ): AsyncGenerator<SeriesEntry[]> {
-    const { refs, lazy, ahead } = await index.select(source, matchers);
+  ): AsyncGenerator<{ readonly series: readonly SeriesEntry[]; readonly fetched: FetchedRanges }> {
+    const { refs, lazy, ahead } = await index.select(source, matchers, slice.aheadBytes);
     const rest = lazy.length > 0 ? new LazyMatchers(lazy, symbols) : undefined;
     const accepts = rest && ((labelSymbols: readonly number[]) => rest.matches(labelSymbols));
     // What is deleted of a series is told by its chunks.
     const wish = { mint, maxt, accepts, ...(labelsOnly && !deletions && { labelsOnly }) };
     const { budget } = source;
-    const slice = labelsOnly ? this.#reads.labelSlice : this.#reads.slice;
+    const decodedBytes = labelsOnly ? Number.POSITIVE_INFINITY : slice.decodedBytes;
     const stopped = new AbortController();
     // Not AbortSignal.any: the caller's signal may be one of our own making.
     const stop = () => stopped.abort(source.ctx.signal.reason);
@@ -312,12 +348,14 @@ export class BlockQuerier implements Querier {
         at += part.length;
         // The next entries are on their way while the caller fetches the chunks of these.
         next = at < refs.length ? read(at) : undefined;
-        for (let i = 0; i < part.length && left > 0; i += slice.series) {
-          const found = index.decodeSeries(fetched, part.subarray(i, i + slice.series), wish);
+        for (let i = 0; i < part.length && left > 0; ) {
+          const end = i + Math.min(slice.series, index.countWithin(part, i, decodedBytes));
+          const found = index.decodeSeries(fetched, part.subarray(i, end), wish);
+          i = end;
           const present = (deletions ? deletions.applyTo(found) : found).slice(0, left);
           budget.takeSeries(present.length);
           left -= present.length;
-          yield present;
+          yield { series: present, fetched };
         }
       }
     } finally {
@@ -332,7 +370,23 @@ export class BlockQuerier implements Querier {
 }
 
 /** A series under the name it is known by. */
-type NamedSeries = Omit<SeriesEntry, 'labelSymbols'> & { readonly labelBytes: Uint8Array };
+type NamedSeries = Omit<SeriesEntry, 'ref' | 'labelSymbols'> & { readonly labelBytes: Uint8Array };
+
+/** Where the entry of a series is that has got more labels. */
+interface RenamedSeries {
+  readonly labelBytes: Uint8Array;
+  readonly ref: number;
+  readonly fetched: FetchedRanges;
+}
+
+function isSameSeries(a: RenamedSeries, b: RenamedSeries): boolean {
+  return compareLabelBytes(a.labelBytes, b.labelBytes) === 0;
+}
+
+function named(series: readonly SeriesEntry[], symbols: BlockSymbols): NamedSeries[] {
+  const labels = symbols.labelBytes(series.map(({ labelSymbols }) => labelSymbols));
+  return series.map(({ chunks, deleted }, i) => ({ labelBytes: labels[i], chunks, deleted }));
+}
 
 function labelsOf({ mint, maxt }: LabelRequest): EntryWish {
   return { mint, maxt, labelsOnly: true };

@@ -21,11 +21,14 @@ export interface GoneLabels {
 export async function goneTexts(
   { deletions, symbols }: { readonly deletions: BlockDeletions | undefined; readonly symbols: BlockSymbols },
   { pick, isLeft }: GoneLabels,
-  select: (matchers: readonly Matcher[], seriesMax: number) => AsyncIterable<readonly SeriesEntry[]>,
+  select: (
+    matchers: readonly Matcher[],
+    seriesMax: number,
+  ) => AsyncIterable<{ readonly series: readonly SeriesEntry[] }>,
 ): Promise<ReadonlySet<string>> {
   const found = new Set<number>();
   for (const set of deletions?.matcherSets ?? [])
-    for await (const series of select(set, SERIES_MAX)) {
+    for await (const { series } of select(set, SERIES_MAX)) {
       const left = new Set(deletions?.applyTo(series).map(({ labelSymbols }) => labelSymbols));
       for (const { labelSymbols } of series) if (!left.has(labelSymbols)) pickAll(labelSymbols, pick, found);
     }

@@ -24,6 +24,8 @@ export interface HeaderStoreOptions {
   /** What open headers may take, and pages of them. */
   readonly memoryBytesMax: number;
   readonly pageBytesMax: number;
+  /** Memory that headers which are being made take together, about. */
+  readonly makingBytesMax: number;
   /** One that nobody has asked for so long is closed. */
   readonly idleMs: number;
 }
@@ -47,8 +49,7 @@ const HEADER_FILE = 'index-header';
 const PLACES_FILE = 'index-header.places';
 /** Headers opened from the disk at once. */
 const OPENED_AT_ONCE = 32;
-/** Memory that headers which are being made take together, about; and each, in parts of its postings table. */
-const MAKING_BYTES_MAX = 128 * 1024 * 1024;
+/** Memory that a header takes which is being made, about, in parts of its postings table. */
 const MAKING_BYTES_MIN = 1024 * 1024;
 const MAKING_TABLES = 4;
 /** Files open at once; one more closes the one that was used longest ago. */
@@ -69,7 +70,7 @@ export class HeaderStore {
   readonly #open = new Map<string, Open>();
   readonly #loading = new Map<string, Promise<Open>>();
   readonly #opening = new Gate(OPENED_AT_ONCE);
-  readonly #making = new ByteGate(MAKING_BYTES_MAX);
+  readonly #making: ByteGate;
   #sizeBytes = 0;
   #tailShare = TAIL_SHARE_FIRST;
   #cancelTimer: (() => void) | undefined;
@@ -78,6 +79,7 @@ export class HeaderStore {
     this.#options = options;
     this.#deps = deps;
     this.#pages = new PageCache(options.pageBytesMax);
+    this.#making = new ByteGate(options.makingBytesMax);
   }
 
   /** Headers that are open. */

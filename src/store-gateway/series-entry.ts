@@ -21,6 +21,8 @@ export interface ChunkMeta {
 }
 
 export interface SeriesEntry {
+  /** Its reference in the index. */
+  readonly ref: number;
   /** Numbers of symbols: name, value, name, value … in the order of names. */
   readonly labelSymbols: readonly number[];
   /** Ordered by time, only those that touch the wanted range. */
@@ -52,17 +54,18 @@ export interface EntryWish {
  * are decoded only where they are asked for and the labels are accepted (1,000 series with 48 chunks each, 100 of them wanted: a warm
  * query took 42 ms of CPU before, the head 21). Throws `corrupt`.
  */
-export function decodeSeriesEntry(bytes: Uint8Array, wish: EntryWish): SeriesEntry | undefined {
+export function decodeSeriesEntry(bytes: Uint8Array, wish: EntryWish, ref = 0): SeriesEntry | undefined {
   const content = contentOf(bytes);
   if (wish.labelsOnly || wish.accepts) {
     const reader = new ByteReader(content);
     const labelSymbols = labelSymbolsOf(reader);
     if (wish.accepts && !wish.accepts(labelSymbols)) return undefined;
-    if (wish.labelsOnly) return anyTouches(reader, wish) ? { labelSymbols, chunks: NO_CHUNKS } : undefined;
+    if (wish.labelsOnly)
+      return anyTouches(reader, wish) ? { ref, labelSymbols, chunks: NO_CHUNKS } : undefined;
   }
   decodeSeriesContent(content, decoded);
   const chunks = takeChunks(wish);
-  return chunks.length > 0 ? { labelSymbols: takeLabels(), chunks } : undefined;
+  return chunks.length > 0 ? { ref, labelSymbols: takeLabels(), chunks } : undefined;
 }
 
 const NO_CHUNKS: readonly ChunkMeta[] = [];

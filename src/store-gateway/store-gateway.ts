@@ -15,7 +15,7 @@ import { agreedBlocks } from './agreed-blocks.ts';
 import { BlockChunks } from './block-chunks.ts';
 import { BlockDeletions } from './block-deletions.ts';
 import { BlockIndex, type PostingsCache } from './block-index.ts';
-import { BlockQuerier, type OpenBlock, type SliceSize } from './block-querier.ts';
+import { BlockQuerier, type OpenBlock } from './block-querier.ts';
 import type { TimeWindow } from './block-selection.ts';
 import { BlockSymbols } from './block-symbols.ts';
 import { KnownLists } from './blocks-by-time.ts';
@@ -30,9 +30,10 @@ import {
 } from './choose-blocks.ts';
 import { ExternalLabels } from './external-labels.ts';
 import { HeaderStore, type HeldHeader } from './header-store.ts';
-import { BLOCKS_AT_ONCE, withJoinedLabels } from './joined-labels.ts';
+import { withJoinedLabels } from './joined-labels.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget, type RequestLimits } from './limits.ts';
 import { ReadRoom } from './read-ahead.ts';
+import { ReadShares } from './read-shares.ts';
 import { TimeShare, type TimeShareOptions } from './time-share.ts';
 import { within } from './within.ts';
 
@@ -40,6 +41,8 @@ import { within } from './within.ts';
 export interface StoreGatewayOptions {
   /** Folder for index-headers; a cache, shared by all threads. */
   readonly cacheDir: string;
+  /** What it may hold of all blocks and queries together, about; the sizes below are its ninths where they are not given. */
+  readonly memoryBytes?: number;
   /** What open index-headers may take, and pages of them beside. */
   readonly headerMemoryBytesMax?: number;
   readonly headerPagesBytesMax?: number;
@@ -78,11 +81,8 @@ export interface TenantView {
 }
 
 const MIB = 1024 * 1024;
-const HEADER_MEMORY_BYTES = 128 * MIB;
-const HEADER_PAGES_BYTES = 64 * MIB;
+const MEMORY_BYTES = 576 * MIB;
 const HEADER_IDLE_MS = 5 * 60_000;
-const POSTINGS_MEMORY_BYTES = 128 * MIB;
-const READ_AHEAD_BYTES = 128 * MIB;
 const READS_MAX = 32;
 
 /** Series out of blocks that are only in the bucket. One per thread; the tenants share its caches and its limit on reads. */
@@ -93,23 +93,28 @@ export class StoreGateway {
   readonly #postings: PostingsCache;
   readonly #gate: Gate;
   readonly #room: ReadRoom;
+  readonly #shares: ReadShares;
   readonly #lists = new KnownLists();
 
   constructor(options: StoreGatewayOptions, deps: StoreGatewayDeps) {
     this.#deps = deps;
     this.#limits = options.limits ?? DEFAULT_REQUEST_LIMITS;
+    const memory = options.memoryBytes ?? MEMORY_BYTES;
+    const ninths = (count: number) => Math.floor((memory / 9) * count);
     this.#headers = new HeaderStore(
       {
         dir: options.cacheDir,
-        memoryBytesMax: options.headerMemoryBytesMax ?? HEADER_MEMORY_BYTES,
-        pageBytesMax: options.headerPagesBytesMax ?? HEADER_PAGES_BYTES,
+        memoryBytesMax: options.headerMemoryBytesMax ?? ninths(2),
+        pageBytesMax: options.headerPagesBytesMax ?? ninths(1),
+        makingBytesMax: ninths(2),
         idleMs: options.headerIdleMs ?? HEADER_IDLE_MS,
       },
       deps,
     );
-    this.#postings = new ByteCache(options.postingsMemoryBytesMax ?? POSTINGS_MEMORY_BYTES);
+    this.#postings = new ByteCache(options.postingsMemoryBytesMax ?? ninths(2));
     this.#gate = new Gate(options.readsMax ?? READS_MAX);
-    this.#room = new ReadRoom(options.readAheadBytesMax ?? READ_AHEAD_BYTES);
+    this.#shares = new ReadShares(memory / MEMORY_BYTES);
+    this.#room = new ReadRoom(options.readAheadBytesMax ?? ninths(2));
   }
 
   /** Index-headers that are open. */
@@ -161,14 +166,13 @@ export class StoreGateway {
     budget: RequestBudget,
     deletions: readonly DeletionRequest[],
   ): Querier {
-    const slice = sliceSize(chosen.length);
-    const labelSlice = sliceSize(Math.min(BLOCKS_AT_ONCE, chosen.length));
     const { bucket } = this.#deps;
-    const reads = { bucket, gate: this.#gate, room: this.#room, budget, slice, labelSlice };
+    const shared = { gate: this.#gate, room: this.#room, shares: this.#shares };
+    const reads = { bucket, ...shared, budget, blockCount: chosen.length };
     const parts = chosen.map(({ block, mint, maxt }) =>
       namedQuerier(
         `bucket block ${block.meta.ulid}`,
-        within(new BlockQuerier((ctx) => this.#open(ctx, block, deletions, slice), reads), {
+        within(new BlockQuerier((ctx) => this.#open(ctx, block, deletions), reads), {
           block,
           mint,
           maxt,
@@ -183,14 +187,13 @@ export class StoreGateway {
     ctx: ReadContext,
     block: BucketBlock,
     requests: readonly DeletionRequest[],
-    slice: SliceSize,
   ): Promise<OpenBlock> {
     const { ref, meta, sizes } = block;
     let held: HeldHeader | undefined;
     try {
       held = await this.#headers.load(ctx, ref, sizes.get(INDEX_FILE));
       const { header, release } = held;
-      const symbols = new BlockSymbols(header, Math.max(SYMBOLS_KEPT_MIN, SYMBOLS_PER_SERIES * slice.series));
+      const symbols = new BlockSymbols(header, SYMBOLS_KEPT);
       return {
         index: new BlockIndex(ref, meta, header, this.#postings),
         chunks: new BlockChunks(ref, sizes, meta.indexStats?.chunkMaxBytes),
@@ -217,22 +220,5 @@ function inWindow(chosen: readonly ChosenBlock[], window: TimeWindow | undefined
     .filter(({ mint, maxt }) => mint <= maxt);
 }
 
-/** Series and bytes of chunks that one query holds of all its blocks together, about. */
-const QUERY_SERIES_HELD = 32_768;
-const QUERY_BYTES_HELD = 32 * MIB;
-const QUERY_BYTES_HELD_WHEN_TIGHT = 8 * MIB;
-const SYMBOLS_KEPT_MIN = 512;
-const SYMBOLS_PER_SERIES = 4;
-
-/** Merging holds a slice of every block, so the more blocks, the smaller their slices. */
-function sliceSize(blockCount: number): SliceSize {
-  const share = (held: number, min: number, max: number) =>
-    Math.max(min, Math.min(max, Math.floor(held / Math.max(1, blockCount))));
-  return {
-    series: share(QUERY_SERIES_HELD, 64, 4096),
-    entryBytes: share(QUERY_BYTES_HELD, 64 * 1024, MIB),
-    bytes: share(QUERY_BYTES_HELD, 64 * 1024, 4 * MIB),
-    bytesWhenTight: share(QUERY_BYTES_HELD_WHEN_TIGHT, 64 * 1024, MIB),
-    batchBytes: share(QUERY_BYTES_HELD, 64 * 1024, MIB),
-  };
-}
+/** Of one block: names, and values that many series have. */
+const SYMBOLS_KEPT = 512;
