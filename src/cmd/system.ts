@@ -149,7 +149,7 @@ export async function buildSystem(
     ...(role === 'querier'
       ? []
       : pushRoutes(new RemoteWriteHandler(push), new OtlpHandler(push, otlpOptions(config)))),
-    ...queryRoutes({ clock, parse, run }),
+    ...queryRoutes({ clock, parse, run, autoDownsampling: config.query.auto_downsampling }),
     ...cardinalityRoutes({
       clock,
       run,

@@ -138,6 +138,10 @@ const query = section('Queries: how they are evaluated and how much they may use
     true,
     'Answer with a warning when a store cannot be asked, instead of failing. A request decides with `partial_response`; remote read and federation, whose answers carry no warnings, fail unless it does.',
   ),
+  auto_downsampling: flag(
+    false,
+    'Ask for data a fifth of the step apart where a range query does not say `max_source_resolution`, as Thanos’ flag of that name. Without it raw data come first.',
+  ),
   enable_feature: choices(
     [
       'promql-experimental-functions',

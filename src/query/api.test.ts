@@ -10,6 +10,7 @@ import { KernelPool } from '../promql/exec/kernel-pool.ts';
 import { MemoryStorage } from '../storage/memory-storage.ts';
 import { Answerer } from './answer.ts';
 import { queryRoutes } from './api.ts';
+import type { QueryJob } from './jobs.ts';
 import { ThreadHost } from './thread-host.ts';
 import { ThreadPool } from './thread-pool.ts';
 
@@ -273,4 +274,42 @@ test('answers of any size are compressed for those who take it', async () => {
     expect((body as Uint8Array).length).toBeLessThan(plain.length / 2);
     expect(gunzipSync(body as Uint8Array).equals(plain)).toBe(true);
   }
+});
+
+test('with automatic downsampling a range query that does not say it reads samples a fifth of its step apart', async () => {
+  const asked: QueryJob[] = [];
+  const routes = (autoDownsampling: boolean) =>
+    queryRoutes({
+      clock: new SystemClock(),
+      parse: {},
+      autoDownsampling,
+      run: async (_, job) => {
+        asked.push(job);
+        return { status: 200 };
+      },
+    });
+  const ask = async (on: boolean, path: string, query: string) => {
+    const route = routes(on).find((one) => one.path === path);
+    await route?.handle({
+      method: 'GET',
+      path,
+      params: {},
+      query: new URLSearchParams(query),
+      headers: {},
+      tenant: 'anonymous',
+      body: new Uint8Array(),
+      signal: new AbortController().signal,
+    } as HttpRequest);
+  };
+  const times = 'query=x&start=0&end=86400&step=1500';
+  await ask(true, '/api/v1/query_range', times);
+  await ask(true, '/api/v1/query_range', `${times}&max_source_resolution=0s`);
+  await ask(true, '/api/v1/query', 'query=x');
+  await ask(false, '/api/v1/query_range', times);
+  expect(asked.map((job) => 'resolutionBestMs' in job && job.resolutionBestMs)).toEqual([
+    300_000,
+    false,
+    false,
+    false,
+  ]);
 });

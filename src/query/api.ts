@@ -20,6 +20,8 @@ const STEPS_MAX = 11_000;
 export interface QueryApiOptions {
   readonly clock: Clock;
   readonly parse: ParseOptions;
+  /** Whether range queries that say nothing of `max_source_resolution` are asked as with `auto`. */
+  readonly autoDownsampling?: boolean;
   /** Answers a job for a tenant; `timeoutMs` undefined is the server's, `accepts` the encodings of the answer. */
   readonly run: (
     tenant: string,
@@ -32,7 +34,7 @@ export interface QueryApiOptions {
 
 /** Prometheus' HTTP API for reading: requests checked and turned into jobs. */
 export function queryRoutes(options: QueryApiOptions): Route[] {
-  const { clock, run, parse } = options;
+  const { clock, run, parse, autoDownsampling = false } = options;
   const job = (make: (request: HttpRequest, params: Params) => QueryJob) => (request: HttpRequest) => {
     const params = new Params(request);
     const timeoutMs = params.text('timeout') === undefined ? undefined : params.duration('timeout');
@@ -56,7 +58,7 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
       methods: both,
       isDirect: true,
       bodyMax: FORM_BYTES_MAX,
-      handle: job((_, params) => range(params)),
+      handle: job((_, params) => range(params, autoDownsampling)),
     },
     {
       path: '/api/v1/query_explain',
@@ -142,9 +144,9 @@ function explain(params: Params, times: Extract<QueryJob, { kind: 'explain' }>['
   return { kind: 'explain', query, lookbackDeltaMs, times };
 }
 
-function range(params: Params): QueryJob {
+function range(params: Params, autoDownsampling: boolean): QueryJob {
   const times = rangeTimes(params);
-  return { kind: 'range', ...times, ...evaluation(params, times.stepMs) };
+  return { kind: 'range', ...times, ...evaluation(params, times.stepMs, autoDownsampling) };
 }
 
 function rangeTimes(params: Params) {
@@ -168,11 +170,11 @@ function rangeTimes(params: Params) {
 /** Thanos' two engines are both this one. */
 const ENGINES: ReadonlySet<string> = new Set(['prometheus', 'thanos']);
 
-function evaluation(params: Params, stepMs = 0) {
+function evaluation(params: Params, stepMs = 0, autoDownsampling = false) {
   const engine = params.text('engine');
   if (engine !== undefined && !ENGINES.has(engine))
     throw invalid('engine', `bad engine ${JSON.stringify(engine)}`);
-  const resolution = sourceResolution(params, stepMs);
+  const resolution = sourceResolution(params, stepMs, autoDownsampling);
   const { resolutionMaxMs, resolutionBestMs } = resolution;
   const lookbackDeltaMs = lookbackDelta(params) || lookbackOf(resolutionMaxMs ?? resolutionBestMs ?? 0);
   const stats = params.text('stats');
@@ -196,9 +198,10 @@ const POINTS_PER_SAMPLE = 5;
 function sourceResolution(
   params: Params,
   stepMs: number,
+  autoDownsampling: boolean,
 ): { readonly resolutionMaxMs?: number; readonly resolutionBestMs?: number } {
-  const text = params.text('max_source_resolution');
-  if (text === undefined || text === '') return {};
+  const text = params.text('max_source_resolution') || (autoDownsampling ? 'auto' : '');
+  if (text === '') return {};
   if (text === 'auto') return stepMs > 0 ? { resolutionBestMs: stepMs / POINTS_PER_SAMPLE } : {};
   const resolutionMaxMs = parseDurationParam(text.replace(/^(0s|0ms)$/, '0'));
   if (resolutionMaxMs !== undefined && resolutionMaxMs >= 0) return { resolutionMaxMs };
