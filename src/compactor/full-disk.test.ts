@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { FilesystemBucket } from '../objstore/filesystem-bucket.ts';
 import { MemoryDisk } from '../platform/memory-disk.ts';
 import { Metrics } from '../platform/metrics.ts';
+import { SeededRandom } from '../platform/random.ts';
 import type { AnySample } from '../tsdb/head/clip-chunk.ts';
 import { compactorPage } from './page.ts';
 import { CompactorKit, CTX, HOUR, TENANT, WORK_DIR } from './testdata/kit.ts';
@@ -92,6 +94,43 @@ test('a disk that fills up anywhere in a job leaves nothing behind, is no damage
   expect(await kit.visible()).toHaveLength(1);
   expect(await kit.samples()).toEqual(before);
   expect((await kit.keys()).filter((key) => key.includes('quarantine'))).toEqual([]);
+});
+
+test('a bucket on the disk that fills up keeps nothing of the results that did not fit', async () => {
+  const kit = new CompactorKit();
+  for (let hour = 0; hour < 24; hour += 2) await kit.put(twoHours(hour, 8));
+  const disk = new MemoryDisk();
+  const bucket = new FilesystemBucket('bucket', { disk, clock: kit.clock, random: new SeededRandom(1) });
+  for (const key of await kit.keys()) await bucket.upload(CTX, key, await kit.bucket.get(CTX, key));
+  const keysNow = async () => {
+    const keys: string[] = [];
+    for await (const { key } of bucket.list(CTX, '', { recursive: true })) keys.push(key);
+    return keys;
+  };
+  const before = await keysNow();
+  disk.faults.hidesLimit = true;
+  const steps = new Set<string>();
+  for (let room = 0; ; room += 1999) {
+    const compactor = kit.compactor({ disk, bucket });
+    disk.faults.bytesLeft = room;
+    // The result may be there while a mark beside a source still has no room.
+    if ((await compactor.runRound(CTX)).jobs > 0) break;
+    const [shortage = ''] = compactor.progress.shortages.values();
+    steps.add(/^disk full in step (\w+): /.exec(shortage)?.[1] ?? shortage);
+    expect(await keysNow()).toEqual(before);
+    expect(await disk.list(WORK_DIR)).toEqual([]);
+  }
+  // Sources are links, which take no room.
+  expect([...steps]).toEqual(['merge', 'upload']);
+  disk.faults.bytesLeft = Number.POSITIVE_INFINITY;
+  expect(await kit.compactor({ disk, bucket }).runRound(CTX)).toEqual({ jobs: 0, failures: 0 });
+  // Its sources are marked, and nothing else is there but the result.
+  const added = (await keysNow()).filter((key) => !before.includes(key));
+  const marked = new Set(added.map((key) => /(\w{26}).deletion-mark\.json$/.exec(key)?.[1]));
+  marked.delete(undefined);
+  expect(marked.size).toBe(12);
+  const others = added.filter((key) => !key.endsWith('deletion-mark.json'));
+  expect(others.map((key) => key.replace(/.*\w{26}./, ''))).toEqual(['chunks/000001', 'index', 'meta.json']);
 });
 
 test('the compactor that broke a job off for want of disk does it by itself when there is room', async () => {
