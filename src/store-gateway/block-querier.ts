@@ -2,7 +2,6 @@ import { compareStrings } from '../model/labels.ts';
 import { Matcher } from '../model/matcher.ts';
 import { assertNotAborted } from '../objstore/bucket.ts';
 import { BatchBuilder } from '../storage/batch-builder.ts';
-import { compareLabelBytes } from '../storage/compare-label-bytes.ts';
 import type {
   ExemplarSeries,
   LabelRequest,
@@ -21,10 +20,11 @@ import type { ExternalLabels } from './external-labels.ts';
 import { type GoneLabels, goneTexts } from './gone-labels.ts';
 import { LazyMatchers } from './lazy-matchers.ts';
 import { DEFAULT_REQUEST_LIMITS, RequestBudget } from './limits.ts';
-import type { FetchedRanges, RangeSource } from './ranges.ts';
+import { type FoundSeries, type NamedSeries, namedSeries, renamedSeries } from './named-series.ts';
+import type { RangeSource } from './ranges.ts';
 import { type ReadRoom, readAhead } from './read-ahead.ts';
 import type { ReadShares, SliceSize } from './read-shares.ts';
-import type { ChunkMeta, EntryWish, SeriesEntry } from './series-entry.ts';
+import type { ChunkMeta, EntryWish } from './series-entry.ts';
 
 /** Smaller than elsewhere: every block of a query holds a batch while they are merged. */
 const BATCH_SERIES_MAX = 1024;
@@ -246,58 +246,15 @@ export class BlockQuerier implements Querier {
     limit: number,
   ): AsyncGenerator<NamedSeries[]> {
     const { external, symbols } = block;
-    if (external) return yield* this.#renamed(source, block, external, matchers, wish, limit);
-    for await (const { series } of this.#slices(source, block, matchers, wish, limit))
-      yield named(series, symbols);
-  }
-
-  /**
-   * Labels that are added may change the order of series, so that all are looked up and sorted first, by name alone: the places of
-   * their chunks would take ten times what their entries do, and are read again from these.
-   */
-  async *#renamed(
-    source: RangeSource,
-    block: ReadBlock,
-    external: ExternalLabels,
-    matchers: readonly Matcher[],
-    wish: EntryWish,
-    limit: number,
-  ): AsyncGenerator<NamedSeries[]> {
-    const { index, slice, symbols, deletions } = block;
+    if (!external) {
+      for await (const { series } of this.#slices(source, block, matchers, wish, limit))
+        yield namedSeries(series, symbols);
+      return;
+    }
     const remaining = external.remaining(matchers);
     if (!remaining) return;
-    const all: RenamedSeries[] = [];
-    for await (const { series, fetched } of this.#slices(source, block, remaining, {
-      ...wish,
-      labelsOnly: true,
-    })) {
-      const labels = symbols.labelBytes(series.map(({ labelSymbols }) => labelSymbols));
-      for (const [i, { ref }] of series.entries())
-        all.push({ labelBytes: external.addTo(labels[i]), ref, fetched });
-    }
-    all.sort((a, b) => compareLabelBytes(a.labelBytes, b.labelBytes));
-    const read = ({ labelBytes, ref, fetched }: RenamedSeries): NamedSeries[] => {
-      if (wish.labelsOnly) return [{ labelBytes, chunks: [] }];
-      const found = index.decodeSeries(fetched, Uint32Array.of(ref), wish);
-      return (deletions?.applyTo(found) ?? found).map(({ chunks, deleted }) => ({
-        labelBytes,
-        chunks,
-        deleted,
-      }));
-    };
-    const atOnce = Math.max(
-      1,
-      Math.min(slice.series, Math.floor(slice.decodedBytes / index.entryGuessBytes)),
-    );
-    let left = limit;
-    for (let i = 0; i < all.length && left > 0; ) {
-      let end = Math.min(all.length, i + atOnce);
-      while (end < all.length && isSameSeries(all[end - 1], all[end])) end++;
-      const joined = joinEqual(all.slice(i, end).flatMap(read)).slice(0, left);
-      yield joined;
-      left -= joined.length;
-      i = end;
-    }
+    const found = this.#slices(source, block, remaining, { ...wish, labelsOnly: true });
+    yield* renamedSeries(found, block, external, wish, limit);
   }
 
   async #hasSeries(
@@ -318,14 +275,14 @@ export class BlockQuerier implements Querier {
     matchers: readonly Matcher[],
     { mint, maxt, labelsOnly }: EntryWish,
     limit = Number.POSITIVE_INFINITY,
-  ): AsyncGenerator<{ readonly series: readonly SeriesEntry[]; readonly fetched: FetchedRanges }> {
+  ): AsyncGenerator<FoundSeries> {
     const { refs, lazy, ahead } = await index.select(source, matchers, slice.aheadBytes);
     const rest = lazy.length > 0 ? new LazyMatchers(lazy, symbols) : undefined;
     const accepts = rest && ((labelSymbols: readonly number[]) => rest.matches(labelSymbols));
     // What is deleted of a series is told by its chunks.
     const wish = { mint, maxt, accepts, ...(labelsOnly && !deletions && { labelsOnly }) };
     const { budget } = source;
-    const decodedBytes = labelsOnly ? Number.POSITIVE_INFINITY : slice.decodedBytes;
+    const decodedBytes = wish.labelsOnly ? Number.POSITIVE_INFINITY : slice.decodedBytes;
     const stopped = new AbortController();
     // Not AbortSignal.any: the caller's signal may be one of our own making.
     const stop = () => stopped.abort(source.ctx.signal.reason);
@@ -369,25 +326,6 @@ export class BlockQuerier implements Querier {
   }
 }
 
-/** A series under the name it is known by. */
-type NamedSeries = Omit<SeriesEntry, 'ref' | 'labelSymbols'> & { readonly labelBytes: Uint8Array };
-
-/** Where the entry of a series is that has got more labels. */
-interface RenamedSeries {
-  readonly labelBytes: Uint8Array;
-  readonly ref: number;
-  readonly fetched: FetchedRanges;
-}
-
-function isSameSeries(a: RenamedSeries, b: RenamedSeries): boolean {
-  return compareLabelBytes(a.labelBytes, b.labelBytes) === 0;
-}
-
-function named(series: readonly SeriesEntry[], symbols: BlockSymbols): NamedSeries[] {
-  const labels = symbols.labelBytes(series.map(({ labelSymbols }) => labelSymbols));
-  return series.map(({ chunks, deleted }, i) => ({ labelBytes: labels[i], chunks, deleted }));
-}
-
 function labelsOf({ mint, maxt }: LabelRequest): EntryWish {
   return { mint, maxt, labelsOnly: true };
 }
@@ -396,26 +334,6 @@ function labelsOf({ mint, maxt }: LabelRequest): EntryWish {
 interface SeriesGroup {
   readonly series: readonly NamedSeries[];
   readonly bytes: number;
-}
-
-/** Series that differ only in a label that gave way are one; its deleted samples stay with the chunks they are of. */
-function joinEqual(sorted: readonly NamedSeries[]): NamedSeries[] {
-  const joined: NamedSeries[] = [];
-  for (const entry of sorted) {
-    const last = joined.at(-1);
-    if (!last || compareLabelBytes(last.labelBytes, entry.labelBytes) !== 0) joined.push(entry);
-    else
-      joined[joined.length - 1] = {
-        ...last,
-        chunks: [...withDeleted(last), ...withDeleted(entry)],
-        deleted: [],
-      };
-  }
-  return joined;
-}
-
-function withDeleted({ chunks, deleted }: NamedSeries): ChunkMeta[] {
-  return chunks.map((chunk) => ({ ...chunk, deleted: chunk.deleted ?? deleted }));
 }
 
 /** The samples of a chunk that are left. */
