@@ -102,6 +102,10 @@ test('a folder that was listed is listed again without being looked into, until 
   await bucket.delete(CALM, 'b/x');
   expect(await listed()).toEqual(['c/']);
   expect(looked).toEqual(['', '/b']);
+  await other.upload(CALM, 'd/x', new Uint8Array(1));
+  await collect(bucket.list(CALM, '', { recursive: true }));
+  expect(await listed()).toEqual(['c/', 'd/']);
+  expect(looked).toEqual(['', '/b']);
 });
 
 test('a key in the way of another one is a conflict', async () => {

@@ -126,7 +126,10 @@ export class FilesystemBucket implements Bucket {
   async *#walk(ctx: BucketContext, prefix: string, after: string, depth: number): AsyncGenerator<ListEntry> {
     if (depth > LIST_DEPTH_MAX)
       throw new VeronaError('internal', `${listOf(prefix)}: more than ${LIST_DEPTH_MAX} folders deep`);
-    for (const key of await this.#names(ctx, prefix)) {
+    const nowMs = this.#deps.clock.monotonic();
+    const keys = await this.#names(ctx, prefix);
+    this.#note(prefix, keys, nowMs);
+    for (const key of keys) {
       if (!key.endsWith('/')) yield* this.#object(ctx, key);
       else if (after.startsWith(key) || compareStrings(key, after) > 0)
         yield* this.#walk(ctx, key, after, depth + 1);
@@ -155,15 +158,19 @@ export class FilesystemBucket implements Bucket {
   async #holdsObject(ctx: BucketContext, folder: string, depth = 0): Promise<boolean> {
     const nowMs = this.#deps.clock.monotonic();
     const keys = await this.#names(ctx, folder);
-    if (keys.some((key) => !key.endsWith('/'))) {
-      if (this.#seen.size >= FOLDERS_SEEN_MAX) this.#seen.clear();
-      this.#seen.set(folder, nowMs);
-      return true;
-    }
+    if (this.#note(folder, keys, nowMs)) return true;
     if (depth >= LIST_DEPTH_MAX)
       throw new VeronaError('internal', `${listOf(folder)}: more than ${LIST_DEPTH_MAX} folders deep`);
     for (const key of keys) if (await this.#holdsObject(ctx, key, depth + 1)) return true;
     return false;
+  }
+
+  /** Whether there are objects among a folder's entries, which is remembered. */
+  #note(folder: string, keys: readonly string[], nowMs: number): boolean {
+    if (keys.every((key) => key.endsWith('/'))) return false;
+    if (this.#seen.size >= FOLDERS_SEEN_MAX) this.#seen.clear();
+    this.#seen.set(folder, nowMs);
+    return true;
   }
 
   /** Keys of a folder's entries, folders with `/`, in the order of keys; files that no key names are left out. */
