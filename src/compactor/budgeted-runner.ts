@@ -1,7 +1,7 @@
 import type { BucketContext } from '../objstore/bucket.ts';
-import type { JobRunner } from './compactor.ts';
 import { type DiskBudget, diskNeedOf } from './disk-budget.ts';
 import type { CompactorJob } from './job.ts';
+import type { JobRunner } from './job-runner.ts';
 import type { JobProgress, JobReport } from './run-job.ts';
 
 /** Begins a job when its disk has room for it; throws `DiskShortage` when it will not have. */

@@ -1,7 +1,9 @@
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { BlockMarker } from '../blocks/block-marker.ts';
 import { BucketIndexWriter } from '../blocks/bucket-index-writer.ts';
 import { needsDeletion } from '../blocks/deletion-request.ts';
+import { blockRef } from '../blocks/layout.ts';
 import { readTenantDeletion, writeTenantDeletion } from '../blocks/tenant-deletion.ts';
 import { Matcher } from '../model/matcher.ts';
 import type { Bucket } from '../objstore/bucket.ts';
@@ -146,6 +148,28 @@ test('a result too large is split by series, and the shards stand in for their s
   const shards = (await kit.visible()).map(({ meta }) => meta.labels.__compactor_shard_id__);
   expect(shards.sort()).toEqual(['1_of_4', '2_of_4', '3_of_4', '4_of_4']);
   expect(await kit.samples()).toEqual(before);
+});
+
+test('while many jobs are done one after the other, what was marked long ago does not wait for the last', async () => {
+  const kit = new CompactorKit();
+  const old = twoHours(-48);
+  await kit.put(old);
+  await new BlockMarker({ bucket: kit.bucket, clock: kit.clock, log: silentLogger }).mark(
+    CTX,
+    blockRef(TENANT, old.ulid),
+    'deletion',
+  );
+  kit.clock.time += 13 * HOUR;
+  for (const day of [0, 24]) for (const hour of [0, 2]) await kit.put(twoHours(day + hour));
+  const told: string[] = [];
+  const info = (message: string) => {
+    if (!/job of the compactor|block is deleted/.test(message)) return;
+    told.push(message);
+    kit.clock.time += 11 * 60_000;
+  };
+  await kit.compactor({ concurrency: 1, log: { ...silentLogger, info } }).runRound(CTX);
+  const done = 'a job of the compactor is done';
+  expect(told).toEqual([done, 'a block is deleted', done]);
 });
 
 test('a job that fails is left alone for a while and then done', async () => {

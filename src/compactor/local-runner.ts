@@ -1,6 +1,6 @@
 import type { BucketContext } from '../objstore/bucket.ts';
-import type { JobRunner } from './compactor.ts';
 import type { CompactorJob } from './job.ts';
+import type { JobRunner } from './job-runner.ts';
 import { type JobDeps, type JobOptions, type JobProgress, type JobReport, runJob } from './run-job.ts';
 
 /** Does jobs in this thread. */

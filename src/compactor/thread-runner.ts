@@ -2,9 +2,9 @@ import { type ErrorCode, VeronaError } from '../model/errors.ts';
 import { abortError, type BucketContext } from '../objstore/bucket.ts';
 import type { Port, Thread } from '../platform/threads.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
-import type { JobRunner } from './compactor.ts';
 import { DiskShortage } from './disk-shortage.ts';
 import type { CompactorJob } from './job.ts';
+import type { JobRunner } from './job-runner.ts';
 import type { JobProgress, JobReport } from './run-job.ts';
 
 type ToThread = { readonly kind: 'run'; readonly job: CompactorJob } | { readonly kind: 'cancel' };
