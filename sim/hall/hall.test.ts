@@ -4,7 +4,10 @@ import { simulateHall } from './simulation.ts';
 /** Seeds that once found something, kept. What each was is in the commits about compactor, blocks and store gateway. */
 const REGRESSION_SEEDS = [6, 41, 101, 125, 5063, 10_323, 10_516, 20_475];
 
-test.each([1, ...REGRESSION_SEEDS])(
+/** In which disks fill up in every part of a job. */
+const FULL_DISKS_SEED = 24;
+
+test.each([1, FULL_DISKS_SEED, ...REGRESSION_SEEDS])(
   'the hall keeps its promises through the history of seed %i',
   async (seed) => {
     const { failures } = await simulateHall(seed);

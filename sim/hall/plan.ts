@@ -105,7 +105,7 @@ export function hallPlanOf(seed: number, random: Random): HallPlan {
     corruptChance: pick(0, 0, 0.03),
     noCompactChance: pick(0, 0, 0.02),
     // Not by chance, so that histories that once found something stay what they were.
-    fullDiskChance: seed % 5 === 2 || seed % 5 === 4 ? 0.15 : 0,
+    fullDiskChance: seed % 5 === 2 || seed % 5 === 4 ? 0.3 : 0,
     tenantDeletedAt: random.next() < 0.15 ? Math.floor((0.3 + 0.6 * random.next()) * steps) : undefined,
   };
 }

@@ -190,7 +190,7 @@ class HallSimulation {
     if (this.#plan.fullDiskChance === 0) return;
     for (const [index, { faults }] of this.#compactorDisks.entries()) {
       const isFull = this.#happens(this.#plan.fullDiskChance);
-      faults.bytesLeft = isFull ? Math.floor(this.#random.next() ** 2 * 200_000) : Number.POSITIVE_INFINITY;
+      faults.bytesLeft = isFull ? Math.floor(this.#random.next() ** 2 * 60_000) : Number.POSITIVE_INFINITY;
       faults.hidesLimit = isFull && this.#happens(0.7);
       if (isFull)
         this.#trace.note(
