@@ -16,6 +16,7 @@ import {
 import {
   type BlockMark,
   type BlockMarks,
+  MARK_FILES,
   MARK_KINDS,
   MARK_SIZE_BYTES_MAX,
   type MarkKind,
@@ -86,6 +87,8 @@ export interface TenantBlocks {
     readonly kind: MarkKind;
     readonly modifiedMs: number;
   }[];
+  /** Marks beside blocks that lack their copy in `markers/`, where Cortex looks; certain after a full listing only. */
+  readonly halfMarks: readonly { readonly ref: BlockRef; readonly kind: MarkKind }[];
   /** Whether a mark in the tenant's folder says that all of it is to be deleted. */
   readonly isTenantDeleted: boolean;
 }
@@ -95,6 +98,7 @@ export const NO_BLOCKS: TenantBlocks = {
   readable: [],
   unfinished: [],
   orphanMarks: [],
+  halfMarks: [],
   isTenantDeleted: false,
 };
 
@@ -243,6 +247,7 @@ export class BlockCatalog {
       whole: owned.filter((block) => 'meta' in block).sort(byAge),
       unfinished: owned.filter((block) => 'kind' in block),
       orphanMarks: place === ROOT ? [] : orphanMarks(place, scan),
+      halfMarks: place === ROOT ? [] : halfMarks(place, scan),
       isTenantDeleted: scan.isTenantDeleted,
     };
   }
@@ -327,6 +332,7 @@ export class BlockCatalog {
       whole: whole.filter(own),
       unfinished: unfinished.filter(own),
       orphanMarks: [],
+      halfMarks: [],
       isTenantDeleted: false,
     };
   }
@@ -366,6 +372,7 @@ function joined(a: FoundBlocks, b: FoundBlocks): FoundBlocks {
     whole: b.whole.length === 0 ? a.whole : [...a.whole, ...b.whole].sort(byAge),
     unfinished: [...a.unfinished, ...b.unfinished],
     orphanMarks: a.orphanMarks,
+    halfMarks: a.halfMarks,
     isTenantDeleted: a.isTenantDeleted,
   };
 }
@@ -401,6 +408,15 @@ function orphanMarks(tenant: string, scan: BlockScan): TenantBlocks['orphanMarks
       .filter(([ulid]) => !scan.blocks.has(ulid))
       .map(([ulid, { modifiedMs }]) => ({ ref: blockRef(tenant, ulid), kind, modifiedMs })),
   );
+}
+
+function halfMarks(tenant: string, scan: BlockScan): TenantBlocks['halfMarks'] {
+  const found: { ref: BlockRef; kind: MarkKind }[] = [];
+  for (const [ulid, objects] of scan.blocks)
+    for (const kind of MARK_KINDS)
+      if (objects.has(MARK_FILES[kind]) && !scan.globalMarks.get(kind)?.has(ulid))
+        found.push({ ref: blockRef(tenant, ulid), kind });
+  return found;
 }
 
 function unreadableMark({ modifiedMs, key }: ObjectEntry): BlockMark {

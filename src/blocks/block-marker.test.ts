@@ -70,6 +70,40 @@ test('a block that is marked keeps its time, and a mark that cannot be read is r
   expect(await json(`acme/${ULID}/deletion-mark.json`)).toMatchObject({ deletion_time: 1_700_000_010 });
 });
 
+test('a mark whose copy was never stored is found by a full listing and gets it, with its time', async () => {
+  const catalog = new BlockCatalog(
+    { ignoreDeletionMarksDelayMs: 0 },
+    { bucket, clock, log: silentLogger, metrics: new Metrics() },
+  );
+  const halves = async () => (await catalog.refresh(CALM, 'acme', { full: true })).halfMarks;
+  const copy = `acme/markers/${ULID}-deletion-mark.json`;
+  await marker.mark(CALM, own, 'deletion');
+  expect(await halves()).toEqual([]);
+  await bucket.delete(CALM, copy);
+  nowMs += 10_000;
+  expect(await halves()).toEqual([{ ref: own, kind: 'deletion' }]);
+  await marker.complete(CALM, own, 'deletion');
+  expect(await json(copy)).toEqual(await json(`acme/${ULID}/deletion-mark.json`));
+  expect(await halves()).toEqual([]);
+  await marker.mark(CALM, root, 'deletion');
+  await marker.complete(CALM, root, 'deletion');
+  expect((await keys()).filter((key) => key.includes('markers/'))).toEqual([copy]);
+});
+
+test('a mark that is taken away while its copy is stored leaves no copy', async () => {
+  await marker.mark(CALM, own, 'no-compact');
+  await bucket.delete(CALM, `acme/markers/${ULID}-no-compact-mark.json`);
+  const create = bucket.create.bind(bucket);
+  bucket.create = async (...args) => {
+    await create(...args);
+    await marker.unmark(CALM, own, 'no-compact');
+    await create(...args);
+  };
+  await marker.complete(CALM, own, 'no-compact');
+  await marker.complete(CALM, own, 'no-compact');
+  expect((await keys()).filter((key) => key.includes('mark'))).toEqual([]);
+});
+
 test('a quarantined block is still read unless it is hidden', async () => {
   const catalog = new BlockCatalog(
     { ignoreDeletionMarksDelayMs: 0 },

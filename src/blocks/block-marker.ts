@@ -50,6 +50,17 @@ export class BlockMarker {
     this.#deps.log.info('a block is marked', { kind, ...about(block), ...text });
   }
 
+  /** Stores the copy of a mark in `markers/` that was never stored, or was lost; the mark beside the block is what counts. */
+  async complete(ctx: BucketContext, block: BlockRef, kind: MarkKind): Promise<void> {
+    const { bucket, log } = this.#deps;
+    const [own, copy] = markKeys(block, kind);
+    if (copy === undefined || !(await this.#isReadable(ctx, own, kind, block.ulid))) return;
+    await this.#create(ctx, copy, kind, block.ulid, await bucket.get(ctx, own, MARK_SIZE_BYTES_MAX));
+    // Who takes a mark away begins with the copy.
+    if (!(await bucket.exists(ctx, own))) await bucket.delete(ctx, copy);
+    else log.info('the copy of a mark is stored', { kind, ...about(block) });
+  }
+
   /** Takes a mark away, both copies; absent is fine. */
   async unmark(ctx: BucketContext, block: BlockRef, kind: MarkKind): Promise<void> {
     for (const key of markKeys(block, kind).reverse()) await this.#deps.bucket.delete(ctx, key);

@@ -172,6 +172,18 @@ test('while many jobs are done one after the other, what was marked long ago doe
   expect(told).toEqual([done, 'a block is deleted', done]);
 });
 
+test('a mark of which one of two objects was stored gets the other one', async () => {
+  const kit = new CompactorKit();
+  const block = twoHours(0);
+  await kit.put(block);
+  const marker = new BlockMarker({ bucket: kit.bucket, clock: kit.clock, log: silentLogger });
+  await marker.mark(CTX, blockRef(TENANT, block.ulid), 'deletion');
+  const copy = `${TENANT}/markers/${block.ulid}-deletion-mark.json`;
+  await kit.bucket.delete(CTX, copy);
+  await kit.compactor().runRound(CTX);
+  expect(await kit.keys()).toContain(copy);
+});
+
 test('a job that fails is left alone for a while and then done', async () => {
   const kit = new CompactorKit();
   await dayOfBlocks(kit);

@@ -33,14 +33,15 @@ export class TenantUpkeep {
   }
 
   /**
-   * Marks what is expired, removes what was marked long enough and what is left over, sets aside what nobody can read, all by the
-   * last look at the tenant.
+   * Marks what is expired, removes what was marked long enough and what is left over, sets aside what nobody can read, completes marks, all by
+   * the last look at the tenant.
    */
   async tidy(ctx: BucketContext, tenant: string): Promise<void> {
     if (!this.#deps.ownership.ownsTenant(tenant)) return;
     await this.#expire(ctx, tenant);
     await this.#removeWhatIsDue(ctx, tenant);
     await this.#setBrokenAside(ctx, tenant);
+    await this.#completeMarks(ctx, tenant);
   }
 
   /** What is left to do when a round over the tenant's jobs is over. */
@@ -125,6 +126,18 @@ export class TenantUpkeep {
       } catch (error) {
         if (ctx.signal.aborted) throw error;
         log.warn('a damaged block could not be set aside', { tenant, ulid: ref.ulid, error: text(error) });
+      }
+  }
+
+  /** A mark is two objects: who stored one of them may have failed before the other. */
+  async #completeMarks(ctx: BucketContext, tenant: string): Promise<void> {
+    const { catalog, log, marker } = this.#deps;
+    for (const { ref, kind } of catalog.view(tenant).halfMarks)
+      try {
+        await marker.complete(ctx, ref, kind);
+      } catch (error) {
+        if (ctx.signal.aborted) throw error;
+        log.warn('the copy of a mark could not be stored', { tenant, ulid: ref.ulid, error: text(error) });
       }
   }
 
