@@ -121,7 +121,9 @@ remote_write: [{ url: '${pushed.writeUrl}', queue_config: { batch_send_deadline:
 
 afterAll(async () => {
   const pairProcesses = pairs.flatMap(({ prometheus, sidecar }) => [prometheus.process, sidecar]);
-  const all = [pushed, pusher, querier, stacked].map((peer) => peer?.process).concat(pairProcesses);
+  // A Prometheus waits a minute for what it pushes to before it ends.
+  await pusher?.process.stop();
+  const all = [pushed, querier, stacked].map((peer) => peer?.process).concat(pairProcesses);
   await Promise.all(all.map((one) => one?.stop()));
   s3?.destroy();
   await ceph?.stop();

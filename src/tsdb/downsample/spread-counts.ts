@@ -4,7 +4,7 @@ import { VeronaError } from '../../model/errors.ts';
 import { floatsOf } from './downsample-aggregates.ts';
 import { histogramsOf } from './downsample-histograms.ts';
 import { resolutionOf } from './resolution-of.ts';
-import { ONE_HOUR_MS } from './window.ts';
+import { FIVE_MINUTES_MS, ONE_HOUR_MS } from './window.ts';
 
 /** Raw samples of a window; more than one a millisecond there cannot be. */
 const WINDOW_SAMPLES_MAX = ONE_HOUR_MS;
@@ -15,9 +15,10 @@ const WINDOW_SAMPLES_MAX = ONE_HOUR_MS;
  */
 export function spreadCounts(parts: AggregateParts): FloatColumns {
   const { timestamps, values } = floatsOf(parts, Aggregate.count);
-  const resolutionMs = resolutionOf(timestamps);
   const out: number[] = [];
-  let before = firstTime(parts) - 1;
+  const first = firstTime(parts);
+  const resolutionMs = windowLength(timestamps, first);
+  let before = first - 1;
   for (const [i, t] of timestamps.entries()) {
     const start = Math.max(before + 1, Math.floor(t / resolutionMs) * resolutionMs);
     const count = Math.min(checkedCount(values[i]), t - start + 1);
@@ -26,6 +27,12 @@ export function spreadCounts(parts: AggregateParts): FloatColumns {
     before = t;
   }
   return { timestamps: Float64Array.from(out), values: new Float64Array(out.length).fill(1) };
+}
+
+/** Of a single window its end does not tell, but when it began before five minutes could have. */
+function windowLength(ends: Float64Array, first: number): number {
+  const isLonger = ends.length === 1 && first < Math.floor(ends[0] / FIVE_MINUTES_MS) * FIVE_MINUTES_MS;
+  return isLonger && first !== Number.NEGATIVE_INFINITY ? ONE_HOUR_MS : resolutionOf(ends);
 }
 
 /** When the first raw sample was; long ago when it is not said. */
