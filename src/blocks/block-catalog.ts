@@ -3,6 +3,7 @@ import type { ListedObjects } from '../objstore/cache/listed-objects.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Gauge, Metrics } from '../platform/metrics.ts';
+import { settled } from '../platform/settled.ts';
 import { type BlockScan, BlockScanner, markObject, type ObjectEntry } from './block-scan.ts';
 import { readBucketIndex } from './bucket-index.ts';
 import {
@@ -24,7 +25,6 @@ import {
 } from './marks.ts';
 import { type BlockMeta, META_SIZE_BYTES_MAX, parseMeta } from './meta.ts';
 import { type RootTenancy, rootTenantOf } from './root-tenancy.ts';
-import { settled } from './settled.ts';
 import { SHARD_LABEL } from './shard-label.ts';
 import { SmallFiles } from './small-files.ts';
 

@@ -1,9 +1,9 @@
 import { VeronaError } from '../model/errors.ts';
 import type { Bucket, BucketContext, ListEntry } from '../objstore/bucket.ts';
+import { settled } from '../platform/settled.ts';
 import { isUlid } from '../tsdb/block/ulid.ts';
 import { type BlockLayout, blockFile, globalMarkFile, MARKERS_FOLDER, META_FILE } from './layout.ts';
 import { MARK_FILES, type MarkKind, markKindOf } from './marks.ts';
-import { settled } from './settled.ts';
 import { TENANT_DELETION_FILE } from './tenant-deletion.ts';
 
 export type ObjectEntry = Extract<ListEntry, { kind: 'object' }>;

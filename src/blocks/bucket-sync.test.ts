@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { CALM } from '../objstore/acceptance.ts';
+import type { Bucket } from '../objstore/bucket.ts';
 import { FailingBucket, NO_FAULTS } from '../objstore/failing-bucket.ts';
 import { MemoryBucket } from '../objstore/memory-bucket.ts';
-import { SystemClock } from '../platform/clock.ts';
+import { type Clock, SystemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/log.ts';
 import { Metrics } from '../platform/metrics.ts';
 import { SeededRandom } from '../platform/random.ts';
@@ -15,19 +16,28 @@ import { DeletionRequests } from './deletion-requests.ts';
 const ULID = '01HQ0000000000000000000001';
 const META = { ulid: ULID, minTime: 0, maxTime: 7_200_000, version: 1, stats: {}, compaction: {} };
 
-test('after a start without the bucket answers lack something until the blocks of the tenant are listed, not only the tenants', async () => {
-  const clock = new SystemClock();
-  const inner = new MemoryBucket(clock);
-  await inner.upload(CALM, `acme/${ULID}/meta.json`, new TextEncoder().encode(JSON.stringify(META)));
-  await inner.upload(CALM, `acme/${ULID}/index`, new TextEncoder().encode('index'));
-  const bucket = new FailingBucket(inner, new SeededRandom(1), clock, { ...NO_FAULTS, errors: 1 });
-  const deps = { bucket, clock, random: new SeededRandom(1), log: silentLogger, metrics: new Metrics() };
-  const sync = new BucketSync(60_000, {
+async function bucketWithBlock(clock: Clock): Promise<MemoryBucket> {
+  const bucket = new MemoryBucket(clock);
+  await bucket.upload(CALM, `acme/${ULID}/meta.json`, new TextEncoder().encode(JSON.stringify(META)));
+  await bucket.upload(CALM, `acme/${ULID}/index`, new TextEncoder().encode('index'));
+  return bucket;
+}
+
+function syncOver(bucket: Bucket, clock: Clock, metrics = new Metrics()): BucketSync {
+  const deps = { bucket, clock, random: new SeededRandom(1), log: silentLogger, metrics };
+  return new BucketSync(60_000, {
     ...deps,
     catalog: new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, deps),
     deletions: new DeletionRequests(deps),
     deletedTenants: new DeletedTenants(deps),
   });
+}
+
+test('after a start without the bucket answers lack something until the blocks of the tenant are listed, not only the tenants', async () => {
+  const clock = new SystemClock();
+  const inner = await bucketWithBlock(clock);
+  const bucket = new FailingBucket(inner, new SeededRandom(1), clock, { ...NO_FAULTS, errors: 1 });
+  const sync = syncOver(bucket, clock);
   await sync.start();
   expect(sync.problemOf('acme')).toMatch(/cannot be listed/);
 
@@ -48,9 +58,7 @@ test('after a start without the bucket answers lack something until the blocks o
 
 test('a look that hangs makes answers say how old what they know is', async () => {
   const clock = new HandClock(1_700_000_000_000);
-  const store = new MemoryBucket(clock);
-  await store.upload(CALM, `acme/${ULID}/meta.json`, new TextEncoder().encode(JSON.stringify(META)));
-  await store.upload(CALM, `acme/${ULID}/index`, new TextEncoder().encode('index'));
+  const store = await bucketWithBlock(clock);
   const list = store.list.bind(store);
   let hangs = false;
   store.list = async function* (ctx, prefix, options) {
@@ -58,13 +66,7 @@ test('a look that hangs makes answers say how old what they know is', async () =
     yield* list(ctx, prefix, options);
   };
   const metrics = new Metrics();
-  const deps = { bucket: store, clock, random: new SeededRandom(1), log: silentLogger, metrics };
-  const sync = new BucketSync(60_000, {
-    ...deps,
-    catalog: new BlockCatalog({ ignoreDeletionMarksDelayMs: 0 }, deps),
-    deletions: new DeletionRequests(deps),
-    deletedTenants: new DeletedTenants(deps),
-  });
+  const sync = syncOver(store, clock, metrics);
   await sync.start();
   expect(await metrics.registry.metrics()).toContain(
     'verona_blocks_last_successful_sync_timestamp_seconds 1700000000\n',

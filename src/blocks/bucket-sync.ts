@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import type { BucketContext } from '../objstore/bucket.ts';
 import { Gate } from '../objstore/gate.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -260,7 +261,7 @@ export class BucketSync {
     if (this.#stopping.signal.aborted) return;
     this.#failed++;
     this.#failures.inc();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#problems.set(tenant, `${message}: ${reason}`);
     this.#log.warn(message, { ...(tenant && { tenant }), error: reason });
   }

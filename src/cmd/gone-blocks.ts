@@ -1,4 +1,5 @@
 import { VeronaError } from '../model/errors.ts';
+import { SingleFlight } from '../platform/single-flight.ts';
 
 /**
  * Runs what reads blocks in the bucket, and once more after a look at the bucket when something that it read is gone: other
@@ -7,7 +8,7 @@ import { VeronaError } from '../model/errors.ts';
  */
 export class GoneBlocks {
   readonly #look: (tenant: string) => Promise<void>;
-  readonly #looks = new Map<string, Promise<void>>();
+  readonly #looks = new SingleFlight<void>();
 
   /** `look` learns anew which blocks a tenant has. */
   constructor(look: (tenant: string) => Promise<void>) {
@@ -21,7 +22,7 @@ export class GoneBlocks {
     } catch (error) {
       if (!isGone(error)) throw error;
     }
-    await this.#lookOnce(tenant);
+    await this.#looks.run(tenant, () => this.#look(tenant));
     try {
       return await attempt();
     } catch (error) {
@@ -31,14 +32,6 @@ export class GoneBlocks {
         `blocks are deleted faster than they are listed; try again: ${error.message}`,
       );
     }
-  }
-
-  #lookOnce(tenant: string): Promise<void> {
-    const running = this.#looks.get(tenant);
-    if (running) return running;
-    const look = this.#look(tenant).finally(() => this.#looks.delete(tenant));
-    this.#looks.set(tenant, look);
-    return look;
   }
 }
 

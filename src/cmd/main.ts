@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { VeronaError } from '../model/errors.ts';
+import { messageOf, VeronaError } from '../model/errors.ts';
 import { addAllCommand, addQuerierCommand } from './all.ts';
 import { addBucketCommand } from './bucket.ts';
 import { addCompactorCommand } from './compactor.ts';
@@ -54,7 +54,7 @@ try {
 /** Says what went wrong in one line or a few, and picks the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   process.stderr.write(`verona: ${message}\n`);
   if (error instanceof VeronaError) return error.code === 'bad_data' ? EXIT.usage : EXIT.failed;
   if (error instanceof Error) process.stderr.write(`${error.stack}\n`);

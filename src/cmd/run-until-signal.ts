@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Lifecycle } from '../server/lifecycle.ts';
 import { EXIT } from './exit.ts';
@@ -26,7 +27,7 @@ export async function runUntilSignal(
   try {
     await lifecycle.start();
   } catch (error) {
-    log.error(`${name} did not start`, { error: error instanceof Error ? error.message : String(error) });
+    log.error(`${name} did not start`, { error: messageOf(error) });
     process.exit(EXIT.failed);
   }
   up();

@@ -1,6 +1,7 @@
 import type { BucketBlock, TenantBlocks } from '../blocks/block-catalog.ts';
 import { type DeletionRequest, needsDeletion } from '../blocks/deletion-request.ts';
 import { deletedTenants } from '../blocks/tenant-deletion.ts';
+import { messageOf } from '../model/errors.ts';
 import { abortError, assertNotAborted, type BucketContext } from '../objstore/bucket.ts';
 import { Gate } from '../objstore/gate.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
@@ -116,7 +117,7 @@ export class Compactor {
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       this.#metrics.rounds.inc({ outcome: 'broken_off' });
-      log.warn('a round of the compactor broke off; the next one tries again', { error: text(error) });
+      log.warn('a round of the compactor broke off; the next one tries again', { error: messageOf(error) });
     }
   }
 
@@ -142,8 +143,11 @@ export class Compactor {
       if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${tenant}`);
       report.failures++;
       this.#metrics.tenantFailures.inc();
-      this.progress.tenants.set(tenant, { jobs: [], quarantined: [], problem: text(error) });
-      this.#deps.log.warn('the blocks of a tenant could not be looked after', { tenant, error: text(error) });
+      this.progress.tenants.set(tenant, { jobs: [], quarantined: [], problem: messageOf(error) });
+      this.#deps.log.warn('the blocks of a tenant could not be looked after', {
+        tenant,
+        error: messageOf(error),
+      });
     }
   }
 
@@ -174,7 +178,7 @@ export class Compactor {
       await this.#upkeep.tidy(ctx, tenant);
     } catch (error) {
       if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${tenant}`);
-      this.#deps.log.warn('a tenant could not be tidied between jobs', { tenant, error: text(error) });
+      this.#deps.log.warn('a tenant could not be tidied between jobs', { tenant, error: messageOf(error) });
     }
   }
 
@@ -221,10 +225,13 @@ export class Compactor {
       if (ctx.signal.aborted) throw abortError(ctx.signal, `compact ${job.tenant}`);
       if (error instanceof DiskShortage) return this.#noteShortage(job, error);
       this.#metrics.jobs.inc({ kind: job.kind, outcome: 'failed' });
-      log.warn('a job of the compactor failed; everything else goes on', { job: job.id, error: text(error) });
+      log.warn('a job of the compactor failed; everything else goes on', {
+        job: job.id,
+        error: messageOf(error),
+      });
       if (error instanceof BlockFault && (await this.#damaged.suspect(ctx, job, error))) return 'damaged';
       this.#backoff.failed(job.id);
-      this.progress.failures.set(job.id, text(error));
+      this.progress.failures.set(job.id, messageOf(error));
       this.#metrics.failing.set(this.progress.failures.size);
       return 'failed';
     } finally {
@@ -304,8 +311,4 @@ function quarantinedOf(blocks: readonly BucketBlock[]) {
   return blocks.flatMap(({ meta, marks }) =>
     marks.quarantine ? [{ ulid: meta.ulid, reason: marks.quarantine.details }] : [],
   );
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

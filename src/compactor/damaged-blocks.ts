@@ -1,5 +1,6 @@
 import type { BlockCatalog } from '../blocks/block-catalog.ts';
 import type { BlockMarker } from '../blocks/block-marker.ts';
+import { messageOf } from '../model/errors.ts';
 import type { BucketContext } from '../objstore/bucket.ts';
 import type { Logger } from '../platform/log.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
@@ -54,7 +55,10 @@ export class DamagedBlocks {
       return true;
     } catch (error) {
       if (ctx.signal.aborted) throw error;
-      this.#deps.log.warn('a damaged block could not be set aside', { ulid: fault.ulid, error: text(error) });
+      this.#deps.log.warn('a damaged block could not be set aside', {
+        ulid: fault.ulid,
+        error: messageOf(error),
+      });
       return false;
     }
   }
@@ -84,14 +88,10 @@ export class DamagedBlocks {
     } catch (error) {
       if (ctx.signal.aborted) throw error;
       this.#metrics.jobs.inc({ kind: 'repair', outcome: 'failed' });
-      log.warn('a damaged block was not repaired', { tenant, ulid, error: text(error) });
+      log.warn('a damaged block was not repaired', { tenant, ulid, error: messageOf(error) });
       if (error instanceof BlockFault) return 'cannot';
       this.#suspects.add(ulid);
       return 'later';
     }
   }
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,6 @@
 import { lineageOf } from '../blocks/changes.ts';
 import { blockRef, META_FILE } from '../blocks/layout.ts';
 import { type IndexStats, parseMeta, withCounts, withRewrites } from '../blocks/meta.ts';
-import { settled } from '../blocks/settled.ts';
 import { SHARD_LABEL, shardText } from '../blocks/shard-label.ts';
 import { VeronaError } from '../model/errors.ts';
 import type { RelabelRule } from '../model/relabel-rule.ts';
@@ -9,6 +8,7 @@ import type { Bucket, BucketContext } from '../objstore/bucket.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Disk } from '../platform/disk.ts';
 import type { Random } from '../platform/random.ts';
+import { settled } from '../platform/settled.ts';
 import type { BlockMeta } from '../tsdb/block/meta.ts';
 import { newUlid } from '../tsdb/block/ulid.ts';
 import { hasDeletedChunks } from '../tsdb/compact/find-deleted.ts';

@@ -3,6 +3,7 @@ import { FINISHED_REQUESTS_MAX, idleDeletions } from '../blocks/deletion-request
 import { META_FILE } from '../blocks/layout.ts';
 import { readTenantDeletion } from '../blocks/tenant-deletion.ts';
 import { UNFINISHED } from '../blocks/unfinished-marks.ts';
+import { messageOf } from '../model/errors.ts';
 import type { BucketContext } from '../objstore/bucket.ts';
 import { brokenBlocks, type Cleanup, metaProblem, planCleanup } from './cleanup.ts';
 import type { CompactorMetrics } from './compactor-metrics.ts';
@@ -88,7 +89,7 @@ export class TenantUpkeep {
         await this.#remove(ctx, what);
       } catch (error) {
         if (ctx.signal.aborted) throw error;
-        log.warn('a block could not be removed', { tenant, ulid: what.ref.ulid, error: text(error) });
+        log.warn('a block could not be removed', { tenant, ulid: what.ref.ulid, error: messageOf(error) });
       }
   }
 
@@ -125,7 +126,11 @@ export class TenantUpkeep {
         this.#metrics.quarantined.inc();
       } catch (error) {
         if (ctx.signal.aborted) throw error;
-        log.warn('a damaged block could not be set aside', { tenant, ulid: ref.ulid, error: text(error) });
+        log.warn('a damaged block could not be set aside', {
+          tenant,
+          ulid: ref.ulid,
+          error: messageOf(error),
+        });
       }
   }
 
@@ -137,7 +142,11 @@ export class TenantUpkeep {
         await marker.complete(ctx, ref, kind);
       } catch (error) {
         if (ctx.signal.aborted) throw error;
-        log.warn('the copy of a mark could not be stored', { tenant, ulid: ref.ulid, error: text(error) });
+        log.warn('the copy of a mark could not be stored', {
+          tenant,
+          ulid: ref.ulid,
+          error: messageOf(error),
+        });
       }
   }
 
@@ -167,8 +176,4 @@ export class TenantUpkeep {
       }
     await deletions.removeLeftovers(ctx, tenant, DELETION_KEPT_MS);
   }
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, VeronaError } from '../model/errors.ts';
+import { type ErrorCode, messageOf, VeronaError } from '../model/errors.ts';
 import { abortError, type BucketContext } from '../objstore/bucket.ts';
 import type { Port, Thread } from '../platform/threads.ts';
 import { BlockFault } from '../tsdb/compact/merge-source.ts';
@@ -89,7 +89,7 @@ async function run(port: Port, runner: JobRunner, job: CompactorJob, signal: Abo
 }
 
 function failureOf(error: unknown): FromThread {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const code = error instanceof VeronaError ? error.code : 'internal';
   return {
     kind: 'failed',

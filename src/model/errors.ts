@@ -30,9 +30,14 @@ export class VeronaError extends Error {
   }
 }
 
+/** What a thing that was thrown says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The same error with an outer fragment in front; foreign errors become `internal` unless they carry a code of ours. */
 export function wrapError(fragment: string, cause: unknown, code?: ErrorCode): VeronaError {
-  const inner = cause instanceof Error ? cause.message : String(cause);
+  const inner = messageOf(cause);
   const innerCode = cause instanceof VeronaError ? cause.code : 'internal';
   return new VeronaError(code ?? innerCode, `${fragment}: ${inner}`, { cause });
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import { Labels } from '../model/labels.ts';
 import type { MetricType } from '../model/metadata.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -72,7 +73,7 @@ export class SelfMetrics {
       await appender.commit();
     } catch (error) {
       this.#log.warn('own metrics were not stored', {
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
       });
     }
   }

@@ -1,4 +1,4 @@
-import { type ErrorCode, VeronaError } from '../model/errors.ts';
+import { type ErrorCode, messageOf, VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { HttpResponse } from '../platform/http.ts';
 import type { Logger } from '../platform/log.ts';
@@ -329,7 +329,7 @@ export class ThreadPool {
         reply: undefined,
         error: {
           code: error instanceof VeronaError ? error.code : 'internal',
-          message: error instanceof Error ? error.message : String(error),
+          message: messageOf(error),
         },
       });
     if (!task?.pinned || task.settled) {

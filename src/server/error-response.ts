@@ -1,4 +1,4 @@
-import { type ErrorCode, VeronaError } from '../model/errors.ts';
+import { type ErrorCode, messageOf, VeronaError } from '../model/errors.ts';
 import type { HttpResponse } from '../platform/http.ts';
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -31,7 +31,7 @@ const ERROR_TYPE: Partial<Record<ErrorCode, string>> = {
 /** The answer to a failed request, in the envelope of Prometheus' API. */
 export function errorResponse(error: unknown): HttpResponse {
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return {
     status: STATUS[code],
     headers: {

@@ -2,6 +2,7 @@ import { VeronaError } from '../model/errors.ts';
 import type { Exemplar } from '../model/exemplar.ts';
 import { compareLabels, compareStrings, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
+import { settled } from '../platform/settled.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import { compareLabelBytes } from './compare-label-bytes.ts';
 import { LinkedSignal } from './linked-signal.ts';
@@ -77,9 +78,7 @@ class MergedQuerier implements Querier {
   }
 
   async close(): Promise<void> {
-    const results = await Promise.allSettled(this.#sources.map((source) => source.close()));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+    await settled(this.#sources.map((source) => source.close()));
   }
 }
 

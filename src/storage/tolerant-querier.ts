@@ -1,4 +1,4 @@
-import { VeronaError } from '../model/errors.ts';
+import { messageOf, VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LinkedSignal } from './linked-signal.ts';
 import type { ExemplarSeries, LabelRequest, Querier, ReadContext, SelectRequest } from './querier.ts';
@@ -91,7 +91,7 @@ export class TolerantQuerier implements Querier {
   #tolerate({ signal }: ReadContext, error: unknown): void {
     const { onFailure, name } = this.#tolerance;
     if (signal.aborted || onFailure === 'abort') throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     this.#failures.add(message.startsWith(name) ? message : `${name}: ${message}`);
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Resolver } from '../platform/dns.ts';
@@ -172,7 +173,7 @@ export class EndpointSet {
     try {
       configured = await this.#options.endpoints();
     } catch (error) {
-      this.#note([text(error)]);
+      this.#note([messageOf(error)]);
       return undefined;
     }
     const wanted = new Map<string, Wanted>();
@@ -185,7 +186,7 @@ export class EndpointSet {
         const found = await resolveEndpoint(group ? groupAddress(address) : address, this.#resolver);
         for (const one of found) wanted.set(one, { strict, group: group ? address : undefined });
       } catch (error) {
-        problems.push(`endpoint ${address} cannot be resolved: ${text(error)}`);
+        problems.push(`endpoint ${address} cannot be resolved: ${messageOf(error)}`);
         for (const [known, { endpoint, group: of }] of this.#known)
           if (!wanted.has(known)) wanted.set(known, { strict: endpoint.strict, group: of });
       }
@@ -207,11 +208,11 @@ export class EndpointSet {
       if (!before.healthy)
         this.#log.info('an endpoint answers', { endpoint: address, component: info.ComponentType });
     } catch (error) {
-      known.endpoint = { ...before, healthy: false, lastCheckMs: now, lastError: text(error) };
+      known.endpoint = { ...before, healthy: false, lastCheckMs: now, lastError: messageOf(error) };
       if (before.healthy)
         this.#log.warn('an endpoint does not answer; queries say so where they would have asked it', {
           endpoint: address,
-          error: text(error),
+          error: messageOf(error),
         });
       if (
         !before.strict &&
@@ -290,8 +291,4 @@ function describedEndpoint(before: Endpoint, info: WireInfoResponse, now: number
     maxt: info.store?.max_time ?? 0,
     services: new Set(SERVICES.filter((name) => info[name] !== null)),
   };
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { VeronaError } from '../model/errors.ts';
+import { messageOf, VeronaError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { LinkedSignal } from '../storage/linked-signal.ts';
 import type { PartialResponse } from './store-server.ts';
@@ -96,6 +96,6 @@ async function drain<T>(
 }
 
 function named(name: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return message.startsWith(name) ? message : `${name}: ${message}`;
 }

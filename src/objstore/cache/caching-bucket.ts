@@ -1,3 +1,4 @@
+import { SingleFlight } from '../../platform/single-flight.ts';
 import type {
   Bucket,
   BucketContext,
@@ -8,7 +9,6 @@ import type {
 } from '../bucket.ts';
 import { frame, unframe } from './framed-value.ts';
 import type { GuardedCache } from './guarded-cache.ts';
-import { SingleFlight } from './single-flight.ts';
 
 /** What is kept of which objects, by Thanos' names and defaults. */
 export interface CachingRules {

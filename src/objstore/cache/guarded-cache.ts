@@ -1,3 +1,4 @@
+import { messageOf } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/log.ts';
 import { Gate } from '../gate.ts';
@@ -118,7 +119,7 @@ export class GuardedCache {
     this.#failures = 0;
     this.#pausedUntil = this.#clock.monotonic() + PAUSE_MS;
     this.#log.warn('the cache is not well and is left alone for a while; everything comes from the bucket', {
-      error: error instanceof Error ? error.message : String(error),
+      error: messageOf(error),
     });
   }
 }

@@ -1,8 +1,8 @@
+import { SingleFlight } from '../../platform/single-flight.ts';
 import type { Bucket, BucketContext } from '../bucket.ts';
 import type { CachingRules } from './caching-bucket.ts';
 import { frame, unframe } from './framed-value.ts';
 import type { GuardedCache } from './guarded-cache.ts';
-import { SingleFlight } from './single-flight.ts';
 
 /** An object as a listing showed it. */
 export interface ListedObject {

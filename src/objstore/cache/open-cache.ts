@@ -1,3 +1,4 @@
+import { messageOf } from '../../model/errors.ts';
 import { assertNever } from '../../platform/assert.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Disk } from '../../platform/disk.ts';
@@ -62,7 +63,7 @@ async function openGuarded(options: CacheOptions, deps: CacheDeps): Promise<Guar
   } catch (error) {
     deps.log.error('the cache cannot be opened; everything is read from the bucket', {
       type: options.type,
-      error: error instanceof Error ? error.message : String(error),
+      error: messageOf(error),
     });
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { wrapError } from '../../model/errors.ts';
+import { messageOf, wrapError } from '../../model/errors.ts';
 import { ALL_FEATURES } from '../parser/options.ts';
 import { parseExpr } from '../parser/parse.ts';
 import { printExpr } from '../parser/print.ts';
@@ -113,7 +113,7 @@ async function attempt(run: () => Promise<Outcome>): Promise<Attempt> {
   try {
     return await run();
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: messageOf(error) };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Shipper } from '../../blocks/shipper.ts';
+import { messageOf } from '../../model/errors.ts';
 import { Labels } from '../../model/labels.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -128,7 +129,7 @@ export class Sidecar {
       this.#up.set(1);
       this.#judge(config);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       if (this.#lastError === undefined) log.warn('Prometheus does not answer', { error: text });
       this.#lastError = text;
       this.#up.set(0);

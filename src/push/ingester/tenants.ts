@@ -8,6 +8,7 @@ import type { Disk } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Gauge, Metrics } from '../../platform/metrics.ts';
 import type { Random } from '../../platform/random.ts';
+import { settled } from '../../platform/settled.ts';
 import type { TenantLimits } from '../../tenancy/limits.ts';
 import { checkTenantId } from '../../tenancy/tenant-id.ts';
 import type { PageCache } from '../../tsdb/chunks/page-cache.ts';
@@ -129,10 +130,8 @@ export class Tenants implements TenantStorage {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.allSettled(this.#opening.values());
-    const results = await Promise.allSettled([...this.#open.values()].map(closeTenant));
-    this.#open.clear();
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+    const closing = [...this.#open.values()].map(closeTenant);
+    await settled(closing).finally(() => this.#open.clear());
   }
 
   /** The tenant's storage when it has one here. */

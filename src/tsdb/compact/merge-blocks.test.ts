@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encodeLabels } from '../../encoding/label-bytes.ts';
-import type { Histogram } from '../../model/histogram.ts';
 import { Labels } from '../../model/labels.ts';
+import { oneBucketHistogram } from '../../model/testdata/one-bucket-histogram.ts';
 import { MemoryDisk } from '../../platform/memory-disk.ts';
 import { Block } from '../block/block.ts';
 import { BlockWriter } from '../block/block-writer.ts';
@@ -185,25 +185,13 @@ test('shards have every series once, and the same one in every merge', async () 
 });
 
 test('histograms and floats of one series are merged where they overlap', async () => {
-  const histogram = (count: number): Histogram => ({
-    kind: 'integer',
-    counterResetHint: 'unknown',
-    schema: 0,
-    zeroThreshold: 0,
-    zeroCount: 0,
-    count,
-    sum: count,
-    positiveSpans: [{ offset: 0, length: 1 }],
-    negativeSpans: [],
-    positiveBuckets: [count],
-    negativeBuckets: [],
-    customValues: [],
-  });
   const { disk } = await merge([
-    block(1, 0, 10_000, { '{"a":"1"}': [1, 2, 3].map((i) => ({ t: 100 * i, value: histogram(i) })) }),
+    block(1, 0, 10_000, {
+      '{"a":"1"}': [1, 2, 3].map((i) => ({ t: 100 * i, value: oneBucketHistogram(i) })),
+    }),
     block(2, 0, 10_000, {
       '{"a":"1"}': [
-        { t: 150, value: histogram(7) },
+        { t: 150, value: oneBucketHistogram(7) },
         { t: 250, value: 5 },
       ],
     }),

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { Aggregate, decodeAggregates } from '../../chunkenc/aggregate-chunk.ts';
 import { decodeChunk } from '../../chunkenc/chunk.ts';
 import { XorAppender } from '../../chunkenc/xor.ts';
-import type { Histogram } from '../../model/histogram.ts';
 import { STALE_NAN } from '../../model/sample.ts';
+import { oneBucketHistogram } from '../../model/testdata/one-bucket-histogram.ts';
 import { floatsOf } from '../downsample/downsample-aggregates.ts';
 import { downsampleSeries } from '../downsample/downsample-series.ts';
 import { type AnySample, encodeSamples } from '../head/clip-chunk.ts';
@@ -119,22 +119,7 @@ function rareChunks(
 }
 
 function histogramAt(t: number): AnySample {
-  const count = t + 1;
-  const value: Histogram = {
-    kind: 'integer',
-    counterResetHint: 'unknown',
-    schema: 0,
-    zeroThreshold: 0,
-    zeroCount: 0,
-    count,
-    sum: count,
-    positiveSpans: [{ offset: 0, length: 1 }],
-    negativeSpans: [],
-    positiveBuckets: [count],
-    negativeBuckets: [],
-    customValues: [],
-  };
-  return { t, value };
+  return { t, value: oneBucketHistogram(t + 1) };
 }
 
 function overlapping(a: readonly ReplicaChunk[], b: readonly ReplicaChunk[]): boolean {

@@ -1,4 +1,4 @@
-import { VeronaError } from '../../model/errors.ts';
+import { messageOf, VeronaError } from '../../model/errors.ts';
 import type { Disk } from '../../platform/disk.ts';
 import { type BlockMeta, readMeta } from '../block/meta.ts';
 import { readTombstones, type Tombstones } from '../block/tombstones.ts';
@@ -30,7 +30,7 @@ export class BlockFault extends VeronaError {
   }
 
   static because(ulid: string, cause: unknown): BlockFault {
-    const what = cause instanceof Error ? cause.message : String(cause);
+    const what = messageOf(cause);
     return new BlockFault(ulid, `block ${ulid}: ${what}`, { cause });
   }
 }

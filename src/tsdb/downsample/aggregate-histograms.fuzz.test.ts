@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { Aggregate, decodeAggregates } from '../../chunkenc/aggregate-chunk.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { CUSTOM_BUCKETS_SCHEMA, type Histogram } from '../../model/histogram.ts';
+import { oneBucketHistogram } from '../../model/testdata/one-bucket-histogram.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
 import { encodeSamples } from '../head/clip-chunk.ts';
 import { addWindows } from './add-windows.ts';
@@ -17,21 +18,8 @@ const T = 1_699_999_200_000;
 const CHOICES = ['average', 'each', 'even', 0, 1, 2, 3, 4] as const;
 
 function histogram(count: number, more: Partial<Histogram>): Histogram {
-  return {
-    kind: 'integer',
-    counterResetHint: 'unknown',
-    schema: 0,
-    zeroThreshold: 0,
-    zeroCount: 0,
-    count,
-    sum: 2 * count,
-    positiveSpans: [{ offset: 0, length: 2 }],
-    negativeSpans: [],
-    positiveBuckets: [count, -count],
-    negativeBuckets: [],
-    customValues: [],
-    ...more,
-  };
+  const spans = [{ offset: 0, length: 2 }];
+  return oneBucketHistogram(count, { positiveSpans: spans, positiveBuckets: [count, -count], ...more });
 }
 
 const KINDS: readonly Partial<Histogram>[] = [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { decodeLabels } from '../../encoding/label-bytes.ts';
-import type { Histogram } from '../../model/histogram.ts';
 import { STALE_NAN } from '../../model/sample.ts';
+import { oneBucketHistogram } from '../../model/testdata/one-bucket-histogram.ts';
 import { MemoryDisk } from '../../platform/memory-disk.ts';
 import { Block } from '../block/block.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
@@ -16,23 +16,6 @@ import { FIVE_MINUTES_MS, ONE_HOUR_MS } from './window.ts';
 
 const DAY = 86_400_000;
 const T = 1_700_006_400_000;
-
-function histogram(count: number): Histogram {
-  return {
-    kind: 'integer',
-    counterResetHint: 'unknown',
-    schema: 0,
-    zeroThreshold: 0,
-    zeroCount: 0,
-    count,
-    sum: 2 * count,
-    positiveSpans: [{ offset: 0, length: 1 }],
-    negativeSpans: [],
-    positiveBuckets: [count],
-    negativeBuckets: [],
-    customValues: [],
-  };
-}
 
 function every(stepMs: number, value: (i: number) => AnySample['value']): AnySample[] {
   return Array.from({ length: Math.floor((2 * DAY) / stepMs) }, (_, i) => ({
@@ -50,8 +33,8 @@ const series = {
   '{"a":"stale"}': every(60_000, (i) => i).flatMap((one, i) =>
     i % 50 === 7 ? [{ t: one.t, value: STALE_NAN }] : [one],
   ),
-  '{"a":"histogram"}': every(120_000, (i) => histogram(i % 300)),
-  '{"a":"both"}': every(120_000, (i) => (i % 400 < 200 ? i : histogram(i))),
+  '{"a":"histogram"}': every(120_000, (i) => oneBucketHistogram(i % 300)),
+  '{"a":"both"}': every(120_000, (i) => (i % 400 < 200 ? i : oneBucketHistogram(i))),
 };
 
 /** All chunks of a block by labels. */

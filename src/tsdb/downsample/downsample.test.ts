@@ -4,8 +4,9 @@ import { Aggregate, decodeAggregates, encodeAggregates } from '../../chunkenc/ag
 import { ChunkEncoding } from '../../chunkenc/encoding.ts';
 import { decodeXor } from '../../chunkenc/xor.ts';
 import { VeronaError } from '../../model/errors.ts';
-import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram, type Histogram } from '../../model/histogram.ts';
+import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram } from '../../model/histogram.ts';
 import { STALE_NAN } from '../../model/sample.ts';
+import { oneBucketHistogram } from '../../model/testdata/one-bucket-histogram.ts';
 import type { BlockChunk } from '../block/block-writer.ts';
 import { type AnySample, encodeSamples } from '../head/clip-chunk.ts';
 import { aggregateOf } from './aggregate-of.ts';
@@ -135,24 +136,6 @@ test('raw chunks around downsampled ones go on in the same counter, and count on
   expect(read(chunks, 'average')).toHaveLength(20 + 50);
 });
 
-function histogram(count: number, more: Partial<Histogram> = {}): Histogram {
-  return {
-    kind: 'integer',
-    counterResetHint: 'unknown',
-    schema: 0,
-    zeroThreshold: 0,
-    zeroCount: 0,
-    count,
-    sum: 2 * count,
-    positiveSpans: [{ offset: 0, length: 1 }],
-    negativeSpans: [],
-    positiveBuckets: [count],
-    negativeBuckets: [],
-    customValues: [],
-    ...more,
-  };
-}
-
 function histograms(chunks: readonly BlockChunk[], aggregate: Aggregate): [number, FloatHistogram][] {
   return chunks.flatMap(({ data }) =>
     histogramsOf(decodeAggregates(data), aggregate).map(({ t, h }): [number, FloatHistogram] => [t - T, h]),
@@ -165,7 +148,7 @@ test.each([
 ])('%s histograms have sums and counters, cut where the counter was reset', (_, more) => {
   const counts = [1, 2, 3, 4, 5, 6, 2, 3, 4, 5];
   const samples = counts.map(
-    (count, i): AnySample => ({ t: T + i * 100_000, value: histogram(count, more) }),
+    (count, i): AnySample => ({ t: T + i * 100_000, value: oneBucketHistogram(count, more) }),
   );
   const five = downsampleSeries(raw(samples), 0, R);
   expect(five.map(({ data }) => decodeAggregates(data).map((part) => part?.encoding))).toEqual(
@@ -209,7 +192,7 @@ test.each([
   (hint, before, after) => {
     const samples = Array.from({ length: 40 }, (_, i): AnySample => {
       const more = { zeroThreshold: i < 17 ? before : after, counterResetHint: hint };
-      return { t: T + i * 60_000, value: histogram(i + 1, more) };
+      return { t: T + i * 60_000, value: oneBucketHistogram(i + 1, more) };
     });
     const five = downsampleSeries(raw(samples), 0, R);
     const hour = downsampleSeries(five, R, ONE_HOUR_MS);
@@ -233,7 +216,7 @@ function asAggregate(chunk: BlockChunk): BlockChunk {
 test('floats and histograms of one series are downsampled each by itself', () => {
   const samples: AnySample[] = [
     { t: T, value: 1 },
-    { t: T + 1000, value: histogram(5) },
+    { t: T + 1000, value: oneBucketHistogram(5) },
     { t: T + 2000, value: 3 },
   ];
   const chunks = downsampleSeries(raw(samples), 0, R);

@@ -83,7 +83,7 @@ function sumsOf({ encoding, data }: BlockChunk): Sums | undefined {
   const { timestamps, values: sums } = floatsOf(parts, Aggregate.sum);
   if (timestamps.length === 0) return undefined;
   const counts = floatsOf(parts, Aggregate.count).values;
-  return { timestamps, sums, counts, resolutionMs: resolutionOf(timestamps) };
+  return { timestamps, sums, counts, resolutionMs: resolutionOf(parts, timestamps) };
 }
 
 function withoutNaN({ timestamps, values }: FloatColumns): FloatColumns {

@@ -2,9 +2,8 @@ import { Aggregate, type AggregateParts } from '../../chunkenc/aggregate-chunk.t
 import type { FloatColumns } from '../../chunkenc/xor.ts';
 import { VeronaError } from '../../model/errors.ts';
 import { floatsOf } from './downsample-aggregates.ts';
-import { histogramsOf } from './downsample-histograms.ts';
-import { resolutionOf } from './resolution-of.ts';
-import { FIVE_MINUTES_MS, ONE_HOUR_MS } from './window.ts';
+import { firstTime, resolutionOf } from './resolution-of.ts';
+import { ONE_HOUR_MS } from './window.ts';
 
 /** Raw samples of a window; more than one a millisecond there cannot be. */
 const WINDOW_SAMPLES_MAX = ONE_HOUR_MS;
@@ -16,9 +15,8 @@ const WINDOW_SAMPLES_MAX = ONE_HOUR_MS;
 export function spreadCounts(parts: AggregateParts): FloatColumns {
   const { timestamps, values } = floatsOf(parts, Aggregate.count);
   const out: number[] = [];
-  const first = firstTime(parts);
-  const resolutionMs = windowLength(timestamps, first);
-  let before = first - 1;
+  const resolutionMs = resolutionOf(parts, timestamps);
+  let before = firstTime(parts) - 1;
   for (const [i, t] of timestamps.entries()) {
     const start = Math.max(before + 1, Math.floor(t / resolutionMs) * resolutionMs);
     const count = Math.min(checkedCount(values[i]), t - start + 1);
@@ -27,18 +25,6 @@ export function spreadCounts(parts: AggregateParts): FloatColumns {
     before = t;
   }
   return { timestamps: Float64Array.from(out), values: new Float64Array(out.length).fill(1) };
-}
-
-/** Of a single window its end does not tell, but when it began before five minutes could have. */
-function windowLength(ends: Float64Array, first: number): number {
-  const isLonger = ends.length === 1 && first < Math.floor(ends[0] / FIVE_MINUTES_MS) * FIVE_MINUTES_MS;
-  return isLonger && first !== Number.NEGATIVE_INFINITY ? ONE_HOUR_MS : resolutionOf(ends);
-}
-
-/** When the first raw sample was; long ago when it is not said. */
-function firstTime(parts: AggregateParts): number {
-  const [ofFloats] = floatsOf(parts, Aggregate.counter).timestamps;
-  return ofFloats ?? histogramsOf(parts, Aggregate.counter)[0]?.t ?? Number.NEGATIVE_INFINITY;
 }
 
 function checkedCount(count: number): number {

@@ -6,6 +6,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Disk } from '../../platform/disk.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import { settled } from '../../platform/settled.ts';
 import type { Appender } from '../../storage/appender.ts';
 import type { ExemplarSeries, LabelRequest } from '../../storage/querier.ts';
 import type { SeriesTarget } from '../../storage/series-writer.ts';
@@ -367,14 +368,12 @@ export class Head {
   async close(): Promise<void> {
     this.#metrics.series.dec(this.seriesCount);
     await this.#metadataFile.save();
-    const results = await Promise.allSettled([
+    await settled([
       this.#closed.close(),
       this.#logs.wal.close(),
       this.#logs.late?.close(),
       this.chunkReader.close(),
     ]);
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
   }
 }
 

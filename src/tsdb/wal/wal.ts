@@ -1,4 +1,4 @@
-import { VeronaError } from '../../model/errors.ts';
+import { messageOf, VeronaError } from '../../model/errors.ts';
 import { assert } from '../../platform/assert.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Disk, DiskFile } from '../../platform/disk.ts';
@@ -351,7 +351,7 @@ export class Wal {
 
   #fail(error: unknown): void {
     const { dir, log } = this.#options;
-    const what = error instanceof Error ? error.message : String(error);
+    const what = messageOf(error);
     this.#reason = new VeronaError('unavailable', `write-ahead log ${dir}: ${what}`, { cause: error });
     if (this.#state === 'open') {
       this.#state = 'failed';
