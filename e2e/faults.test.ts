@@ -183,6 +183,20 @@ describe('a start that cannot be', () => {
     expect(output).toContain(`${file}:6:15: limits.max_series`);
   });
 
+  test.each([
+    [['--store-gateway.instances=2', '--store-gateway.instance=2'], 'store_gateway.instance: less than'],
+    [['--compactor.instances=2', '--compactor.instance=web-7'], 'compactor.instance: less than'],
+    [['--objstore.selector-relabel-config=[{action: keep, regex: "("}]'], 'objstore.selector_relabel_config'],
+    [['--objstore.config={type: NOWHERE}'], 'objstore.config:1:8: type: must be S3'],
+  ])(
+    'with settings that are wrong together, or inside: exit code 2, and which (%j)',
+    async (flags, words) => {
+      const { code, output } = await ended(join(folder, 'data'), flags);
+      expect([code, output]).toEqual([2, expect.stringContaining(words)]);
+      expect(output).not.toMatch(/\n\s+at /);
+    },
+  );
+
   test('with a configuration file that is not there: exit code 2 and its name', async () => {
     const { code, output } = await ended(join(folder, 'data'), ['--config.file=/nowhere/verona.yml']);
     expect([code, output]).toEqual([2, expect.stringContaining('/nowhere/verona.yml')]);

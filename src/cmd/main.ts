@@ -48,7 +48,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = report(error);
+  // Threads that were started before a setting was found wrong would keep the process for ever.
+  process.exit(report(error));
 }
 
 /** Says what went wrong in one line or a few, and picks the exit code. */
